@@ -1,0 +1,12 @@
+"""Multi-agent RL environment for power and frequency allocation in multicell, multi-band, multiuser MIMO networks.
+
+`multicell_v0.parallel_env()` makes the environment; the modules below it hold the model, each one idea:
+channels, beamforming, interference, water-filling, allocations.
+"""
+
+from multicell_env import multicell_v0
+from multicell_env.config import PAPER_8X4, PAPER_32X16, NetworkConfig
+from multicell_env.env import MulticellEnv
+from multicell_env.version import __version__
+
+__all__ = ["PAPER_8X4", "PAPER_32X16", "MulticellEnv", "NetworkConfig", "__version__", "multicell_v0"]

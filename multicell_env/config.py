@@ -1,0 +1,178 @@
+"""What a network is: sizes, powers and rules, validated. The only place where decibels appear."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+Reward = Literal["cell", "network"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig:
+    """A multicell, multi-band, multiuser MIMO network and the block that is played on it.
+
+    The defaults are the scenario of the paper's figures at (M, U) = (8, 4): three cells, six bands, SNR 20 dB, SIR 0 dB.
+    Noise power is sigma^2 = 1 everywhere; powers are linear multiples of it.
+
+    Raises:
+        ValueError: a field breaks its rule; the message gives the value, the rule and the remedy.
+
+    Source: K.-K. Wong et al., IEEE Access 2021, DOI 10.1109/ACCESS.2021.3059587, section II.
+    """
+
+    num_cells: int = 3
+    """B, cells with one base station each; every base station is an agent."""
+    num_antennas: int = 8
+    """M, antennas of a base station; zero-forcing needs M >= U."""
+    num_users: int | tuple[int, ...] = 4
+    """U, users in every cell, or one number per cell."""
+    num_bands: int = 6
+    """F, frequency bands (the paper's N_f)."""
+    num_slots: int = 10
+    """T, slots of a block; a slot is one step() and a block one episode."""
+    num_iterations: int = 5
+    """k, iterations of forward-looking water-filling inside a slot; 0 plays the actions as they are."""
+    sir_db: float = 0.0
+    """Signal-to-interference ratio of the mean channel gains, dB: a_{b',b} = 1/SIR between cells (23). inf: no interference."""
+    snr_db: float = 20.0
+    """Signal-to-noise ratio per slot, user and band before beamforming, dB: sets the power budget."""
+    mean_gains: tuple[tuple[float, ...], ...] | None = None
+    """Mean channel gains a[tx_cell][rx_cell], linear; replaces sir_db where given."""
+    damping: float = 0.0
+    """Share of its last powers that a user keeps in each FLWF iteration, in [0, 1); 0 is the paper's game."""
+    reward: Reward = "cell"
+    """cell: the cell's own sum rate (18). network: every agent gets the average cell capacity, (19)/B."""
+
+    def __post_init__(self) -> None:
+        for name in ("num_cells", "num_antennas", "num_bands", "num_slots"):
+            object.__setattr__(self, name, _checked_int(name, getattr(self, name), minimum=1))
+        object.__setattr__(self, "num_iterations", _checked_int("num_iterations", self.num_iterations, minimum=0))
+        object.__setattr__(self, "num_users", self._checked_num_users())
+        for name in ("sir_db", "snr_db"):
+            object.__setattr__(self, name, self._checked_db(name))
+        if self.mean_gains is not None:
+            object.__setattr__(self, "mean_gains", self._checked_mean_gains())
+        if isinstance(self.damping, str) or not 0.0 <= self.damping < 1.0:
+            raise ValueError(
+                f"damping must be in [0, 1) (1 would freeze the negotiation); got {self.damping!r}. Give 0 for the paper's game."
+            )
+        if self.reward not in ("cell", "network"):
+            raise ValueError(f"reward must be 'cell' (18) or 'network' (19)/B; got {self.reward!r}. Choose one of the two.")
+
+    def _checked_num_users(self) -> int | tuple[int, ...]:
+        if isinstance(self.num_users, Sequence | np.ndarray) and not isinstance(self.num_users, str):
+            counts = tuple(_checked_int("num_users", users, minimum=1) for users in self.num_users)
+            if len(counts) == 1:
+                return self._at_most_antennas(counts)[0]
+            if len(counts) != self.num_cells:
+                raise ValueError(
+                    f"num_users must be one number or one per cell; got {len(counts)} numbers for {self.num_cells} cells. "
+                    f"Give {self.num_cells} numbers, or one for all."
+                )
+            return self._at_most_antennas(counts)
+        return self._at_most_antennas((_checked_int("num_users", self.num_users, minimum=1),))[0]
+
+    def _at_most_antennas(self, counts: tuple[int, ...]) -> tuple[int, ...]:
+        if max(counts) > self.num_antennas:
+            raise ValueError(
+                f"num_users must not exceed num_antennas (zero-forcing needs M >= U); got U={max(counts)}, "
+                f"M={self.num_antennas}. Raise num_antennas or lower num_users."
+            )
+        return counts
+
+    def _checked_db(self, name: str) -> float:
+        value, infinite_allowed = getattr(self, name), name == "sir_db"
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        # 300 dB is beyond any radio and keeps every product of two gains inside a float
+        if not (abs(number) <= 300.0 or (infinite_allowed and number == math.inf)):
+            limits = "within [-300, 300] dB" + (", or inf for no interference" if infinite_allowed else "")
+            raise ValueError(f"{name} must be a number {limits}; got {value!r}. Give the ratio in decibels.")
+        return number
+
+    def _checked_mean_gains(self) -> tuple[tuple[float, ...], ...]:
+        try:
+            gains = np.array(self.mean_gains, dtype=np.float64)
+        except (TypeError, ValueError):
+            gains = np.empty(0)
+        if gains.shape != (self.num_cells, self.num_cells):
+            raise ValueError(
+                f"mean_gains must be a square matrix [tx_cell][rx_cell] of numbers; got shape {gains.shape} for "
+                f"{self.num_cells} cells. Give {self.num_cells} rows of {self.num_cells} linear gains."
+            )
+        if not np.all(np.isfinite(gains)) or np.any(gains < 0):
+            raise ValueError(
+                f"mean_gains must be finite and non-negative (they are linear, not dB); got {gains.tolist()}. "
+                "Convert decibels by 10**(dB/10)."
+            )
+        if np.any(np.diagonal(gains) <= 0):
+            raise ValueError(
+                f"mean_gains must be positive on its diagonal (a cell must reach its own users); got "
+                f"{np.diagonal(gains).tolist()}. Give each cell a gain to itself."
+            )
+        return tuple(tuple(row) for row in gains.tolist())
+
+    @cached_property
+    def users_per_cell(self) -> Int[np.ndarray, " cell"]:
+        """U_b: number of users in each cell."""
+        return np.broadcast_to(np.asarray(self.num_users, dtype=np.int64), (self.num_cells,))
+
+    @cached_property
+    def max_users(self) -> int:
+        """Length of the user axis of every array; cells with fewer users are padded to it."""
+        return int(self.users_per_cell.max())
+
+    @cached_property
+    def user_mask(self) -> np.ndarray:
+        """True where `[cell, user]` is a user, False where it is padding."""
+        return np.arange(self.max_users) < self.users_per_cell[:, None]
+
+    @cached_property
+    def mean_gain_matrix(self) -> Float[np.ndarray, "tx_cell rx_cell"]:
+        """a_{b',b}: 1 on the diagonal and 1/SIR elsewhere (23), or the matrix that was given."""
+        if self.mean_gains is not None:
+            return np.array(self.mean_gains)
+        gains = np.full((self.num_cells, self.num_cells), 10.0 ** (-self.sir_db / 10.0))
+        np.fill_diagonal(gains, 1.0)
+        return gains
+
+    @cached_property
+    def interferers(self) -> Int[np.ndarray, "cell interferer"]:
+        """I_b: the other cells that reach cell b (a_{b',b} > 0), ascending; shorter rows are padded with -1."""
+        reaches = self.mean_gain_matrix > 0
+        rows = [[tx for tx in range(self.num_cells) if tx != rx and reaches[tx, rx]] for rx in range(self.num_cells)]
+        width = max(map(len, rows))
+        return np.array([row + [-1] * (width - len(row)) for row in rows], dtype=np.int64).reshape(self.num_cells, width)
+
+    @cached_property
+    def nominal_powers(self) -> Float[np.ndarray, " cell"]:
+        """p0: power per slot, user and band at which each cell's users have the SNR before beamforming, in sigma^2."""
+        return 10.0 ** (self.snr_db / 10.0) / np.diagonal(self.mean_gain_matrix)
+
+    @cached_property
+    def nominal_budgets(self) -> Float[np.ndarray, " cell"]:
+        """Slot budget without roll-over, U_b F p0: a T-th of the block budget P̄_b = T U_b F p0, in sigma^2."""
+        return self.users_per_cell * self.num_bands * self.nominal_powers
+
+    def split_among_users(self, power_budget: Float[np.ndarray, "*batch cell"]) -> Float[np.ndarray, "*batch cell user"]:
+        """Equal shares P_b(t)/U_b of a slot budget (14), in sigma^2; padded users get 0."""
+        return (power_budget / self.users_per_cell)[..., None] * self.user_mask
+
+
+def _checked_int(name: str, value: Any, minimum: int) -> int:
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < minimum:
+        raise ValueError(f"{name} must be a whole number of at least {minimum}; got {value!r}. Give such a number.")
+    return int(value)
+
+
+PAPER_8X4 = NetworkConfig()
+"""The paper's smaller network: 8 antennas, 4 users per cell."""
+PAPER_32X16 = NetworkConfig(num_antennas=32, num_users=16)
+"""The paper's larger network: 32 antennas, 16 users per cell."""

@@ -1,0 +1,288 @@
+"""The PettingZoo environment: spaces, checks and bookkeeping around a block."""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Box
+from gymnasium.utils import seeding
+from pettingzoo import ParallelEnv
+
+from multicell_env.blocks import Blocks
+from multicell_env.channel import draw_channels, split_channels
+from multicell_env.config import NetworkConfig
+from multicell_env.observation import LOG_LIMIT, Observation, gain_planes, observation_limits, observe
+
+AgentID = str
+ObsDict = dict[AgentID, np.ndarray]
+InfoDict = dict[AgentID, dict[str, Any]]
+
+
+class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
+    """Base stations open with a power allocation; inside `step()` they negotiate by k iterations of FLWF.
+
+    An episode is one block: channels are drawn in `reset()` and stay for T slots, after which every agent is truncated.
+
+    * Action, `Box(0, 1, (band, user), float32)`: fractions of each user's slot budget P_b(t)/U_b. Finite values outside [0, 1] are
+      clipped; a user whose fractions sum to more than 1 is scaled down to 1. What is left unspent rolls over (5) when k = 0.
+    * Observation, `Box`, float32, `(plane, band, user)`: "csi" is the local state (17) in 4M + 2 planes, "gain" its sufficient
+      statistic for the own rate in 3. See `multicell_env.observation`.
+    * Reward: the cell's sum rate (18) after the negotiation, bit/s/Hz; with `reward="network"` every agent gets (19)/B.
+    * Infos: `power` (final, `[band, user]`, in sigma^2) and `sum_rate` (the cell's own, bit/s/Hz).
+
+    Args:
+        config: The network; the paper's (8, 4) network by default.
+        observation: "csi" or "gain".
+        render_mode: None, "rgb_array", "ansi" or "human".
+        max_cycles: PettingZoo's name for `num_slots`.
+        **overrides: Fields of `NetworkConfig` to change.
+
+    Raises:
+        ValueError: a field breaks its rule, or an unknown observation or render mode.
+        TypeError: an argument that does not exist.
+    """
+
+    metadata = {  # noqa: RUF012 - PettingZoo's convention is a class attribute
+        "name": "multicell_v0",
+        "render_modes": ["human", "ansi", "rgb_array"],
+        "render_fps": 2,
+        "is_parallelizable": True,
+    }
+
+    def __init__(
+        self,
+        config: NetworkConfig | None = None,
+        *,
+        observation: Observation = "csi",
+        render_mode: str | None = None,
+        max_cycles: int | None = None,
+        **overrides: Any,
+    ) -> None:
+        self.config = resolve_config(config, max_cycles=max_cycles, **overrides)
+        self.observation = observation
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            raise ValueError(
+                f"render_mode must be None or one of {self.metadata['render_modes']}; got {render_mode!r}. Choose one of them."
+            )
+        self.render_mode = render_mode
+        # An alias that frameworks read and PettingZoo's own test overwrites; the environment itself never reads it.
+        self.max_cycles = self.config.num_slots
+
+        self.possible_agents = [f"bs_{cell}" for cell in range(self.config.num_cells)]
+        self.agents: list[AgentID] = []
+        self._cell_of = {agent: cell for cell, agent in enumerate(self.possible_agents)}
+        limits = [observation_limits(observation, self.config, cell) for cell in range(self.config.num_cells)]
+        self.observation_spaces = {
+            agent: Box(-limit, limit, dtype=np.float32) for agent, limit in zip(self.possible_agents, limits, strict=True)
+        }
+        self.action_spaces = {
+            agent: Box(0.0, 1.0, (self.config.num_bands, int(num_users)), np.float32)
+            for agent, num_users in zip(self.possible_agents, self.config.users_per_cell, strict=True)
+        }
+        cells = (self.config.num_cells, 3, self.config.num_bands, self.config.max_users)
+        self.state_space = Box(-LOG_LIMIT, LOG_LIMIT, cells, np.float32)
+        self._np_random: np.random.Generator | None = None
+        self._blocks: Blocks | None = None
+        self._slot = 0
+        self._rates: list[np.ndarray] = []
+        self._window: Any = None
+
+    @property
+    def np_random(self) -> np.random.Generator:
+        """The environment's own generator; seeded from the operating system until `reset` gets a seed."""
+        if self._np_random is None:
+            self._np_random, _ = seeding.np_random()
+        return self._np_random
+
+    @np_random.setter
+    def np_random(self, generator: np.random.Generator) -> None:
+        self._np_random = generator
+
+    def observation_space(self, agent: AgentID) -> Box:
+        """Space of one agent's observations."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: AgentID) -> Box:
+        """Space of one agent's actions."""
+        return self.action_spaces[agent]
+
+    def reset(self, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[ObsDict, InfoDict]:
+        """Begin a block on new channels.
+
+        Args:
+            seed: The same seed gives the same block, bit for bit. Without one, the generator goes on from where it stands.
+            options: `{"channels": array}` plays on given channels, dense complex `[tx_cell, rx_cell, band, antenna, user]`, scaled
+                so that the noise power is 1. Unknown keys are ignored.
+
+        Raises:
+            ValueError: the channels have a wrong shape, are not finite, or do not let zero-forcing separate the users of a cell.
+        """
+        generator = self.np_random if seed is None else seeding.np_random(seed)[0]
+        given = (options or {}).get("channels")
+        own, cross = draw_channels(self.config, generator) if given is None else split_channels(self.config, given)
+        blocks = Blocks(self.config, own[None], cross[None])  # may refuse the channels, before anything changes
+        self._np_random, self._blocks = generator, blocks
+        self.agents = self.possible_agents[:]
+        self._slot = 0
+        self._rates = []
+        self._render_if_human()
+        return self._observations(blocks), self._infos(blocks, np.zeros(self.config.num_cells))
+
+    def step(
+        self, actions: Mapping[AgentID, np.ndarray]
+    ) -> tuple[ObsDict, dict[AgentID, float], dict[AgentID, bool], dict[AgentID, bool], InfoDict]:
+        """Play one slot.
+
+        Args:
+            actions: One action for each agent.
+
+        Raises:
+            RuntimeError: before `reset`, or after the block has ended.
+            ValueError: a missing or unknown agent, a wrong shape, NaN or infinity. Nothing has changed then.
+        """
+        fractions = self._checked_fractions(actions)
+        blocks = self._blocks
+        assert blocks is not None  # _checked_fractions refuses a step before reset
+        rates = blocks.play_slot(fractions[None])[0]
+        self._slot += 1
+        self._rates.append(rates)
+        rewards = rates if self.config.reward == "cell" else np.full_like(rates, rates.mean())
+        over = self._slot >= self.config.num_slots
+        agents = self.possible_agents
+        if over:
+            self.agents = []
+        self._render_if_human()
+        return (
+            self._observations(blocks),
+            {agent: float(reward) for agent, reward in zip(agents, rewards, strict=True)},
+            dict.fromkeys(agents, False),
+            dict.fromkeys(agents, over),
+            self._infos(blocks, rates),
+        )
+
+    def state(self) -> np.ndarray:
+        """Global state: the "gain" planes of all cells, `[cell, plane, band, user]`, float32; for centralised training.
+
+        Raises:
+            RuntimeError: before `reset`.
+        """
+        return gain_planes(self._begun())[0]
+
+    def hold(self) -> dict[AgentID, np.ndarray]:
+        """Actions that keep the last powers: their fractions of the coming slot's budget, float32.
+
+        Raises:
+            RuntimeError: before `reset`.
+        """
+        fractions = self._begun().hold()[0].astype(np.float32)
+        return {agent: fractions[cell, :, : self.config.users_per_cell[cell]] for agent, cell in self._cell_of.items()}
+
+    def render(self) -> np.ndarray | str | None:
+        """Draw who transmits where, and the sum rate per slot so far.
+
+        Returns:
+            "rgb_array": an image `[height, width, 3]` of uint8; "ansi": the same as text; "human": None, shown in a window where there
+            is a screen.
+
+        Raises:
+            RuntimeError: before `reset`.
+        """
+        if self.render_mode is None:
+            return None
+        # Drawing needs matplotlib, which takes a second to import; most environments are never drawn.
+        from multicell_env import rendering
+
+        blocks = self._begun()
+        rates = np.array(self._rates).reshape(-1, self.config.num_cells)
+        powers = blocks.powers[0].sum(axis=-1) / (self.config.nominal_powers * self.config.users_per_cell)[:, None]
+        if self.render_mode == "ansi":
+            return rendering.as_text(powers, rates)
+        if self.render_mode == "rgb_array":
+            return rendering.as_image(powers, rates, self.config.num_slots)
+        if self._window is None:
+            self._window = rendering.Window()
+        self._window.show(powers, rates, self.config.num_slots)
+        return None
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._window is not None:
+            self._window.close()
+            self._window = None
+
+    def _render_if_human(self) -> None:
+        if self.render_mode == "human":
+            self.render()
+
+    def _begun(self) -> Blocks:
+        if self._blocks is None:
+            raise RuntimeError("The environment has no block yet: call reset() first.")
+        return self._blocks
+
+    def _checked_fractions(self, actions: Mapping[AgentID, np.ndarray]) -> np.ndarray:
+        self._begun()
+        if not self.agents:
+            raise RuntimeError(f"The block ended after its {self.config.num_slots} slots: call reset() to begin another.")
+        if not isinstance(actions, Mapping) or set(actions) != set(self.possible_agents):
+            got = sorted(map(str, actions)) if isinstance(actions, Mapping) else type(actions).__name__
+            raise ValueError(
+                f"actions must be a mapping with one action for each of {self.possible_agents}; got {got}. "
+                "Add what is missing, remove what is unknown."
+            )
+        fractions = np.zeros((self.config.num_cells, self.config.num_bands, self.config.max_users))
+        for agent, cell in self._cell_of.items():
+            shape = self.action_spaces[agent].shape
+            try:
+                action = np.asarray(actions[agent], dtype=np.float64)
+            except (TypeError, ValueError):
+                action = np.full(shape, np.nan)
+            if action.shape != shape or not np.all(np.isfinite(action)):
+                problem = f"shape {action.shape}" if action.shape != shape else "NaN, infinity or something that is no number"
+                raise ValueError(
+                    f"the action of {agent} must be finite numbers [band, user] of shape {shape}; got {problem}. Give fractions in [0, 1]."
+                )
+            fractions[cell, :, : shape[1]] = action
+        return fractions
+
+    def _observations(self, blocks: Blocks) -> ObsDict:
+        planes = observe(self.observation, blocks)[0]
+        return {agent: planes[cell, ..., : self.config.users_per_cell[cell]].copy() for agent, cell in self._cell_of.items()}
+
+    def _infos(self, blocks: Blocks, rates: np.ndarray) -> InfoDict:
+        return {
+            agent: {
+                "power": blocks.powers[0, cell, :, : self.config.users_per_cell[cell]].copy(),
+                "sum_rate": float(rates[cell]),
+            }
+            for agent, cell in self._cell_of.items()
+        }
+
+
+def resolve_config(config: NetworkConfig | None, *, max_cycles: int | None = None, **overrides: Any) -> NetworkConfig:
+    """The network that a constructor was asked for: `config` (or the default) with fields replaced.
+
+    Raises:
+        TypeError: `config` is no NetworkConfig, or an override is no field of it.
+        ValueError: a field breaks its rule, or `max_cycles` and `num_slots` differ.
+    """
+    config = NetworkConfig() if config is None else config
+    if not isinstance(config, NetworkConfig):
+        raise TypeError(
+            f"config must be a NetworkConfig; got {type(config).__name__}. Pass fields by name instead: parallel_env(num_cells=3)."
+        )
+    names = [field.name for field in fields(NetworkConfig)]
+    for name in overrides:
+        if name not in names:
+            near = get_close_matches(name, names, n=1)
+            raise TypeError(
+                f"there is no argument {name!r}; did you mean {near[0]!r}?"
+                if near
+                else f"there is no argument {name!r}. The fields of NetworkConfig are {names}."
+            )
+    if max_cycles is not None:
+        if overrides.get("num_slots", max_cycles) != max_cycles:
+            raise ValueError(f"max_cycles is another name for num_slots; got {max_cycles} and {overrides['num_slots']}. Give one of them.")
+        overrides["num_slots"] = max_cycles
+    return replace(config, **overrides)

@@ -1,0 +1,64 @@
+"""Constructors by PettingZoo's convention: `multicell_v0.parallel_env()`, `multicell_v0.env()`, `multicell_v0.raw_env()`."""
+
+from typing import Any
+
+import pettingzoo
+from pettingzoo.utils import parallel_to_aec
+from pettingzoo.utils.env import AECEnv
+from pettingzoo.utils.wrappers import OrderEnforcingWrapper
+
+from multicell_env.config import NetworkConfig
+from multicell_env.env import MulticellEnv
+from multicell_env.observation import Observation
+
+__all__ = ["env", "parallel_env", "raw_env"]
+
+
+def parallel_env(
+    config: NetworkConfig | None = None,
+    *,
+    observation: Observation = "csi",
+    render_mode: str | None = None,
+    **overrides: Any,
+) -> MulticellEnv:
+    """The environment in PettingZoo's parallel API.
+
+    Args:
+        config: The network; the paper's (8, 4) network by default.
+        observation: "csi" or "gain".
+        render_mode: None, "rgb_array", "ansi" or "human".
+        **overrides: Fields of `NetworkConfig` to change, or `max_cycles`, PettingZoo's name for `num_slots`.
+
+    Raises:
+        ValueError: a field breaks its rule.
+        TypeError: an argument that does not exist.
+    """
+    return MulticellEnv(config, observation=observation, render_mode=render_mode, **overrides)
+
+
+def raw_env(
+    config: NetworkConfig | None = None,
+    *,
+    observation: Observation = "csi",
+    render_mode: str | None = None,
+    **overrides: Any,
+) -> AECEnv:
+    """The agent-environment-cycle view, without wrappers. Arguments as for `parallel_env`."""
+    return parallel_to_aec(parallel_env(config, observation=observation, render_mode=render_mode, **overrides))
+
+
+def env(
+    config: NetworkConfig | None = None,
+    *,
+    observation: Observation = "csi",
+    render_mode: str | None = None,
+    **overrides: Any,
+) -> AECEnv:
+    """The agent-environment-cycle view, with the order of calls enforced. Arguments as for `parallel_env`."""
+    return OrderEnforcingWrapper(raw_env(config, observation=observation, render_mode=render_mode, **overrides))
+
+
+# PettingZoo has a registry from 1.26 on.
+if hasattr(pettingzoo, "register"):
+    pettingzoo.register("parallel", "multicell-v0", "multicell_env.multicell_v0:parallel_env")
+    pettingzoo.register("aec", "multicell-v0", "multicell_env.multicell_v0:env")
