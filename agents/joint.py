@@ -1,0 +1,188 @@
+"""A PettingZoo ParallelEnv as one Gymnasium environment: stacked arrays, agents in a fixed order."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.spaces import Box, Dict
+from pettingzoo import ParallelEnv
+from tianshou.data import Batch
+
+JointObservation = dict[str, np.ndarray]
+
+
+class JointEnv(gymnasium.Env[JointObservation, np.ndarray]):
+    """One learner's view of all agents at once.
+
+    * Observation: `{"observation": [agent, ...]}`, and `"state"` where the environment has `state()`.
+    * Action: `[agent, ...]`.
+    * Reward: the sum over the agents; each agent's own is in `info["rewards"]`.
+
+    Agents with different shapes are padded with zeros at the end of each axis; `action_mask` tells the real entries. An agent that has
+    left gets zeros. The episode ends when no agent is left, and is truncated where one of the last was.
+
+    Args:
+        env: Any PettingZoo environment with bounded Box actions and Box observations.
+
+    Raises:
+        ValueError: a space is no Box, an action space is unbounded, or the agents' arrays differ in their number of axes.
+    """
+
+    def __init__(self, env: ParallelEnv[Any, Any, Any]) -> None:
+        self.env = env
+        self.agents: list[Any] = list(env.possible_agents)
+        self.metadata = {**env.metadata, "render_modes": env.metadata.get("render_modes", [])}
+        self.render_mode = getattr(env, "render_mode", None)
+        observation_spaces = {agent: env.observation_space(agent) for agent in self.agents}
+        action_spaces = {agent: env.action_space(agent) for agent in self.agents}
+        for kind, spaces in (("observation", observation_spaces), ("action", action_spaces)):
+            _check_boxes(kind, spaces)
+        for agent, space in action_spaces.items():
+            if not space.is_bounded():
+                raise ValueError(
+                    f"action spaces must be bounded; got {space} for {agent}. Bound it, for example by SuperSuit's clip_actions_v0."
+                )
+        self._observation_slices = [_corner(observation_spaces[agent]) for agent in self.agents]
+        self._action_slices = [_corner(action_spaces[agent]) for agent in self.agents]
+        observation_space = _stacked(observation_spaces.values())
+        self.action_space = _stacked(action_spaces.values())
+        spaces: dict[str, gymnasium.Space] = {"observation": observation_space}
+        self.has_state = isinstance(getattr(env, "state_space", None), Box)
+        if self.has_state:
+            state_space = env.state_space
+            spaces["state"] = Box(state_space.low.astype(np.float32), state_space.high.astype(np.float32), dtype=np.float32)
+        self.observation_space = Dict(spaces)
+        self.action_mask = np.zeros(self.action_space.shape, dtype=bool)
+        for index, corner in enumerate(self._action_slices):
+            self.action_mask[index][corner] = True
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[JointObservation, dict[str, Any]]:
+        """Begin an episode."""
+        super().reset(seed=seed)
+        observations, _ = self.env.reset(seed=seed, options=options)
+        return self._joined(observations), {"rewards": np.zeros(len(self.agents))}
+
+    def step(self, action: np.ndarray) -> tuple[JointObservation, float, bool, bool, dict[str, Any]]:
+        """Let every agent that is still there act.
+
+        Raises:
+            ValueError: the environment returned a reward or observation that is not finite.
+        """
+        actions = {
+            agent: np.asarray(action[index][corner], dtype=self.env.action_space(agent).dtype)
+            for index, (agent, corner) in enumerate(zip(self.agents, self._action_slices, strict=True))
+            if agent in self.env.agents
+        }
+        observations, rewards, _, truncations, _ = self.env.step(actions)
+        own = np.array([float(rewards.get(agent, 0.0)) for agent in self.agents])
+        joined = self._joined(observations)
+        if not (np.all(np.isfinite(own)) and all(np.all(np.isfinite(array)) for array in joined.values())):
+            raise ValueError(f"the environment must return finite observations and rewards; got rewards {rewards}. Mend the environment.")
+        over = not self.env.agents
+        truncated = over and any(truncations.values())
+        return joined, float(own.sum()), over and not truncated, truncated, {"rewards": own}
+
+    def render(self) -> Any:
+        """Whatever the environment draws."""
+        return self.env.render()
+
+    def close(self) -> None:
+        """Close the environment."""
+        self.env.close()
+
+    def _joined(self, observations: Mapping[Any, np.ndarray]) -> JointObservation:
+        space = self.observation_space["observation"]
+        stacked = np.zeros(space.shape, dtype=np.float32)
+        for index, (agent, corner) in enumerate(zip(self.agents, self._observation_slices, strict=True)):
+            if agent in observations:
+                stacked[index][corner] = observations[agent]
+        if not self.has_state:
+            return {"observation": stacked}
+        return {"observation": stacked, "state": np.asarray(self.env.state(), dtype=np.float32)}
+
+
+def _check_boxes(kind: str, spaces: Mapping[Any, gymnasium.Space]) -> None:
+    for agent, space in spaces.items():
+        if not isinstance(space, Box):
+            raise ValueError(f"{kind} spaces must be Box; got {space} for {agent}. Wrap the environment so that agents have arrays.")
+    if len({len(space.shape) for space in spaces.values() if space.shape is not None}) > 1:
+        shapes = {agent: space.shape for agent, space in spaces.items()}
+        wrapper = "pad_observations_v0" if kind == "observation" else "pad_action_space_v0"
+        raise ValueError(
+            f"agents' {kind} arrays must have the same number of axes; got {shapes}. Wrap the environment in SuperSuit's {wrapper}."
+        )
+
+
+def _corner(space: gymnasium.Space) -> tuple[slice, ...]:
+    """Where an agent's array lies inside the padded one."""
+    assert space.shape is not None
+    return tuple(slice(length) for length in space.shape)
+
+
+def _stacked(spaces: Any) -> Box:
+    """Bounds of the padded arrays of all agents; padding is bounded like its agent's first entry, and 0 lies inside."""
+    boxes = list(spaces)
+    shape = np.max([box.shape for box in boxes], axis=0)
+    lows, highs = [], []
+    for box in boxes:
+        low = np.full(shape, min(0.0, float(np.min(box.low))), dtype=np.float32)
+        high = np.full(shape, max(0.0, float(np.max(box.high))), dtype=np.float32)
+        low[_corner(box)], high[_corner(box)] = box.low, box.high
+        lows.append(low)
+        highs.append(high)
+    return Box(np.stack(lows), np.stack(highs), dtype=np.float32)
+
+
+class JointVectorEnv:
+    """Several joint environments stepped together, in the form that Tianshou's Collector drives.
+
+    Args:
+        envs: Environments of equal spaces.
+        seeds: Seed of each environment's first reset; later resets go on from there.
+    """
+
+    is_async = False
+
+    def __init__(self, envs: Sequence[JointEnv], seeds: Sequence[int]) -> None:
+        self.envs = list(envs)
+        self._seeds: list[int | None] = list(seeds)
+
+    def __len__(self) -> int:
+        return len(self.envs)
+
+    @property
+    def action_space(self) -> list[gymnasium.Space]:
+        """Action space of each environment."""
+        return [env.action_space for env in self.envs]
+
+    def reset(self, env_id: Sequence[int] | np.ndarray | None = None) -> tuple[Batch, np.ndarray]:
+        """Begin episodes in some environments, all by default."""
+        chosen = range(len(self)) if env_id is None else env_id
+        observations = []
+        for index in chosen:
+            observations.append(self.envs[index].reset(seed=self._seeds[index])[0])
+            self._seeds[index] = None
+        return _batched(observations), _no_infos(len(observations))
+
+    def step(
+        self, action: np.ndarray, id: Sequence[int] | np.ndarray | None = None
+    ) -> tuple[Batch, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Step some environments, all by default. Finished ones are left as they are, for `reset`."""
+        chosen = range(len(self)) if id is None else id
+        steps = [self.envs[index].step(own) for index, own in zip(chosen, action, strict=True)]
+        observations, rewards, terminated, truncated, _ = zip(*steps, strict=True)
+        return _batched(observations), np.array(rewards), np.array(terminated), np.array(truncated), _no_infos(len(steps))
+
+    def close(self) -> None:
+        """Close every environment."""
+        for env in self.envs:
+            env.close()
+
+
+def _batched(observations: Sequence[JointObservation]) -> Batch:
+    return Batch({key: np.stack([observation[key] for observation in observations]) for key in observations[0]})
+
+
+def _no_infos(count: int) -> np.ndarray:
+    return np.array([{} for _ in range(count)], dtype=object)

@@ -1,0 +1,201 @@
+"""Actors, critics and the monotonic mixer, in two families.
+
+`mlp` is the paper's: two hidden layers on the flattened arrays, for any Box. `set` shares its weights over bands and users: it reads an
+observation `(plane, band, user)` and writes an action `(band, user)`, with the same few thousand weights for any number of either.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+Observation = Float[Tensor, "batch agent *observation"]
+Action = Float[Tensor, "batch agent *action"]
+Mask = Bool[Tensor, "agent *action"] | None
+"""False where an action's entry is padding; None where nothing is padded."""
+
+
+def mlp(sizes: Sequence[int]) -> nn.Sequential:
+    """Linear layers of these sizes with ReLU between them."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+class SetLinear(nn.Module):
+    """A linear layer on every (band, user) token and on its means over users, over bands and over both.
+
+        y = W x + W_u mean_u(x) + W_f mean_f(x) + W_uf mean_uf(x) + b
+
+    Each mean is computed once and added by broadcasting. Padded tokens enter no mean.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.token = nn.Linear(inputs, outputs)
+        self.over_users = nn.Linear(inputs, outputs, bias=False)
+        self.over_bands = nn.Linear(inputs, outputs, bias=False)
+        self.over_both = nn.Linear(inputs, outputs, bias=False)
+
+    def forward(self, x: Float[Tensor, "*batch band user inputs"], mask: Mask = None) -> Float[Tensor, "*batch band user outputs"]:
+        """Apply the layer; `mask` is `[..., band, user]`."""
+        users, bands, both = token_means(x, mask)
+        broadcast = self.over_users(users).unsqueeze(-2) + self.over_bands(bands).unsqueeze(-3)
+        return self.token(x) + broadcast + self.over_both(both)[..., None, None, :]
+
+
+def token_means(x: Float[Tensor, "*batch band user feature"], mask: Mask) -> tuple[Tensor, Tensor, Tensor]:
+    """Means of the real tokens over users, over bands and over both."""
+    if mask is None:
+        users = x.mean(dim=-2)
+        return users, x.mean(dim=-3), users.mean(dim=-2)
+    weights = mask[..., None].to(x.dtype)
+    x = x * weights
+    users, bands = x.sum(dim=-2), x.sum(dim=-3)
+    counts_users, counts_bands = weights.sum(dim=-2), weights.sum(dim=-3)
+    both = users.sum(dim=-2) / counts_users.sum(dim=-2).clamp(min=1.0)
+    return users / counts_users.clamp(min=1.0), bands / counts_bands.clamp(min=1.0), both
+
+
+class SetEncoder(nn.Module):
+    """Planes `(plane, band, user)` to one feature vector for every token."""
+
+    def __init__(self, num_planes: int, hidden_sizes: Sequence[int]) -> None:
+        super().__init__()
+        sizes = [num_planes, *hidden_sizes]
+        self.layers = nn.ModuleList(SetLinear(i, o) for i, o in zip(sizes[:-1], sizes[1:], strict=True))
+
+    def forward(self, planes: Float[Tensor, "*batch plane band user"], mask: Mask = None) -> Float[Tensor, "*batch band user feature"]:
+        """Features of every token."""
+        x = planes.movedim(-3, -1)
+        for layer in self.layers:
+            x = torch.relu(layer(x, mask))
+        return x
+
+
+class SetActor(nn.Module):
+    """Actor of the `set` family: action in [-1, 1] for every token.
+
+    Its preferences are centred over the bands of a user. Raising all of them together changes nothing where fractions of a budget are
+    scaled to sum to 1, and an actor that is free to do so drifts into the corner where every gradient has vanished.
+    """
+
+    def __init__(self, num_planes: int, hidden_sizes: Sequence[int]) -> None:
+        super().__init__()
+        self.num_planes = num_planes
+        self.encoder = SetEncoder(num_planes, hidden_sizes)
+        self.head = SetLinear(hidden_sizes[-1], 1)
+
+    def preferences(self, observation: Observation, mask: Mask = None) -> Action:
+        """Actions before tanh."""
+        preferences = self.head(self.encoder(observation, mask), mask).squeeze(-1)
+        return preferences - preferences.mean(dim=-2, keepdim=True)
+
+    def forward(self, observation: Observation, mask: Mask = None) -> Action:
+        """Actions of all agents."""
+        return torch.tanh(self.preferences(observation, mask))
+
+
+class SetCritic(nn.Module):
+    """Critic of the `set` family: one value for every agent."""
+
+    def __init__(self, num_planes: int, hidden_sizes: Sequence[int]) -> None:
+        super().__init__()
+        self.encoder = SetEncoder(num_planes + 1, hidden_sizes)
+        self.head = nn.Linear(hidden_sizes[-1], 1)
+
+    def forward(self, observation: Observation, action: Action, mask: Mask = None) -> Float[Tensor, "*batch agent"]:
+        """Q_b(s_b, a_b) in the mixer's units."""
+        features = self.encoder(torch.cat([observation, action.unsqueeze(-3)], dim=-3), mask)
+        return self.head(token_means(features, mask)[2]).squeeze(-1)
+
+
+class MLPActor(nn.Module):
+    """Actor of the `mlp` family: action in [-1, 1]."""
+
+    def __init__(self, observation_shape: Sequence[int], action_shape: Sequence[int], hidden_sizes: Sequence[int]) -> None:
+        super().__init__()
+        self.observation_shape = tuple(observation_shape)
+        self.action_shape = tuple(action_shape)
+        self.layers = mlp([_size(observation_shape), *hidden_sizes, _size(action_shape)])
+
+    def preferences(self, observation: Observation, mask: Mask = None) -> Action:
+        """Actions before tanh."""
+        return self.layers(observation.flatten(-len(self.observation_shape))).unflatten(-1, self.action_shape)
+
+    def forward(self, observation: Observation, mask: Mask = None) -> Action:
+        """Actions of all agents."""
+        return torch.tanh(self.preferences(observation, mask))
+
+
+class MLPCritic(nn.Module):
+    """Critic of the `mlp` family: one value for every agent."""
+
+    def __init__(self, observation_shape: Sequence[int], action_shape: Sequence[int], hidden_sizes: Sequence[int]) -> None:
+        super().__init__()
+        self.observation_axes, self.action_axes = len(observation_shape), len(action_shape)
+        self.layers = mlp([_size(observation_shape) + _size(action_shape), *hidden_sizes, 1])
+
+    def forward(self, observation: Observation, action: Action, mask: Mask = None) -> Float[Tensor, "*batch agent"]:
+        """Q_b(s_b, a_b) in the mixer's units."""
+        action = action if mask is None else action * mask
+        flat = [observation.flatten(-self.observation_axes), action.flatten(-self.action_axes)]
+        return self.layers(torch.cat(flat, dim=-1)).squeeze(-1)
+
+
+class MonotonicMixer(nn.Module):
+    """QMIX's mixer: a network whose weights hypernetworks write from the global state, non-negative so that dQ_tot/dQ_b >= 0.
+
+        Q_tot = |w_2(s)|^T elu(|W_1(s)| Q + b_1(s)) + v(s)
+
+    The agents' own features write their rows of W_1, and the mean over the agents everything else, so that with features of a fixed
+    length the mixer serves any number of agents.
+
+    Source: Rashid et al., ICML 2018, as used by Algorithm 1.
+    """
+
+    def __init__(self, num_features: int, mixing_size: int) -> None:
+        super().__init__()
+        self.first_weights = nn.Linear(num_features, mixing_size)
+        self.first_bias = nn.Linear(num_features, mixing_size)
+        self.last_weights = nn.Linear(num_features, mixing_size)
+        self.last_bias = nn.Sequential(nn.Linear(num_features, mixing_size), nn.ReLU(), nn.Linear(mixing_size, 1))
+
+    def forward(self, values: Float[Tensor, "*batch agent"], features: Float[Tensor, "*batch agent feature"]) -> Float[Tensor, " *batch"]:
+        """Q_tot of the agents' values."""
+        network = features.mean(dim=-2)
+        mixed = (values.unsqueeze(-2) @ self.first_weights(features).abs()).squeeze(-2)
+        hidden = nn.functional.elu(mixed + self.first_bias(network))
+        return (hidden * self.last_weights(network).abs()).sum(dim=-1) + self.last_bias(network).squeeze(-1)
+
+
+class SetStateEncoder(nn.Module):
+    """Features of every cell from a state `[cell, plane, band, user]`, for the mixer."""
+
+    def __init__(self, num_planes: int, hidden_sizes: Sequence[int]) -> None:
+        super().__init__()
+        self.encoder = SetEncoder(num_planes, hidden_sizes)
+
+    def forward(self, state: Float[Tensor, "*batch cell plane band user"], mask: Mask = None) -> Float[Tensor, "*batch cell feature"]:
+        """One vector a cell."""
+        return token_means(self.encoder(state, mask), mask)[2]
+
+
+class FlatStateEncoder(nn.Module):
+    """Features of every agent from a state of any shape: the whole state, and which agent it is."""
+
+    def __init__(self, state_shape: Sequence[int], num_agents: int, hidden_size: int) -> None:
+        super().__init__()
+        self.axes = len(state_shape)
+        self.state = nn.Linear(_size(state_shape), hidden_size)
+        self.agent = nn.Parameter(torch.randn(num_agents, hidden_size) * hidden_size**-0.5)
+
+    def forward(self, state: Float[Tensor, "batch *state"], mask: Mask = None) -> Float[Tensor, "batch agent feature"]:
+        """One vector an agent."""
+        return torch.relu(self.state(state.flatten(-self.axes)).unsqueeze(-2) + self.agent)
+
+
+def _size(shape: Sequence[int]) -> int:
+    return int(torch.Size(shape).numel())

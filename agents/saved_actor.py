@@ -1,0 +1,155 @@
+"""Trained actors as files, and as policies that map observations to actions."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from agents.joint import JointEnv
+from agents.networks import MLPActor, SetActor
+from agents.td3_mix import TD3MixConfig
+
+_FORMAT = 1
+
+
+class ActorPolicy:
+    """A trained actor that acts for all agents of an environment.
+
+    Call it with the observations of all agents, `{agent: array}`, and it returns their actions. Arrays may have leading batch axes, the
+    same for every agent. Each agent's action depends on its own observation alone. An actor of the `set` family with observations of a
+    fixed number of planes serves any number of agents, bands and users.
+
+    Args:
+        actor: Network from observations to actions in [-1, 1].
+        low: Lower bounds of the actions; broadcast against `[agent, ...]`.
+        high: Upper bounds of the actions.
+        metadata: What was saved with it, for example the configuration of the environment.
+    """
+
+    def __init__(self, actor: nn.Module, low: np.ndarray, high: np.ndarray, metadata: Mapping[str, Any]) -> None:
+        self.actor = actor.eval()
+        self.low = low
+        self.high = high
+        self.metadata = dict(metadata)
+
+    @torch.no_grad()
+    def __call__(self, observations: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Actions of all agents, float32.
+
+        Raises:
+            ValueError: the actor was trained on observations of another shape.
+        """
+        arrays = list(observations.values())
+        axes = 3 if isinstance(self.actor, SetActor) else len(self.actor.observation_shape)  # type: ignore[arg-type]
+        shapes = [array.shape[array.ndim - axes :] for array in arrays]
+        padded = np.max(shapes, axis=0)
+        stacked = np.zeros((*arrays[0].shape[: arrays[0].ndim - axes], len(arrays), *padded), dtype=np.float32)
+        for index, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
+            stacked[(..., index, *map(slice, shape))] = array
+        self._check(tuple(int(length) for length in padded))
+        mask = None
+        if isinstance(self.actor, SetActor) and len(set(shapes)) > 1:
+            mask = torch.zeros(len(arrays), *padded[1:].tolist(), dtype=torch.bool)
+            for index, shape in enumerate(shapes):
+                mask[(index, *map(slice, shape[1:]))] = True
+        raw = self.actor(torch.from_numpy(stacked), mask).numpy()
+        actions = self.low + (self.high - self.low) * (raw + 1.0) / 2.0
+        shapes_out = [shape[1:] if isinstance(self.actor, SetActor) else raw.shape[-len(self.actor.action_shape) :] for shape in shapes]  # type: ignore[arg-type]
+        return {
+            agent: np.ascontiguousarray(actions[(..., index, *map(slice, shape))], dtype=np.float32)
+            for index, (agent, shape) in enumerate(zip(observations, shapes_out, strict=True))
+        }
+
+    def _check(self, shape: tuple[int, ...]) -> None:
+        expected = (self.actor.num_planes, *shape[1:]) if isinstance(self.actor, SetActor) else tuple(self.actor.observation_shape)  # type: ignore[arg-type]
+        if shape != expected:
+            raise ValueError(
+                f"the actor was trained on observations of shape {expected}; got {shape}. Evaluate it on the network that it was trained "
+                "on, or train with network 'set' and observation 'gain', which fit any."
+            )
+
+
+def save_actor(path: str | os.PathLike[str], actor: nn.Module, env: JointEnv, learner: TD3MixConfig, metadata: Mapping[str, Any]) -> None:
+    """Write an actor with everything that is needed to act; whole or not at all.
+
+    Args:
+        path: Where to.
+        actor: The network.
+        env: What it was trained on.
+        learner: Its hyperparameters.
+        metadata: Numbers, strings, and lists and dictionaries of them.
+    """
+    observation_shape = env.observation_space["observation"].shape
+    assert observation_shape is not None
+    low, high = env.action_space.low, env.action_space.high
+    uniform = bool(np.all(low == low.flat[0]) and np.all(high == high.flat[0]))
+    content = {
+        "format": _FORMAT,
+        "network": learner.network,
+        "hidden_sizes": list(learner.hidden_sizes),
+        "observation_shape": list(observation_shape[1:]),
+        "action_shape": list(env.action_space.shape[1:]),
+        "low": torch.as_tensor(low.flat[0] if uniform else low),
+        "high": torch.as_tensor(high.flat[0] if uniform else high),
+        "actor": actor.state_dict(),
+        "metadata": dict(metadata),
+    }
+    write_whole(path, content)
+
+
+def load_actor(path: str | os.PathLike[str]) -> ActorPolicy:
+    """Read an actor that `save_actor` wrote. No code in the file is executed.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged or no actor.
+    """
+    content = read_whole(path, weights_only=True)
+    try:
+        if content["format"] != _FORMAT:
+            raise ValueError(f"format {content['format']}")
+        shapes = content["observation_shape"], content["action_shape"]
+        if content["network"] == "set":
+            actor: nn.Module = SetActor(shapes[0][0], content["hidden_sizes"])
+        else:
+            actor = MLPActor(*shapes, content["hidden_sizes"])
+        actor.load_state_dict(content["actor"])
+        return ActorPolicy(actor, content["low"].numpy(), content["high"].numpy(), content["metadata"])
+    except (KeyError, TypeError, RuntimeError, ValueError) as error:
+        raise ValueError(f"{path} must be an actor that train.py saved; got something else ({error}). Give a run's best.pt.") from error
+
+
+def write_whole(path: str | os.PathLike[str], content: Any) -> None:
+    """Save with torch so that an interruption leaves either the old file or the new one, never half of one."""
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    with open(partial, "wb") as file:
+        torch.save(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def read_whole(path: str | os.PathLike[str], *, weights_only: bool) -> Any:
+    """Load what `write_whole` saved.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"there is no file {path}. Give a run directory that train.py made, or train one: python train.py --algo td3mix"
+        )
+    try:
+        return torch.load(path, weights_only=weights_only, map_location="cpu")
+    except Exception as error:  # torch and pickle raise a dozen types for damaged files
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(
+            f"{path} must be a file that train.py saved; it is damaged ({reason}). Use another run, or train again."
+        ) from error

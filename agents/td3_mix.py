@@ -1,0 +1,282 @@
+"""TD3-MIX (Algorithm 1): TD3 whose twin critics are factored over the agents and mixed monotonically."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from tianshou.algorithm import TD3
+from tianshou.algorithm.modelfree.ddpg import ContinuousDeterministicPolicy
+from tianshou.algorithm.modelfree.td3 import TD3TrainingStats
+from tianshou.algorithm.optim import AdamOptimizerFactory
+from tianshou.data import Batch, ReplayBuffer
+from tianshou.exploration import GaussianNoise
+from torch import Tensor, nn
+
+from agents.joint import JointEnv
+from agents.networks import (
+    FlatStateEncoder,
+    Mask,
+    MLPActor,
+    MLPCritic,
+    MonotonicMixer,
+    SetActor,
+    SetCritic,
+    SetStateEncoder,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TD3MixConfig:
+    """Hyperparameters of TD3-MIX.
+
+    Raises:
+        ValueError: a field breaks its rule; the message gives the value, the rule and the remedy.
+    """
+
+    network: Literal["set", "mlp"] = "set"
+    """set: weights shared over bands and users, for image-like spaces. mlp: the paper's, for any Box."""
+    hidden_sizes: tuple[int, ...] = (32, 32)
+    """Width of each hidden layer of actor and critics."""
+    mixing_size: int = 32
+    """Width of the mixer's hidden layer."""
+    learning_rate: float = 1e-3
+    """Adam's learning rate, for actor and critics."""
+    gamma: float = 0.9
+    """Discount of the objective (21), in [0, 1)."""
+    tau: float = 0.01
+    """Polyak step of the target networks."""
+    batch_size: int = 64
+    """Transitions in one gradient step."""
+    exploration_noise: float = 0.3
+    """Standard deviation of the noise on collected actions, on a scale where actions span [-1, 1]."""
+    target_noise: float = 0.2
+    """Standard deviation of the target policy smoothing, on the same scale."""
+    target_noise_clip: float = 0.5
+    """Largest target policy smoothing, on the same scale."""
+    actor_delay: int = 2
+    """Critic updates for one update of the actor and the target networks."""
+    actor_penalty: float = 1e-3
+    """Weight of the mean squared action before tanh in the actor's loss; keeps actions off the corners where gradients vanish."""
+    actor_gradient: Literal["mixer", "critic"] = "mixer"
+    """mixer: the actor climbs Q_tot. critic: it climbs Q_1 alone, Algorithm 1's line 15 taken literally."""
+
+    def __post_init__(self) -> None:
+        if not self.hidden_sizes or min(self.hidden_sizes) < 1:
+            raise ValueError(f"hidden_sizes must be positive whole numbers, at least one; got {self.hidden_sizes}. Give for example 32 32.")
+        for name in ("mixing_size", "batch_size", "actor_delay"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}. Give a positive whole number.")
+        for name in ("exploration_noise", "target_noise", "target_noise_clip", "actor_penalty"):
+            if not 0.0 <= getattr(self, name) < np.inf:
+                raise ValueError(f"{name} must be finite and not negative; got {getattr(self, name)}. Give 0 for none.")
+        if not 0.0 < self.learning_rate < np.inf:
+            raise ValueError(f"learning_rate must be finite and positive; got {self.learning_rate}. Try 1e-3.")
+        if not 0.0 <= self.gamma < 1.0:
+            raise ValueError(
+                f"gamma must be in [0, 1) (episodes are cut, not ended, so values must stay finite); got {self.gamma}. Try 0.9."
+            )
+        if not 0.0 < self.tau <= 1.0:
+            raise ValueError(f"tau must be in (0, 1]; got {self.tau}. Try 0.01.")
+        for name, choices in (("network", ("set", "mlp")), ("actor_gradient", ("mixer", "critic"))):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be one of {choices}; got {getattr(self, name)!r}. Choose one of them.")
+
+
+class JointPolicy(ContinuousDeterministicPolicy):
+    """One actor shared by all agents. Actions are in [-1, 1] here and everywhere in the learner, and scaled for the environment."""
+
+    def __init__(self, actor: nn.Module, env: JointEnv, exploration_noise: float) -> None:
+        actor.max_action = 1.0  # type: ignore[assignment] - Tianshou asks how far the actor reaches
+        super().__init__(
+            actor=cast(Any, actor),
+            exploration_noise=GaussianNoise(sigma=exploration_noise),
+            action_space=env.action_space,
+            action_scaling=True,
+            action_bound_method="clip",
+        )
+        self.mask: Mask
+        self.register_buffer("mask", joint_mask(env), persistent=False)
+
+    def forward(self, batch: Any, state: Any = None, model: nn.Module | None = None, **kwargs: Any) -> Any:
+        """Actions `[batch, agent, ...]` in [-1, 1]."""
+        action = (model or self.actor)(as_tensor(batch.obs["observation"]), self.mask)
+        return Batch(act=action, state=None)
+
+    def add_exploration_noise(self, act: Any, batch: Any) -> Any:
+        """Add noise, and keep the action feasible: the critic must see what the environment plays."""
+        return np.clip(super().add_exploration_noise(act, batch), -1.0, 1.0).astype(np.float32)
+
+
+class MixedCritic(nn.Module):
+    """Q_tot(s, a) = mixer(Q(s_1, a_1), ..., Q(s_B, a_B); s): one critic shared by all agents, and a monotonic mixer."""
+
+    def __init__(self, critic: nn.Module, state_encoder: nn.Module, mixer: MonotonicMixer, mask: Mask) -> None:
+        super().__init__()
+        self.critic = critic
+        self.state_encoder = state_encoder
+        self.mixer = mixer
+        self.mask: Mask
+        self.register_buffer("mask", mask, persistent=False)
+
+    def agent_values(self, obs: Any, act: Any) -> Float[Tensor, "batch agent"]:
+        """Q(s_b, a_b) of every agent, before mixing."""
+        return self.critic(as_tensor(obs["observation"]), as_tensor(act), self.mask)
+
+    def mix(self, values: Float[Tensor, "batch agent"], obs: Any) -> Float[Tensor, " batch"]:
+        """Q_tot of given agents' values."""
+        state = as_tensor(obs["state"] if "state" in obs else obs["observation"])
+        return self.mixer(values, self.state_encoder(state, self.mask))
+
+    def forward(self, obs: Any, act: Any) -> Float[Tensor, " batch"]:
+        """Q_tot, in units of `TD3Mix.value_scale` around `TD3Mix.value_offset`."""
+        return self.mix(self.agent_values(obs, act), obs)
+
+
+class TD3Mix(TD3):
+    """TD3-MIX, Algorithm 1 of the paper, on any `JointEnv`.
+
+    Tianshou's TD3 with a joint policy and mixed critics. It differs where Algorithm 1 does: smoothed target actions stay feasible,
+    bootstrapping continues through truncation (the objective (21) is not cut at T), and the actor may climb Q_1 alone.
+
+    The critics learn (Q - offset) / scale, with offset and scale set once from the rewards of the first random slots: rewards of any
+    size then suit one learning rate, and no policy is preferred by it.
+
+    Args:
+        env: What the agents see and do.
+        config: Hyperparameters.
+
+    Raises:
+        ValueError: `network="set"` on an environment whose spaces are not image-like.
+    """
+
+    def __init__(self, env: JointEnv, config: TD3MixConfig) -> None:
+        optimizer = AdamOptimizerFactory(lr=config.learning_rate)
+        super().__init__(
+            policy=JointPolicy(build_actor(env, config), env, config.exploration_noise),
+            policy_optim=optimizer,
+            critic=build_critic(env, config),
+            critic_optim=optimizer,
+            critic2=build_critic(env, config),
+            tau=config.tau,
+            gamma=config.gamma,
+            policy_noise=config.target_noise,
+            noise_clip=config.target_noise_clip,
+            update_actor_freq=config.actor_delay,
+        )
+        self.actor_gradient = config.actor_gradient
+        self.actor_penalty = config.actor_penalty
+        self.value_offset: Tensor
+        self.value_scale: Tensor
+        self.register_buffer("value_offset", torch.zeros(()))
+        self.register_buffer("value_scale", torch.ones(()))
+
+    def calibrate(self, rewards: np.ndarray) -> None:
+        """Choose the critics' offset and scale from rewards of random play: the values of a policy that goes on like that."""
+        horizon = 1.0 / (1.0 - self.gamma)
+        spread = float(np.std(rewards))
+        self.value_offset.fill_(float(np.mean(rewards)) * horizon)
+        self.value_scale.fill_((spread if spread > 1e-6 else 1.0) * horizon)
+
+    def target_action(self, obs_next: Any) -> Tensor:
+        """Target action a' = clip(actor'(s') + clip(noise)): smoothed, and feasible, because the critics never see anything else."""
+        batch = self._target_q_compute_action(Batch(obs=obs_next))
+        return batch.act.clamp(-1.0, 1.0)
+
+    @torch.no_grad()
+    def target(self, batch: Any) -> Float[Tensor, " batch"]:
+        """Target y = sum_b r_b + gamma min(Q'_tot,1, Q'_tot,2)(s', a'), in the rewards' units.
+
+        A terminal state is followed by 0; a truncated one is not terminal.
+        """
+        action = self.target_action(batch.obs_next)
+        normalised = torch.min(self.critic_old(batch.obs_next, action), self.critic2_old(batch.obs_next, action))
+        value = self.value_offset + self.value_scale * normalised
+        goes_on = 1.0 - as_tensor(batch.terminated)
+        return as_tensor(batch.rew) + self.gamma * goes_on * value
+
+    def _preprocess_batch(self, batch: Any, buffer: ReplayBuffer, indices: np.ndarray) -> Any:
+        for name in ("obs", "obs_next"):
+            setattr(batch, name, {key: as_tensor(value) for key, value in getattr(batch, name).items()})
+        batch.act = as_tensor(batch.act)
+        batch.returns = (self.target(batch) - self.value_offset) / self.value_scale
+        return batch
+
+    def _update_with_batch(self, batch: Any) -> TD3TrainingStats:
+        _, loss1 = self._minimize_critic_squared_loss(batch, self.critic, self.critic_optim)
+        _, loss2 = self._minimize_critic_squared_loss(batch, self.critic2, self.critic2_optim)
+        self._cnt += 1
+        if self._cnt % self.update_actor_freq == 0:
+            loss = self.actor_loss(batch.obs)
+            self.policy_optim.step(loss)
+            self._last = loss.item()
+            self._update_lagged_network_weights()
+        return TD3TrainingStats(actor_loss=self._last, critic1_loss=loss1.item(), critic2_loss=loss2.item())
+
+    def actor_loss(self, obs: Any) -> Tensor:
+        """-Q_tot of the actor's own actions (or -Q_1 of each agent, by `actor_gradient`), plus the penalty."""
+        critic = cast(MixedCritic, self.critic)
+        preferences = self.policy.actor.preferences(as_tensor(obs["observation"]), self.policy.mask)
+        values = critic.agent_values(obs, torch.tanh(preferences))
+        objective = critic.mix(values, obs) if self.actor_gradient == "mixer" else values
+        return self.actor_penalty * preferences.square().mean() - objective.mean()
+
+
+def build_actor(env: JointEnv, config: TD3MixConfig) -> nn.Module:
+    """A fresh actor for the environment."""
+    observation_shape, action_shape = _agent_shapes(env)
+    if config.network == "mlp":
+        return MLPActor(observation_shape, action_shape, config.hidden_sizes)
+    check_image_like(observation_shape, action_shape)
+    return SetActor(observation_shape[0], config.hidden_sizes)
+
+
+def build_critic(env: JointEnv, config: TD3MixConfig) -> MixedCritic:
+    """A fresh critic with its mixer for the environment."""
+    observation_shape, action_shape = _agent_shapes(env)
+    num_agents, feature_size = len(env.agents), config.hidden_sizes[-1]
+    state_space = env.observation_space["state" if env.has_state else "observation"]
+    assert state_space.shape is not None
+    mask = joint_mask(env)
+    if config.network == "mlp":
+        critic: nn.Module = MLPCritic(observation_shape, action_shape, config.hidden_sizes)
+    else:
+        check_image_like(observation_shape, action_shape)
+        critic = SetCritic(observation_shape[0], config.hidden_sizes)
+    is_cellwise = len(state_space.shape) == 4 and (state_space.shape[0], *state_space.shape[2:]) == (num_agents, *action_shape)
+    if config.network == "set" and is_cellwise:
+        encoder: nn.Module = SetStateEncoder(state_space.shape[1], (feature_size,))
+    else:
+        encoder = FlatStateEncoder(state_space.shape, num_agents, feature_size)
+    return MixedCritic(critic, encoder, MonotonicMixer(feature_size, config.mixing_size), mask)
+
+
+def check_image_like(observation_shape: tuple[int, ...], action_shape: tuple[int, ...]) -> None:
+    """Refuse spaces that the `set` family cannot read.
+
+    Raises:
+        ValueError: not `(plane, band, user)` with `(band, user)`.
+    """
+    if len(observation_shape) != 3 or observation_shape[1:] != action_shape:
+        raise ValueError(
+            f"network 'set' needs observations (plane, band, user) and actions (band, user); got {observation_shape} and {action_shape}. "
+            "Choose network 'mlp', which reads any Box."
+        )
+
+
+def joint_mask(env: JointEnv) -> Mask:
+    """False where an action's entry is padding; None where nothing is."""
+    return None if env.action_mask.all() else torch.from_numpy(env.action_mask)
+
+
+def as_tensor(array: Any) -> Tensor:
+    """A float32 tensor of an array, or the tensor itself."""
+    return array if isinstance(array, Tensor) else torch.as_tensor(array, dtype=torch.float32)
+
+
+def _agent_shapes(env: JointEnv) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    observation_space = env.observation_space["observation"]
+    assert observation_space.shape is not None
+    assert env.action_space.shape is not None
+    return observation_space.shape[1:], env.action_space.shape[1:]

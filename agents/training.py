@@ -1,0 +1,157 @@
+"""Training TD3-MIX on any ParallelEnv: collect a vector step, update, and be able to stop and go on at any step."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from pettingzoo import ParallelEnv
+from tianshou.data import Collector, VectorReplayBuffer
+from tianshou.trainer import OffPolicyTrainerParams
+from tianshou.utils import BaseLogger
+
+from agents.joint import JointEnv, JointVectorEnv
+from agents.td3_mix import TD3Mix, TD3MixConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """How long and on how many environments to train.
+
+    Raises:
+        ValueError: a field breaks its rule.
+    """
+
+    num_steps: int = 1000
+    """Vector steps to learn from; each steps every environment once and updates the critics."""
+    num_envs: int = 32
+    """Environments stepped side by side."""
+    num_updates: int = 2
+    """Critic updates after every vector step."""
+    warmup_steps: int = 20
+    """Vector steps of random actions before learning begins."""
+    buffer_size: int = 20_000
+    """Transitions in the replay buffer."""
+
+    def __post_init__(self) -> None:
+        for name in ("num_steps", "num_envs", "num_updates", "warmup_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}. Give a positive whole number.")
+        if self.buffer_size < self.num_envs:
+            raise ValueError(
+                f"buffer_size must hold at least one transition of every environment; got {self.buffer_size} for "
+                f"{self.num_envs} environments. Raise buffer_size or lower num_envs."
+            )
+
+
+class Training:
+    """A training run that can be stopped after any vector step, saved, and continued bit for bit.
+
+    Randomness comes from the seed: the constructor seeds Python's, NumPy's and torch's global generators, because Tianshou draws from
+    them, and every environment gets a seed of its own.
+
+    Args:
+        make_env: Makes one environment; called `training.num_envs` times.
+        learner: Hyperparameters of TD3-MIX.
+        training: Length and width of the run.
+        seed: Seed of everything.
+        logger: Where Tianshou logs losses and returns.
+
+    Raises:
+        ValueError: the environment's spaces do not suit the learner.
+    """
+
+    def __init__(
+        self,
+        make_env: Callable[[], ParallelEnv[Any, Any, Any]],
+        learner: TD3MixConfig,
+        training: TrainingConfig,
+        *,
+        seed: int = 0,
+        logger: BaseLogger | None = None,
+    ) -> None:
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002 - Tianshou's buffer and noise draw from the global generator
+        torch.manual_seed(seed)
+        self.training = training
+        env_seeds = np.random.SeedSequence(seed).generate_state(training.num_envs).tolist()
+        envs = JointVectorEnv([JointEnv(make_env()) for _ in range(training.num_envs)], env_seeds)
+        self.algorithm = TD3Mix(envs.envs[0], learner)
+        self.collector = Collector(
+            self.algorithm, envs, UncheckedReplayBuffer(training.buffer_size, training.num_envs), exploration_noise=True
+        )  # type: ignore[arg-type]
+        self.collector.reset()
+        params = OffPolicyTrainerParams(
+            training_collector=self.collector,
+            epoch_num_steps=training.num_envs,
+            collection_step_num_env_steps=training.num_envs,
+            update_step_num_gradient_steps_per_sample=training.num_updates / training.num_envs,
+            batch_size=learner.batch_size,
+            logger=logger,
+            show_progress=False,
+            verbose=False,
+        )
+        self._trainer = self.algorithm.create_trainer(params)
+        self._trainer.reset(reset_collectors=False)
+        self.steps_done = 0
+        self.last_losses: dict[str, float] = {}
+
+    def warm_up(self) -> None:
+        """Fill the buffer with random play and set the critics' scale by it."""
+        self.collector.collect(n_step=self.training.warmup_steps * self.training.num_envs, random=True)
+        self.algorithm.calibrate(self.collector.buffer.rew[: len(self.collector.buffer)])
+
+    def step(self) -> None:
+        """One vector step and its updates."""
+        if self.steps_done == 0:
+            self.warm_up()
+        stats = self._trainer.execute_epoch().training_stat
+        if stats is not None:
+            self.last_losses = stats.get_loss_stats_dict()
+        self.steps_done += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the run goes on from: networks, optimisers, replay buffer, environments, generators and counters."""
+        trainer = self._trainer
+        return {
+            "algorithm": self.algorithm.state_dict(),
+            "updates": (self.algorithm._cnt, self.algorithm._last),
+            "collector": {name: value for name, value in vars(self.collector).items() if name in _COLLECTOR_STATE},
+            "trainer": (trainer._epoch, trainer._env_step, trainer._current_update_step),
+            "generators": (random.getstate(), np.random.get_state(), torch.get_rng_state()),  # noqa: NPY002
+            "steps_done": self.steps_done,
+            "last_losses": self.last_losses,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state.
+
+        Raises:
+            KeyError, RuntimeError: the state is of another network or incomplete.
+        """
+        self.algorithm.load_state_dict(state["algorithm"])
+        self.algorithm._cnt, self.algorithm._last = state["updates"]
+        vars(self.collector).update(state["collector"])
+        trainer = self._trainer
+        trainer._epoch, trainer._env_step, trainer._current_update_step = state["trainer"]
+        random.setstate(state["generators"][0])
+        np.random.set_state(state["generators"][1])  # noqa: NPY002
+        torch.set_rng_state(state["generators"][2])
+        self.steps_done = state["steps_done"]
+        self.last_losses = state["last_losses"]
+
+
+_COLLECTOR_STATE = ("env", "buffer", "_pre_collect_obs_RO", "_pre_collect_info_R", "collect_step", "collect_episode", "collect_time")
+
+
+class UncheckedReplayBuffer(VectorReplayBuffer):
+    """A replay buffer that is not searched for NaN after every step.
+
+    Tianshou's trainer scans the whole buffer each time, which takes longer than the learning; `JointEnv` refuses such values at the source.
+    """
+
+    def hasnull(self) -> bool:
+        """False: nothing that is not finite gets in."""
+        return False

@@ -1,0 +1,226 @@
+"""Comparing methods on equal channels: every allocation, and any policy, on the same unseen blocks."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from multicell_env.allocation import best_assignment, random_allocation, reuse_allocation, uniform_allocation
+from multicell_env.blocks import Blocks
+from multicell_env.channel import draw_channels
+from multicell_env.config import NetworkConfig
+from multicell_env.interference import ingr, sum_rates
+from multicell_env.observation import Observation, observe
+from multicell_env.waterfilling import negotiate, selfish_water_fill
+
+Policy = Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]]
+"""Observations of all agents to actions of all agents, as in a PettingZoo loop."""
+
+FIRST_SEED = 1_000_000
+"""Seed of the first unseen block: block i of an evaluation is what `env.reset(seed=seed + i)` draws."""
+NUM_STARTS = 5
+"""Random starts per block for the negotiations that begin at random."""
+
+
+@dataclass(frozen=True)
+class MethodResult:
+    """How one method did.
+
+    Capacities are average cell capacities, (19)/B, in bit/s/Hz.
+    """
+
+    name: str
+    per_slot: Float[np.ndarray, "block slot"]
+    """Capacity of every block in every slot; the mean over starts where there are several."""
+    needs_global_knowledge: bool
+    """Whether somebody must know the channels of all cells."""
+    ms_per_decision: float
+    """Time to decide one slot of one block for all base stations, median; negotiation included."""
+    std_over_starts: float | None = None
+    """Spread over random starts of the last slot's capacity, mean over blocks; None where there is one start."""
+
+    @property
+    def last_slot(self) -> dict[str, float]:
+        """Mean and half-width of the 95 % confidence interval over blocks, in the last slot."""
+        return _summary(self.per_slot[:, -1])
+
+    @property
+    def all_slots(self) -> dict[str, float]:
+        """Mean and half-width of the 95 % confidence interval over blocks, averaged over the slots."""
+        return _summary(self.per_slot.mean(axis=1))
+
+
+def draw_blocks(config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED) -> Blocks:
+    """Unseen blocks; block i is the one that `env.reset(seed=seed + i)` draws."""
+    draws = [draw_channels(config, np.random.default_rng(seed + block)) for block in range(num_blocks)]
+    own, cross = zip(*draws, strict=True)
+    return Blocks(config, np.stack(own), np.stack(cross))
+
+
+def play(
+    policy: Policy, blocks: Blocks, observation: Observation, *, batched: bool = False, opening_only: bool = False
+) -> Float[np.ndarray, "block slot"]:
+    """Average cell capacity of a policy in every slot, bit/s/Hz.
+
+    Args:
+        policy: Called with the observations of all agents, returns their actions.
+        blocks: Fresh blocks; they are played to their end.
+        observation: What the policy sees.
+        batched: True calls it once a slot with arrays `{agent: [block, ...]}`; False once for each block.
+        opening_only: True lets it act in the first slot only; then the negotiation goes on from where it stands (the paper's online algorithm).
+    """
+    capacities = []
+    for slot in range(blocks.config.num_slots):
+        fractions = blocks.hold() if opening_only and slot > 0 else _decide(policy, blocks, observation, batched)
+        capacities.append(blocks.play_slot(fractions).mean(axis=-1))
+    return np.stack(capacities, axis=-1)
+
+
+def evaluate_policy(
+    name: str,
+    policy: Policy,
+    config: NetworkConfig,
+    *,
+    observation: Observation,
+    num_blocks: int = 200,
+    seed: int = FIRST_SEED,
+    batched: bool = False,
+    opening_only: bool = False,
+) -> MethodResult:
+    """Play any policy on the unseen blocks that `evaluate_allocations` plays on. Arguments as for `play`."""
+    per_slot = play(policy, draw_blocks(config, num_blocks, seed), observation, batched=batched, opening_only=opening_only)
+
+    def decide(block: Blocks) -> None:
+        block.play_slot(_decide(policy, block, observation, batched))
+
+    return MethodResult(name, per_slot, False, _median_ms(decide, config, seed))
+
+
+def evaluate_allocations(config: NetworkConfig, *, num_blocks: int = 200, seed: int = FIRST_SEED) -> list[MethodResult]:
+    """Play every allocation that is not learned.
+
+    FLWF and IWF begin at `NUM_STARTS` random starts per block and make k iterations a slot (5 where the network's own k is 0). The
+    assignment bound is left out beyond 12 bands.
+    """
+    blocks = draw_blocks(config, num_blocks, seed)
+    results = [
+        _negotiated("flwf", blocks, seed, forward_looking=True),
+        _negotiated("iwf", blocks, seed, forward_looking=False),
+        _static("sswf", selfish_water_fill, blocks, seed),
+        _static("uniform", uniform_allocation, blocks, seed),
+        _random(blocks, seed),
+        _static("reuse", reuse_allocation, blocks, seed),
+    ]
+    if config.num_bands <= 12:
+        results.append(
+            _static("assignment_bound", lambda gains, budgets: best_assignment(gains, budgets).powers, blocks, seed, needs_global=True)
+        )
+    return results
+
+
+def as_json(results: Iterable[MethodResult], config: NetworkConfig, seed: int, num_blocks: int, **settings: Any) -> dict[str, Any]:
+    """Results with every setting that is needed to make them again."""
+    results = list(results)
+    percent = percent_of_bound(results)
+    methods = {
+        result.name: {
+            "last_slot": result.last_slot,
+            "all_slots": result.all_slots,
+            "per_slot": result.per_slot.mean(axis=0).tolist(),
+            "percent_of_bound": percent.get(result.name),
+            "ms_per_decision": result.ms_per_decision,
+            "needs_global_knowledge": result.needs_global_knowledge,
+            "std_over_starts": result.std_over_starts,
+        }
+        for result in results
+    }
+    return {"config": asdict(config), "seed": seed, "num_blocks": num_blocks, **settings, "methods": methods}
+
+
+def percent_of_bound(results: Iterable[MethodResult]) -> dict[str, float]:
+    """Last slot's capacity in percent of the assignment bound, by name; empty without the bound."""
+    means = {result.name: result.last_slot["mean"] for result in results}
+    bound = means.get("assignment_bound")
+    return {} if bound is None else {name: 100.0 * mean / bound for name, mean in means.items()}
+
+
+def _summary(capacities: Float[np.ndarray, " block"]) -> dict[str, float]:
+    count = len(capacities)
+    ci95 = 1.96 * float(np.std(capacities, ddof=1)) / np.sqrt(count) if count > 1 else float("nan")
+    return {"mean": float(np.mean(capacities)), "ci95": ci95}
+
+
+def _decide(policy: Policy, blocks: Blocks, observation: Observation, batched: bool) -> np.ndarray:
+    """The policy's actions on all blocks, as padded fractions."""
+    config = blocks.config
+    planes = observe(observation, blocks)
+    agents = {f"bs_{cell}": (cell, int(users)) for cell, users in enumerate(config.users_per_cell)}
+    fractions = np.zeros(blocks.powers.shape)
+    for rows in [slice(None)] if batched else range(len(planes)):
+        actions = policy({agent: planes[rows, cell, ..., :users].copy() for agent, (cell, users) in agents.items()})
+        for agent, (cell, users) in agents.items():
+            action = np.asarray(actions[agent], dtype=np.float64)
+            target = fractions[rows, cell, :, :users]
+            if action.shape != target.shape or not np.all(np.isfinite(action)):
+                raise ValueError(
+                    f"the policy must return finite actions of shape {target.shape} for {agent}; got shape {action.shape}. "
+                    "Give fractions [band, user] in [0, 1]."
+                )
+            target[...] = action
+    return fractions
+
+
+def _static(name: str, allocate: Callable[..., np.ndarray], blocks: Blocks, seed: int, needs_global: bool = False) -> MethodResult:
+    """A method that decides by the channels alone, and so the same in every slot."""
+    rates = _capacity(allocate(blocks.gains, blocks.user_budgets), blocks)
+    per_slot = np.repeat(rates[:, None], blocks.config.num_slots, axis=1)
+    return MethodResult(name, per_slot, needs_global, _median_ms(lambda one: allocate(one.gains, one.user_budgets), blocks.config, seed))
+
+
+def _random(blocks: Blocks, seed: int) -> MethodResult:
+    generator = np.random.default_rng([seed, 1])
+
+    def draw(some: Blocks) -> np.ndarray:
+        return random_allocation(some.gains, some.user_budgets, generator)
+
+    per_slot = np.stack([_capacity(draw(blocks), blocks) for _ in range(blocks.config.num_slots)], axis=-1)
+    return MethodResult("random", per_slot, False, _median_ms(draw, blocks.config, seed))
+
+
+def _negotiated(name: str, blocks: Blocks, seed: int, *, forward_looking: bool) -> MethodResult:
+    """FLWF or IWF from random starts, k iterations a slot."""
+    config, gains, budgets = blocks.config, blocks.gains, blocks.user_budgets
+    generator = np.random.default_rng([seed, 2])
+    num_iterations = config.num_iterations or 5
+
+    def iterate(powers: np.ndarray, some: Blocks) -> np.ndarray:
+        return negotiate(powers, some.gains, some.user_budgets, num_iterations, forward_looking=forward_looking, damping=config.damping)
+
+    starts = []
+    for _ in range(NUM_STARTS):
+        powers, slots = random_allocation(gains, budgets, generator), []
+        for _ in range(config.num_slots):
+            powers = iterate(powers, blocks)
+            slots.append(_capacity(powers, blocks))
+        starts.append(np.stack(slots, axis=-1))
+    stacked = np.stack(starts)
+    ms = _median_ms(lambda one: iterate(uniform_allocation(one.gains, one.user_budgets), one), config, seed)
+    return MethodResult(name, stacked.mean(axis=0), False, ms, float(stacked[..., -1].std(axis=0, ddof=1).mean()))
+
+
+def _capacity(powers: np.ndarray, blocks: Blocks) -> Float[np.ndarray, " block"]:
+    return sum_rates(powers, ingr(powers, blocks.gains)).mean(axis=-1)
+
+
+def _median_ms(decide: Callable[[Blocks], Any], config: NetworkConfig, seed: int, repeats: int = 15) -> float:
+    """Median time of a decision on one block, after one call that warms caches."""
+    block = draw_blocks(config, 1, seed)
+    times = []
+    for _ in range(repeats + 1):
+        begin = time.perf_counter()
+        decide(block)
+        times.append(time.perf_counter() - begin)
+    return 1000.0 * float(np.median(times[1:]))

@@ -1,0 +1,94 @@
+"""Pictures of results: methods compared, and learning curves."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, told apart with every common colour blindness; markers and dashes tell the rest.
+STYLES: dict[str, dict[str, Any]] = {
+    "assignment_bound": {"color": "#000000", "linestyle": "--", "label": "assignment bound (global CSI)"},
+    "td3mix": {"color": "#D55E00", "marker": "o", "label": "TD3-MIX + FLWF, every slot"},
+    "td3mix_opening": {"color": "#E69F00", "marker": "s", "label": "TD3-MIX opening, then FLWF"},
+    "flwf": {"color": "#0072B2", "marker": "^", "label": "FLWF from random starts"},
+    "reuse": {"color": "#009E73", "linestyle": "-.", "label": "fixed reuse"},
+    "iwf": {"color": "#56B4E9", "marker": "v", "label": "IWF from random starts"},
+    "sswf": {"color": "#CC79A7", "marker": "x", "label": "SSWF"},
+    "uniform": {"color": "#999999", "linestyle": ":", "label": "uniform"},
+    "random": {"color": "#B8A000", "marker": "+", "label": "random"},
+}
+
+
+def save_comparison(results: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    """Bars with 95 % intervals for every method, and capacity against slot.
+
+    Args:
+        results: From `evaluation.as_json`.
+        path: PNG file to write.
+    """
+    methods: Mapping[str, Any] = results["methods"]
+    names = sorted(methods, key=lambda name: methods[name]["last_slot"]["mean"])
+    figure = Figure(figsize=(12.0, 5.0), dpi=100, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    rows = np.arange(len(names))
+    for shift, key, alpha, label in ((0.2, "last_slot", 1.0, "last slot"), (-0.2, "all_slots", 0.45, "mean over slots")):
+        means = [methods[name][key]["mean"] for name in names]
+        errors = [methods[name][key]["ci95"] for name in names]
+        colours = [_style(name)["color"] for name in names]
+        left.barh(rows + shift, means, 0.4, xerr=errors, color=colours, alpha=alpha, capsize=2)
+        left.barh([], [], color="#444444", alpha=alpha, label=label)
+    left.set_yticks(rows, [_style(name)["label"] for name in names])
+    left.set_xlabel("average cell capacity [bit/s/Hz]")
+    left.set_title(f"{results['num_blocks']} unseen blocks, 95 % intervals", fontsize="medium")
+    left.legend(loc="lower right")
+
+    slots = np.arange(1, results["config"]["num_slots"] + 1)
+    for name in reversed(names):
+        right.plot(slots, methods[name]["per_slot"], markersize=5, **_style(name))
+    right.set_ylim(bottom=0.0)
+    right.xaxis.get_major_locator().set_params(integer=True)
+    right.set_xlabel(f"slot ({results['config']['num_iterations']} FLWF iterations each)")
+    right.set_ylabel("average cell capacity [bit/s/Hz]")
+    right.grid(alpha=0.3)
+    right.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", frameon=False)
+    _save(figure, path)
+
+
+def save_learning_curve(metrics: Sequence[Mapping[str, float]], bound: float | None, path: str | os.PathLike[str]) -> None:
+    """Capacity on fixed unseen blocks against vector steps.
+
+    Args:
+        metrics: Rows with `step`, `last_slot`, `all_slots` and `first_slot`.
+        bound: The assignment bound on the same blocks, bit/s/Hz, where there is one.
+        path: PNG file to write.
+    """
+    figure = Figure(figsize=(7.0, 4.2), dpi=100, layout="constrained")
+    axes = figure.subplots()
+    steps = [row["step"] for row in metrics]
+    curves = (
+        ("last_slot", "#D55E00", "o", "last slot"),
+        ("all_slots", "#0072B2", "s", "mean over slots"),
+        ("first_slot", "#009E73", "^", "first slot"),
+    )
+    for key, colour, marker, label in curves:
+        axes.plot(steps, [row[key] for row in metrics], color=colour, marker=marker, markersize=4, label=label)
+    if bound is not None:
+        axes.axhline(bound, color="#000000", linestyle="--", label="assignment bound")
+    axes.set_ylim(bottom=0.0)
+    axes.set_xlabel("vector steps")
+    axes.set_ylabel("average cell capacity [bit/s/Hz]")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    _save(figure, path)
+
+
+def _style(name: str) -> dict[str, Any]:
+    return STYLES.get(name, {"color": "#6A3D9A", "marker": "D", "label": name})
+
+
+def _save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    FigureCanvasAgg(figure)
+    figure.savefig(path)

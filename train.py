@@ -1,0 +1,274 @@
+"""Train TD3-MIX to open the negotiation of base stations.
+
+    python train.py --algo td3mix
+    python train.py --algo td3mix --num-antennas 32 --num-users 16 --name large
+    python train.py --algo td3mix --preset paper
+    python train.py --resume runs/<name>
+
+Ctrl-C or SIGTERM write a checkpoint and stop; --resume continues.
+"""
+
+import dataclasses
+import importlib.metadata
+import platform
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import tyro
+from tianshou.utils import TensorboardLogger
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from agents.run_directory import RunDirectory
+from agents.saved_actor import ActorPolicy, load_actor, save_actor
+from agents.td3_mix import TD3MixConfig
+from agents.training import Training, TrainingConfig
+from evaluate import check_positive, evaluate_actor, network_config, parse, run_command
+from multicell_env import NetworkConfig, multicell_v0
+from multicell_env.allocation import best_assignment
+from multicell_env.evaluation import FIRST_SEED, draw_blocks, play
+from multicell_env.figures import save_learning_curve
+from multicell_env.observation import Observation
+
+VALIDATION_SEED = 2_000_000
+"""Blocks that choose the best actor; neither trained on nor part of the closing table."""
+
+
+@dataclass(frozen=True)
+class TrainArguments:
+    """Train TD3-MIX to open the negotiation of base stations. The result is a run directory with the best actor, curves and a table."""
+
+    algo: Literal["td3mix"] = "td3mix"
+    """Learning algorithm."""
+    preset: Literal["default", "paper"] = "default"
+    """paper: the paper's hyperparameters (2 x 128 MLP, Adam 1e-3, gamma 0.99, batch 16) and --observation csi; other flags still apply."""
+    observation: Observation = "gain"
+    """What a base station sees: gain (3 planes) or csi (the paper's local state, 4M + 2 planes)."""
+    name: str | None = None
+    """Name of the run; the date and time by default."""
+    runs: Path = Path("runs")
+    """Where run directories go."""
+    resume: Path | None = None
+    """Continue this run from its last checkpoint, with the settings that it has."""
+    seed: int = 0
+    """Seed of everything."""
+    num_threads: int = 1
+    """Threads of torch; small networks run faster on one thread than on two that compete."""
+    eval_interval: int = 50
+    """Vector steps between evaluations; each also writes a checkpoint."""
+    eval_blocks: int = 100
+    """Blocks of these evaluations, always the same."""
+    final_blocks: int = 200
+    """Unseen blocks of the closing table."""
+    scenario: tyro.conf.OmitArgPrefixes[NetworkConfig] = field(default_factory=NetworkConfig)
+    learner: tyro.conf.OmitArgPrefixes[TD3MixConfig] = field(default_factory=TD3MixConfig)
+    training: tyro.conf.OmitArgPrefixes[TrainingConfig] = field(default_factory=TrainingConfig)
+
+
+PRESETS = {
+    "default": TrainArguments(),
+    "paper": TrainArguments(
+        preset="paper",
+        observation="csi",
+        learner=TD3MixConfig(network="mlp", hidden_sizes=(128, 128), learning_rate=1e-3, gamma=0.99, batch_size=16),
+    ),
+}
+
+
+def main(argv: list[str]) -> None:
+    """Run the command line."""
+    preset = "paper" if "paper" in _values_of("--preset", argv) else "default"
+    arguments = parse(TrainArguments, argv, PRESETS[preset])
+    check_positive(
+        num_threads=arguments.num_threads,
+        eval_interval=arguments.eval_interval,
+        eval_blocks=arguments.eval_blocks,
+        final_blocks=arguments.final_blocks,
+    )
+    if arguments.seed < 0:
+        raise ValueError(f"--seed must not be negative; got {arguments.seed}. Give 0 or more.")
+    if arguments.resume is None:
+        name = arguments.name or time.strftime("td3mix-%Y%m%d-%H%M%S")
+        directory, state = RunDirectory.create(arguments.runs / name, _described(arguments)), None
+    else:
+        directory = RunDirectory(arguments.resume)
+        stored = _stored_arguments(directory)
+        if dataclasses.replace(arguments, resume=None, num_threads=1) != PRESETS[preset]:
+            raise ValueError(
+                "a resumed run keeps the settings that it has; got other flags beside --resume. Leave them out, or start a new run."
+            )
+        state = directory.load_checkpoint()
+        arguments = dataclasses.replace(stored, num_threads=arguments.num_threads)
+    torch.set_num_threads(arguments.num_threads)
+    if _Run(arguments, directory, state).learn():
+        _close(arguments, directory)
+
+
+class _Run:
+    """One training run: learn, evaluate, save, and stop when told to."""
+
+    def __init__(self, arguments: TrainArguments, directory: RunDirectory, state: dict[str, Any] | None) -> None:
+        self.arguments = arguments
+        self.directory = directory
+        config = arguments.scenario
+        self.writer = SummaryWriter(str(directory.path))
+        self.training = Training(
+            lambda: multicell_v0.parallel_env(config, observation=arguments.observation),
+            arguments.learner,
+            arguments.training,
+            seed=arguments.seed,
+            logger=TensorboardLogger(self.writer, info_interval=10**9, write_flush=False),
+        )
+        self.bound: float | None = None
+        if config.num_bands <= 12:
+            blocks = draw_blocks(config, arguments.eval_blocks, VALIDATION_SEED)
+            self.bound = float(best_assignment(blocks.gains, blocks.user_budgets).sum_rates.mean())
+        self.metrics: list[dict[str, float]] = []
+        self.seconds_before = 0.0
+        if state is not None:
+            try:
+                self.training.load_state_dict(state["training"])
+                self.metrics, self.seconds_before = state["metrics"], state["seconds"]
+            except (KeyError, RuntimeError, TypeError, ValueError) as error:
+                raise ValueError(
+                    f"{directory.checkpoint_path} must fit the run's config.json; it does not ({error}). Start a new run."
+                ) from error
+        self.stopped_by: int | None = None
+
+    def learn(self) -> bool:
+        """Train to the end. Returns False where a signal stopped it before."""
+        arguments, training = self.arguments, self.training
+        begin = time.monotonic()
+        previous = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        print(f"training in {self.directory.path} (tensorboard --logdir {self.directory.path.parent})")
+        bar = tqdm(total=arguments.training.num_steps, initial=training.steps_done, desc="training", unit="step", dynamic_ncols=True)
+        try:
+            self._show(bar)
+            while training.steps_done < arguments.training.num_steps and self.stopped_by is None:
+                training.step()
+                bar.update()
+                if training.steps_done % arguments.eval_interval == 0 or training.steps_done == arguments.training.num_steps:
+                    self._evaluate(self.seconds_before + time.monotonic() - begin)
+                    self._save(self.seconds_before + time.monotonic() - begin)
+                    self._show(bar)
+            if self.stopped_by is not None:
+                self._save(self.seconds_before + time.monotonic() - begin)
+        finally:
+            bar.close()
+            self.writer.close()
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+        if self.stopped_by is not None:
+            print(
+                f"stopped by {signal.Signals(self.stopped_by).name} after {training.steps_done} steps. Continue: python train.py --resume {self.directory.path}"
+            )
+        return self.stopped_by is None
+
+    def _stop(self, number: int, frame: Any) -> None:
+        self.stopped_by = number
+
+    def _policy(self) -> ActorPolicy:
+        joint = self.training.collector.env.envs[0]  # type: ignore[attr-defined]
+        space = joint.action_space
+        return ActorPolicy(self.training.algorithm.policy.actor, space.low.flat[0], space.high.flat[0], {})
+
+    def _evaluate(self, seconds: float) -> None:
+        arguments, training = self.arguments, self.training
+        blocks = draw_blocks(arguments.scenario, arguments.eval_blocks, VALIDATION_SEED)
+        capacities = play(self._policy(), blocks, arguments.observation, batched=True)
+        row = {
+            "step": training.steps_done,
+            "env_steps": training.steps_done * arguments.training.num_envs,
+            "seconds": round(seconds, 3),
+            "first_slot": float(capacities[:, 0].mean()),
+            "last_slot": float(capacities[:, -1].mean()),
+            "all_slots": float(capacities.mean()),
+            "percent_of_bound": float("nan") if self.bound is None else 100.0 * float(capacities[:, -1].mean()) / self.bound,
+            **training.last_losses,
+        }
+        for key, value in row.items():
+            self.writer.add_scalar(f"evaluation/{key}", value, training.steps_done)
+        if row["all_slots"] > max((past["all_slots"] for past in self.metrics), default=-1.0):
+            joint = training.collector.env.envs[0]  # type: ignore[attr-defined]
+            metadata = {
+                "config": asdict(arguments.scenario),
+                "observation": arguments.observation,
+                "step": training.steps_done,
+                "seed": arguments.seed,
+            }
+            save_actor(self.directory.best_path, training.algorithm.policy.actor, joint, arguments.learner, metadata)
+        self.metrics.append(row)
+        self.directory.write_metrics(self.metrics)
+        save_learning_curve(self.metrics, self.bound, self.directory.path / "learning_curve.png")
+
+    def _save(self, seconds: float) -> None:
+        self.directory.save_checkpoint({"training": self.training.state_dict(), "metrics": self.metrics, "seconds": seconds})
+
+    def _show(self, bar: Any) -> None:
+        if self.metrics:
+            row = self.metrics[-1]
+            of_bound = "" if self.bound is None else f", {row['percent_of_bound']:.1f} % of bound"
+            bar.set_postfix_str(f"{row['last_slot']:.1f} bit/s/Hz{of_bound}")
+
+
+def _close(arguments: TrainArguments, directory: RunDirectory) -> None:
+    """Play the best actor on unseen channels and print the closing table."""
+    evaluate_actor(
+        load_actor(directory.best_path), arguments.scenario, num_blocks=arguments.final_blocks, seed=FIRST_SEED, output=directory.path
+    )
+
+
+def _values_of(flag: str, argv: list[str]) -> list[str]:
+    """What follows a flag on a command line, in either of its two forms."""
+    following = [after for word, after in zip(argv, argv[1:], strict=False) if word == flag]
+    return following + [word.split("=", 1)[1] for word in argv if word.startswith(flag + "=")]
+
+
+def _described(arguments: TrainArguments) -> dict[str, Any]:
+    """Everything that `config.json` tells of a run."""
+    packages = ("multicell-env", "gymnasium", "numpy", "pettingzoo", "tianshou", "torch")
+    try:
+        command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        commit = None
+    return {
+        "arguments": {**asdict(arguments), "runs": str(arguments.runs), "resume": None},
+        "command": sys.argv,
+        "git_commit": commit,
+        "python": platform.python_version(),
+        "versions": {package: _version(package) for package in packages},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _stored_arguments(directory: RunDirectory) -> TrainArguments:
+    """The settings that a run was started with."""
+    stored = directory.config()
+    try:
+        fields = dict(stored["arguments"])
+        learner = {**fields.pop("learner")}
+        return TrainArguments(
+            scenario=network_config(fields.pop("scenario")),
+            learner=TD3MixConfig(**{**learner, "hidden_sizes": tuple(learner["hidden_sizes"])}),
+            training=TrainingConfig(**fields.pop("training")),
+            **{**fields, "runs": Path(fields["runs"]), "resume": None},
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{directory.config_path} must be what train.py wrote; got something else ({error}). Use another run.") from error
+
+
+if __name__ == "__main__":
+    run_command(main)
