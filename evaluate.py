@@ -8,12 +8,13 @@ python evaluate.py --num-antennas 32 --num-users 16 --num-blocks 50
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 import tyro
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -92,23 +93,25 @@ def print_table(results: list[MethodResult], config: NetworkConfig, console: Con
         f"B={config.num_cells} M={config.num_antennas} U={config.num_users} F={config.num_bands} "
         f"SIR={config.sir_db:g} dB SNR={config.snr_db:g} dB T={config.num_slots} k={config.num_iterations}"
     )
-    table = Table(
-        title=title, caption="average cell capacity [bit/s/Hz], mean ± 95 % confidence interval over blocks", caption_justify="left"
+    caption = (
+        "average cell capacity in bit/s/Hz, mean ± 95 % confidence interval over blocks; starts: std of the last slot over random "
+        "starts; ms: median time of one decision for all cells"
     )
+    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
     table.add_column("method", no_wrap=True)
-    for header in ("last slot", "mean over slots", "% of bound", "std over starts", "ms/decision"):
-        table.add_column(header, justify="right")
-    table.add_column("global CSI", justify="center")
+    for header in ("last slot", "all slots", "% bound", "starts", "ms"):
+        table.add_column(header, justify="right", no_wrap=True)
+    table.add_column("CSI", no_wrap=True)
     for result in sorted(results, key=lambda result: -result.last_slot["mean"]):
         last, every = result.last_slot, result.all_slots
         table.add_row(
             result.name,
             f"{last['mean']:.2f} ± {last['ci95']:.2f}",
             f"{every['mean']:.2f} ± {every['ci95']:.2f}",
-            f"{percent[result.name]:.1f}" if percent else "-",
-            "-" if result.std_over_starts is None else f"{result.std_over_starts:.2f}",
+            f"{percent[result.name]:.1f}" if percent else "",
+            "" if result.std_over_starts is None else f"± {result.std_over_starts:.2f}",
             f"{result.ms_per_decision:.2g}",
-            "yes" if result.needs_global_knowledge else "no",
+            "global" if result.needs_global_knowledge else "local",
         )
     console.print(table)
 

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -165,9 +166,8 @@ class _Run:
             for number, handler in previous.items():
                 signal.signal(number, handler)
         if self.stopped_by is not None:
-            print(
-                f"stopped by {signal.Signals(self.stopped_by).name} after {training.steps_done} steps. Continue: python train.py --resume {self.directory.path}"
-            )
+            name = signal.Signals(self.stopped_by).name
+            print(f"stopped by {name} after {training.steps_done} steps. Continue: python train.py --resume {self.directory.path}")
         return self.stopped_by is None
 
     def _stop(self, number: int, frame: Any) -> None:
@@ -226,7 +226,7 @@ def _close(arguments: TrainArguments, directory: RunDirectory) -> None:
 
 def _values_of(flag: str, argv: list[str]) -> list[str]:
     """What follows a flag on a command line, in either of its two forms."""
-    following = [after for word, after in zip(argv, argv[1:], strict=False) if word == flag]
+    following = [after for word, after in pairwise(argv) if word == flag]
     return following + [word.split("=", 1)[1] for word in argv if word.startswith(flag + "=")]
 
 

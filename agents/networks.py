@@ -5,6 +5,7 @@ observation `(plane, band, user)` and writes an action `(band, user)`, with the 
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from jaxtyping import Bool, Float
@@ -19,7 +20,7 @@ Mask = Bool[Tensor, "agent *action"] | None
 def mlp(sizes: Sequence[int]) -> nn.Sequential:
     """Linear layers of these sizes with ReLU between them."""
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+    for inputs, outputs in pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
@@ -65,7 +66,7 @@ class SetEncoder(nn.Module):
     def __init__(self, num_planes: int, hidden_sizes: Sequence[int]) -> None:
         super().__init__()
         sizes = [num_planes, *hidden_sizes]
-        self.layers = nn.ModuleList(SetLinear(i, o) for i, o in zip(sizes[:-1], sizes[1:], strict=True))
+        self.layers = nn.ModuleList(SetLinear(i, o) for i, o in pairwise(sizes))
 
     def forward(self, planes: Float[Tensor, "*batch plane band user"], mask: Mask = None) -> Float[Tensor, "*batch band user feature"]:
         """Features of every token."""

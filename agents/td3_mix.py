@@ -9,7 +9,7 @@ from jaxtyping import Float
 from tianshou.algorithm import TD3
 from tianshou.algorithm.modelfree.ddpg import ContinuousDeterministicPolicy
 from tianshou.algorithm.modelfree.td3 import TD3TrainingStats
-from tianshou.algorithm.optim import AdamOptimizerFactory
+from tianshou.algorithm.optim import TorchOptimizerFactory
 from tianshou.data import Batch, ReplayBuffer
 from tianshou.exploration import GaussianNoise
 from torch import Tensor, nn
@@ -104,6 +104,11 @@ class JointPolicy(ContinuousDeterministicPolicy):
         action = (model or self.actor)(as_tensor(batch.obs["observation"]), self.mask)
         return Batch(act=action, state=None)
 
+    def train(self, mode: bool = True) -> "JointPolicy":
+        """Set the mode of this module alone, for the same reason as `TD3Mix.train`."""
+        self.training = mode
+        return self
+
     def add_exploration_noise(self, act: Any, batch: Any) -> Any:
         """Add noise, and keep the action feasible: the critic must see what the environment plays."""
         return np.clip(super().add_exploration_noise(act, batch), -1.0, 1.0).astype(np.float32)
@@ -152,7 +157,7 @@ class TD3Mix(TD3):
     """
 
     def __init__(self, env: JointEnv, config: TD3MixConfig) -> None:
-        optimizer = AdamOptimizerFactory(lr=config.learning_rate)
+        optimizer = TorchOptimizerFactory(torch.optim.Adam, lr=config.learning_rate, fused=True)
         super().__init__(
             policy=JointPolicy(build_actor(env, config), env, config.exploration_noise),
             policy_optim=optimizer,
@@ -171,6 +176,11 @@ class TD3Mix(TD3):
         self.value_scale: Tensor
         self.register_buffer("value_offset", torch.zeros(()))
         self.register_buffer("value_scale", torch.ones(()))
+
+    def train(self, mode: bool = True) -> "TD3Mix":
+        """Set the mode of this module alone: nothing inside has another behaviour in training, and Tianshou switches at every update."""
+        self.training = mode
+        return self
 
     def calibrate(self, rewards: np.ndarray) -> None:
         """Choose the critics' offset and scale from rewards of random play: the values of a policy that goes on like that."""

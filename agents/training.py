@@ -2,13 +2,14 @@
 
 import random
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from pettingzoo import ParallelEnv
-from tianshou.data import Collector, VectorReplayBuffer
+from tianshou.data import Batch, Collector, VectorReplayBuffer
 from tianshou.trainer import OffPolicyTrainerParams
 from tianshou.utils import BaseLogger
 
@@ -80,7 +81,7 @@ class Training:
         envs = JointVectorEnv([JointEnv(make_env()) for _ in range(training.num_envs)], env_seeds)
         self.algorithm = TD3Mix(envs.envs[0], learner)
         self.collector = Collector(
-            self.algorithm, envs, UncheckedReplayBuffer(training.buffer_size, training.num_envs), exploration_noise=True
+            self.algorithm, envs, CompactReplayBuffer(training.buffer_size, training.num_envs, random_seed=seed), exploration_noise=True
         )  # type: ignore[arg-type]
         self.collector.reset()
         params = OffPolicyTrainerParams(
@@ -101,7 +102,8 @@ class Training:
     def warm_up(self) -> None:
         """Fill the buffer with random play and set the critics' scale by it."""
         self.collector.collect(n_step=self.training.warmup_steps * self.training.num_envs, random=True)
-        self.algorithm.calibrate(self.collector.buffer.rew[: len(self.collector.buffer)])
+        buffer = self.collector.buffer
+        self.algorithm.calibrate(buffer.rew[buffer.sample_indices(0)])
 
     def step(self) -> None:
         """One vector step and its updates."""
@@ -146,12 +148,32 @@ class Training:
 _COLLECTOR_STATE = ("env", "buffer", "_pre_collect_obs_RO", "_pre_collect_info_R", "collect_step", "collect_episode", "collect_time")
 
 
-class UncheckedReplayBuffer(VectorReplayBuffer):
-    """A replay buffer that is not searched for NaN after every step.
-
-    Tianshou's trainer scans the whole buffer each time, which takes longer than the learning; `JointEnv` refuses such values at the source.
-    """
+class CompactReplayBuffer(VectorReplayBuffer):
+    """Tianshou's replay buffer, pickled by what it holds instead of by what it could hold."""
 
     def hasnull(self) -> bool:
-        """False: nothing that is not finite gets in."""
+        """False. Tianshou's trainer would scan the whole buffer after every step; `JointEnv` refuses such values at their source."""
         return False
+
+    def __getstate__(self) -> dict[str, Any]:
+        children = [copy(child) for child in self.buffers]
+        for child in children:
+            child._meta = Batch()  # views of the whole, made again on loading
+        return {**vars(self), "buffers": children, "_meta": self._meta[self.sample_indices(0)]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__({**state, "buffers": np.array(state["buffers"], dtype=object)})
+        held, self._meta = self._meta, cast(Any, _zeros_like(self._meta, self.maxsize))
+        if len(self) > 0:
+            self._meta[self.sample_indices(0)] = held
+            self._set_batch_for_children()
+
+
+def _zeros_like(batch: Any, length: int) -> Batch:
+    """A batch of the same fields, zero and of another length."""
+    return Batch(
+        {
+            key: _zeros_like(value, length) if isinstance(value, Batch) else np.zeros((length, *value.shape[1:]), value.dtype)
+            for key, value in batch.items()
+        }
+    )

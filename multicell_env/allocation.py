@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from multicell_env.beamforming import Gains
-from multicell_env.interference import Powers
+from multicell_env.interference import Powers, log2_of_1_plus
 from multicell_env.waterfilling import water_fill
 
 UserBudgets = Float[np.ndarray, "*#batch cell user"]
@@ -96,7 +96,7 @@ def best_assignment(gains: Gains, user_budgets: UserBudgets) -> Assignment:
 
     owned = owners[..., None, :] == np.arange(num_cells)[:, None]
     powers = _water_fill_within(owned, gains, user_budgets)
-    return Assignment(owners, powers, np.log2(1.0 + powers * gains.signal_gains).sum(axis=(-2, -1)))
+    return Assignment(owners, powers, log2_of_1_plus(powers * gains.signal_gains).sum(axis=(-2, -1)))
 
 
 def _subsets_of(owned: int) -> Int[np.ndarray, " subset"]:
@@ -111,7 +111,7 @@ def _rates_alone(subset: Bool[np.ndarray, " band"], gains: Gains, user_budgets: 
         return np.zeros(gains.signal_gains.shape[:-2])
     signal_gains = gains.signal_gains[..., subset, :]
     powers = water_fill(1.0 / signal_gains, user_budgets)
-    return np.log2(1.0 + powers * signal_gains).sum(axis=(-2, -1))
+    return log2_of_1_plus(powers * signal_gains).sum(axis=(-2, -1))
 
 
 def _water_fill_within(owned: Bool[np.ndarray, "*batch cell band"], gains: Gains, user_budgets: UserBudgets) -> Powers:

@@ -39,20 +39,23 @@ def zero_forcing(
     Raises:
         ValueError: a user's channel is (nearly) in the span of the other users' channels, or zero, so that no beam can serve it alone.
     """
-    num_users = channels.shape[-1]
+    num_antennas, num_users = channels.shape[-2:]
+    if num_users > num_antennas:
+        raise ValueError(f"zero-forcing needs at least as many antennas as users; got U={num_users}, M={num_antennas}. Serve fewer users.")
+    if not np.all(np.isfinite(channels)):
+        raise ValueError("channels must be finite; got NaN or infinity. Repair the recording.")
     mask = np.ones((channels.shape[-4], num_users), dtype=bool) if user_mask is None else user_mask
     columns = mask[:, None, None, :]
     orthogonal, triangular = np.linalg.qr(channels)
     # A padded user's column of R is zero; a one on the diagonal keeps R invertible and touches no other user.
     triangular = triangular + np.where(columns, 0.0, np.eye(num_users))
-    lengths = np.linalg.norm(channels, axis=-2)
     try:
         with np.errstate(all="ignore"):
             pseudo_inverse = np.linalg.solve(triangular, np.swapaxes(orthogonal.conj(), -1, -2))
     except np.linalg.LinAlgError:
         pseudo_inverse = np.full(np.swapaxes(channels, -1, -2).shape, np.inf, dtype=channels.dtype)
-    inverse_lengths = np.linalg.norm(pseudo_inverse, axis=-1)
     with np.errstate(all="ignore"):
+        lengths, inverse_lengths = np.linalg.norm(channels, axis=-2), np.linalg.norm(pseudo_inverse, axis=-1)
         # For each user 1/(|h| |pinv row|) is the sine of the angle between its channel and the span of the others'.
         sines = np.where(columns[..., 0, :], 1.0 / (lengths * inverse_lengths), 1.0)
     if not np.all(sines >= MIN_SINE):

@@ -61,6 +61,7 @@ class Blocks:
         return sum_rates(self.powers, self.ingr)
 
     def hold(self) -> Float[np.ndarray, "block cell band user"]:
-        """The action that keeps the last powers: their fractions of the coming slot's budget."""
+        """The action that keeps the last powers, as far as the coming slot's budget allows: their fractions of it, summing to at most 1."""
         budgets = self.user_budgets[..., None, :]
-        return np.divide(self.powers, budgets, out=np.zeros_like(self.powers), where=budgets > 0)
+        spent = np.maximum(budgets, self.powers.sum(axis=-2, keepdims=True))
+        return np.divide(self.powers, spent, out=np.zeros_like(self.powers), where=spent > 0)

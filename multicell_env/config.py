@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -57,7 +58,7 @@ class NetworkConfig:
             object.__setattr__(self, name, self._checked_db(name))
         if self.mean_gains is not None:
             object.__setattr__(self, "mean_gains", self._checked_mean_gains())
-        if isinstance(self.damping, str) or not 0.0 <= self.damping < 1.0:
+        if isinstance(self.damping, bool) or not isinstance(self.damping, Real) or not 0.0 <= float(self.damping) < 1.0:
             raise ValueError(
                 f"damping must be in [0, 1) (1 would freeze the negotiation); got {self.damping!r}. Give 0 for the paper's game."
             )
@@ -66,7 +67,7 @@ class NetworkConfig:
 
     def _checked_num_users(self) -> int | tuple[int, ...]:
         if isinstance(self.num_users, Sequence | np.ndarray) and not isinstance(self.num_users, str):
-            counts = tuple(_checked_int("num_users", users, minimum=1) for users in self.num_users)
+            counts = tuple(_checked_int("num_users", users, minimum=1) for users in np.atleast_1d(np.asarray(self.num_users, dtype=object)))
             if len(counts) == 1:
                 return self._at_most_antennas(counts)[0]
             if len(counts) != self.num_cells:
@@ -87,10 +88,7 @@ class NetworkConfig:
 
     def _checked_db(self, name: str) -> float:
         value, infinite_allowed = getattr(self, name), name == "sir_db"
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = math.nan
+        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
         # 300 dB is beyond any radio and keeps every product of two gains inside a float
         if not (abs(number) <= 300.0 or (infinite_allowed and number == math.inf)):
             limits = "within [-300, 300] dB" + (", or inf for no interference" if infinite_allowed else "")
@@ -122,7 +120,7 @@ class NetworkConfig:
     @cached_property
     def users_per_cell(self) -> Int[np.ndarray, " cell"]:
         """U_b: number of users in each cell."""
-        return np.broadcast_to(np.asarray(self.num_users, dtype=np.int64), (self.num_cells,))
+        return _read_only(np.broadcast_to(np.asarray(self.num_users, dtype=np.int64), (self.num_cells,)))
 
     @cached_property
     def max_users(self) -> int:
@@ -132,16 +130,16 @@ class NetworkConfig:
     @cached_property
     def user_mask(self) -> np.ndarray:
         """True where `[cell, user]` is a user, False where it is padding."""
-        return np.arange(self.max_users) < self.users_per_cell[:, None]
+        return _read_only(np.arange(self.max_users) < self.users_per_cell[:, None])
 
     @cached_property
     def mean_gain_matrix(self) -> Float[np.ndarray, "tx_cell rx_cell"]:
         """a_{b',b}: 1 on the diagonal and 1/SIR elsewhere (23), or the matrix that was given."""
         if self.mean_gains is not None:
-            return np.array(self.mean_gains)
+            return _read_only(np.array(self.mean_gains))
         gains = np.full((self.num_cells, self.num_cells), 10.0 ** (-self.sir_db / 10.0))
         np.fill_diagonal(gains, 1.0)
-        return gains
+        return _read_only(gains)
 
     @cached_property
     def interferers(self) -> Int[np.ndarray, "cell interferer"]:
@@ -149,17 +147,18 @@ class NetworkConfig:
         reaches = self.mean_gain_matrix > 0
         rows = [[tx for tx in range(self.num_cells) if tx != rx and reaches[tx, rx]] for rx in range(self.num_cells)]
         width = max(map(len, rows))
-        return np.array([row + [-1] * (width - len(row)) for row in rows], dtype=np.int64).reshape(self.num_cells, width)
+        padded = [row + [-1] * (width - len(row)) for row in rows]
+        return _read_only(np.array(padded, dtype=np.int64).reshape(self.num_cells, width))
 
     @cached_property
     def nominal_powers(self) -> Float[np.ndarray, " cell"]:
         """p0: power per slot, user and band at which each cell's users have the SNR before beamforming, in sigma^2."""
-        return 10.0 ** (self.snr_db / 10.0) / np.diagonal(self.mean_gain_matrix)
+        return _read_only(10.0 ** (self.snr_db / 10.0) / np.diagonal(self.mean_gain_matrix))
 
     @cached_property
     def nominal_budgets(self) -> Float[np.ndarray, " cell"]:
         """Slot budget without roll-over, U_b F p0: a T-th of the block budget P̄_b = T U_b F p0, in sigma^2."""
-        return self.users_per_cell * self.num_bands * self.nominal_powers
+        return _read_only(self.users_per_cell * self.num_bands * self.nominal_powers)
 
     def split_among_users(self, power_budget: Float[np.ndarray, "*batch cell"]) -> Float[np.ndarray, "*batch cell user"]:
         """Equal shares P_b(t)/U_b of a slot budget (14), in sigma^2; padded users get 0."""
@@ -170,6 +169,12 @@ def _checked_int(name: str, value: Any, minimum: int) -> int:
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < minimum:
         raise ValueError(f"{name} must be a whole number of at least {minimum}; got {value!r}. Give such a number.")
     return int(value)
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    """The configuration is frozen, and so is what it hands out."""
+    array.flags.writeable = False
+    return array
 
 
 PAPER_8X4 = NetworkConfig()

@@ -119,6 +119,10 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         Raises:
             ValueError: the channels have a wrong shape, are not finite, or do not let zero-forcing separate the users of a cell.
         """
+        if options is not None and not isinstance(options, Mapping):
+            raise ValueError(
+                f"options must be a mapping or None; got {type(options).__name__}. Give {{'channels': array}} to play on given channels."
+            )
         generator = self.np_random if seed is None else seeding.np_random(seed)[0]
         given = (options or {}).get("channels")
         own, cross = draw_channels(self.config, generator) if given is None else split_channels(self.config, given)
@@ -235,13 +239,15 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         for agent, cell in self._cell_of.items():
             shape = self.action_spaces[agent].shape
             try:
-                action = np.asarray(actions[agent], dtype=np.float64)
-            except (TypeError, ValueError):
-                action = np.full(shape, np.nan)
-            if action.shape != shape or not np.all(np.isfinite(action)):
-                problem = f"shape {action.shape}" if action.shape != shape else "NaN, infinity or something that is no number"
+                action = np.asarray(actions[agent])
+            except ValueError:  # ragged lists
+                action = np.empty(0, dtype=object)
+            if action.shape != shape or action.dtype.kind not in "fiub" or not np.all(np.isfinite(action)):
+                of_shape = action.shape == shape
+                problem = f"{action.dtype} with NaN, infinity or no numbers at all" if of_shape else f"shape {action.shape}"
                 raise ValueError(
-                    f"the action of {agent} must be finite numbers [band, user] of shape {shape}; got {problem}. Give fractions in [0, 1]."
+                    f"the action of {agent} must be finite real numbers [band, user] of shape {shape}; got {problem}. "
+                    "Give fractions in [0, 1]."
                 )
             fractions[cell, :, : shape[1]] = action
         return fractions

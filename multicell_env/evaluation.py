@@ -70,7 +70,8 @@ def play(
         blocks: Fresh blocks; they are played to their end.
         observation: What the policy sees.
         batched: True calls it once a slot with arrays `{agent: [block, ...]}`; False once for each block.
-        opening_only: True lets it act in the first slot only; then the negotiation goes on from where it stands (the paper's online algorithm).
+        opening_only: True lets it act in the first slot only; then the negotiation goes on from where it stands (the paper's online
+            algorithm).
     """
     capacities = []
     for slot in range(blocks.config.num_slots):

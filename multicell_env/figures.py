@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 # Okabe and Ito's palette, told apart with every common colour blindness; markers and dashes tell the rest.
 STYLES: dict[str, dict[str, Any]] = {
@@ -34,16 +35,17 @@ def save_comparison(results: Mapping[str, Any], path: str | os.PathLike[str]) ->
     figure = Figure(figsize=(12.0, 5.0), dpi=100, layout="constrained")
     left, right = figure.subplots(1, 2)
     rows = np.arange(len(names))
+    keys: list[Patch] = []
     for shift, key, alpha, label in ((0.2, "last_slot", 1.0, "last slot"), (-0.2, "all_slots", 0.45, "mean over slots")):
         means = [methods[name][key]["mean"] for name in names]
         errors = [methods[name][key]["ci95"] for name in names]
         colours = [_style(name)["color"] for name in names]
         left.barh(rows + shift, means, 0.4, xerr=errors, color=colours, alpha=alpha, capsize=2)
-        left.barh([], [], color="#444444", alpha=alpha, label=label)
+        keys.append(Patch(color="#444444", alpha=alpha, label=label))
     left.set_yticks(rows, [_style(name)["label"] for name in names])
     left.set_xlabel("average cell capacity [bit/s/Hz]")
     left.set_title(f"{results['num_blocks']} unseen blocks, 95 % intervals", fontsize="medium")
-    left.legend(loc="lower right")
+    left.legend(handles=keys, loc="lower right")
 
     slots = np.arange(1, results["config"]["num_slots"] + 1)
     for name in reversed(names):

@@ -8,6 +8,19 @@ from multicell_env.beamforming import Gains
 Powers = Float[np.ndarray, "*batch cell band user"]
 
 
+def check_powers(powers: Float[np.ndarray, "..."], what: str = "powers") -> None:
+    """Refuse powers or budgets that are none.
+
+    Raises:
+        ValueError: one is negative or not finite.
+    """
+    if powers.size and not 0.0 <= np.min(powers) <= np.max(powers) < np.inf:
+        raise ValueError(
+            f"{what} must be finite and non-negative (linear, in units of sigma^2); got [{np.min(powers):g}, {np.max(powers):g}]. "
+            "Convert decibels by 10**(dB/10)."
+        )
+
+
 def ingr(powers: Powers, gains: Gains) -> Float[np.ndarray, "*batch cell band user"]:
     """Interference-plus-noise-to-gain ratio that every user measures, in units of power.
 
@@ -20,14 +33,15 @@ def ingr(powers: Powers, gains: Gains) -> Float[np.ndarray, "*batch cell band us
     Raises:
         ValueError: a power is negative or not finite.
     """
-    if not 0.0 <= np.min(powers) <= np.max(powers) < np.inf:
-        raise ValueError(
-            f"powers must be finite and non-negative (linear, in units of sigma^2); got [{np.min(powers):g}, {np.max(powers):g}]. "
-            "Convert decibels by 10**(dB/10)."
-        )
+    check_powers(powers)
     interfering = powers[..., gains.interferers, :, :]
     received = np.einsum("...ifvu,...ifv->...fu", gains.cross_gains, interfering)
     return (received + 1.0) / gains.signal_gains
+
+
+def log2_of_1_plus(sinr: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """log2(1 + SINR), exact for small SINR too."""
+    return np.log1p(sinr) * (1.0 / np.log(2.0))
 
 
 def spectral_efficiency(powers: Powers, ingr: Float[np.ndarray, "*batch cell band user"]) -> Float[np.ndarray, "*batch cell user"]:
@@ -35,7 +49,7 @@ def spectral_efficiency(powers: Powers, ingr: Float[np.ndarray, "*batch cell ban
 
     R_{b,u} = sum_f log2(1 + p_{b,u}[f] / c_{b,u}[f])                               (6a)
     """
-    return np.log2(1.0 + powers / ingr).sum(axis=-2)
+    return log2_of_1_plus(powers / ingr).sum(axis=-2)
 
 
 def sum_rates(powers: Powers, ingr: Float[np.ndarray, "*batch cell band user"]) -> Float[np.ndarray, "*batch cell"]:

@@ -3,9 +3,8 @@
 from typing import Any
 
 import pettingzoo
-from pettingzoo.utils import parallel_to_aec
+from pettingzoo.utils.conversions import parallel_to_aec, parallel_to_aec_wrapper
 from pettingzoo.utils.env import AECEnv
-from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 
 from multicell_env.config import NetworkConfig
 from multicell_env.env import MulticellEnv
@@ -44,7 +43,7 @@ def raw_env(
     **overrides: Any,
 ) -> AECEnv:
     """The agent-environment-cycle view, without wrappers. Arguments as for `parallel_env`."""
-    return parallel_to_aec(parallel_env(config, observation=observation, render_mode=render_mode, **overrides))
+    return parallel_to_aec_wrapper(parallel_env(config, observation=observation, render_mode=render_mode, **overrides))
 
 
 def env(
@@ -55,7 +54,7 @@ def env(
     **overrides: Any,
 ) -> AECEnv:
     """The agent-environment-cycle view, with the order of calls enforced. Arguments as for `parallel_env`."""
-    return OrderEnforcingWrapper(raw_env(config, observation=observation, render_mode=render_mode, **overrides))
+    return parallel_to_aec(parallel_env(config, observation=observation, render_mode=render_mode, **overrides))
 
 
 # PettingZoo has a registry from 1.26 on.

@@ -46,24 +46,27 @@ def draw(figure: Figure, powers: BandPowers, rates: Rates, num_slots: int) -> No
         num_slots: Slots of the whole block, the width of the lower plot.
     """
     num_cells, num_bands = powers.shape
-    upper, lower = figure.subplots(2, 1, height_ratios=[1, 1])
+    upper, lower = figure.subplots(2, 1)
     image = upper.imshow(powers, aspect="auto", cmap="cividis", vmin=0.0, vmax=max(float(powers.max()), 1.0))
-    upper.set_xticks(range(num_bands))
-    upper.set_yticks(range(num_cells), [f"bs_{cell}" for cell in range(num_cells)])
+    every = -(-num_cells // 12)
+    upper.set_yticks(range(0, num_cells, every), [f"bs_{cell}" for cell in range(0, num_cells, every)])
+    upper.set_xticks(range(0, num_bands, -(-num_bands // 16)))
     upper.set_xlabel("band")
-    upper.set_title("transmit power / even spread", fontsize="medium")
-    figure.colorbar(image, ax=upper)
+    figure.colorbar(image, ax=upper, pad=0.01, label="power / even spread")
 
     slots = np.arange(1, len(rates) + 1)
-    for cell in range(num_cells):
-        lower.plot(slots, rates[:, cell], "o-", color=CELL_COLOURS[cell % len(CELL_COLOURS)], label=f"bs_{cell}", markersize=4)
+    if num_cells <= len(CELL_COLOURS):
+        for cell in range(num_cells):
+            lower.plot(slots, rates[:, cell], "o-", color=CELL_COLOURS[cell], label=f"bs_{cell}", markersize=4)
+    else:  # more lines than the eye can tell apart
+        lower.fill_between(slots, rates.min(axis=1), rates.max(axis=1), color=CELL_COLOURS[0], alpha=0.3, label="all cells")
     lower.plot(slots, rates.mean(axis=1), "k--", label="average")
     lower.set_xlim(0.5, num_slots + 0.5)
     lower.set_ylim(0.0, max(1.0, 1.1 * float(rates.max(initial=0.0))))
     lower.xaxis.get_major_locator().set_params(integer=True)
     lower.set_xlabel("slot")
     lower.set_ylabel("sum rate [bit/s/Hz]")
-    lower.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize="small", frameon=False)
+    lower.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=5, fontsize="small", frameon=False)
 
 
 def as_image(powers: BandPowers, rates: Rates, num_slots: int) -> UInt8[np.ndarray, "height width 3"]:

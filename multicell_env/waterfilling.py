@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from multicell_env.beamforming import Gains
-from multicell_env.interference import Powers, ingr
+from multicell_env.interference import Powers, check_powers, ingr
 
 
 def water_fill(
@@ -87,6 +87,8 @@ def negotiate(
     Raises:
         ValueError: a power or budget is negative or not finite.
     """
+    check_powers(powers)
+    check_powers(user_budgets, "budgets")
     for _ in range(num_iterations):
         measured = ingr(powers, gains)
         response = water_fill(forward_looking_levels(powers, measured) if forward_looking else measured, user_budgets)

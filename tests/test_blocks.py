@@ -1,0 +1,158 @@
+"""A block is the scalar game slot after slot: opening, k iterations, rates, and the roll-over of what stays unspent (5)."""
+
+import numpy as np
+import oracles
+import pytest
+from scenarios import CONFIGS, EVERY_CONFIG, assert_equal, draw_block, ragged, ragged_channels
+
+from multicell_env.blocks import Blocks
+from multicell_env.channel import draw_channels
+from multicell_env.config import NetworkConfig
+
+
+def draw_blocks(config, num_blocks, seed=0):
+    generator = np.random.default_rng(seed)
+    drawn = [draw_channels(config, generator) for _ in range(num_blocks)]
+    return Blocks(config, *(np.stack(arrays) for arrays in zip(*drawn, strict=True))), drawn
+
+
+def draw_fractions(config, num_blocks, seed=0, largest=1.0):
+    generator = np.random.default_rng(seed)
+    return generator.uniform(0, largest, (num_blocks, config.num_cells, config.num_bands, config.max_users))
+
+
+def variant(config, **changes):
+    fields = ("num_cells", "num_antennas", "num_users", "num_bands", "num_iterations", "sir_db", "snr_db", "mean_gains", "damping")
+    return NetworkConfig(**{name: getattr(config, name) for name in fields} | changes)
+
+
+@EVERY_CONFIG
+@pytest.mark.parametrize("num_iterations", [0, 1, 3])
+def test_slots_are_those_of_the_scalar_game(config, num_iterations):
+    config = variant(config, num_iterations=num_iterations)
+    blocks, drawn = draw_blocks(config, 2)
+    lists = [ragged_channels(config, *channels) for channels in drawn]
+    beams = [oracles.beamformers(h) for h in lists]
+    gains = [(oracles.signal_gains(h, w), oracles.cross_gains(h, w)) for h, w in zip(lists, beams, strict=True)]
+    p0 = [oracles.nominal_power(config.snr_db, config.mean_gain_matrix[b, b]) for b in range(config.num_cells)]
+    nominal = [config.users_per_cell[b] * config.num_bands * p0[b] for b in range(config.num_cells)]
+    budgets = [nominal, nominal]
+    for slot in range(3):
+        # Fractions from -0.3 to 0.6: some are clipped, some users ask for more than 1 in total and some for less.
+        fractions = draw_fractions(config, 2, seed=slot, largest=0.9) - 0.3
+        rates = blocks.play_slot(fractions)
+        for i in range(2):
+            powers, c, expected_rates, budgets[i] = oracles.play_slot(
+                ragged(config, fractions[i]), budgets[i], nominal, *gains[i], num_iterations, config.damping
+            )
+            assert_equal(config, blocks.powers[i], powers)
+            assert_equal(config, blocks.ingr[i], c)
+            np.testing.assert_allclose(rates[i], expected_rates, rtol=1e-10)
+            np.testing.assert_allclose(blocks.power_budget[i], budgets[i], rtol=1e-10)
+
+
+@EVERY_CONFIG
+def test_before_the_first_slot_nobody_transmits_and_budgets_are_nominal(config):
+    blocks, _ = draw_blocks(config, 2)
+    assert np.all(blocks.powers == 0)
+    np.testing.assert_allclose(blocks.ingr, 1.0 / blocks.gains.signal_gains, rtol=1e-15)
+    assert np.array_equal(blocks.power_budget, np.stack([config.nominal_budgets] * 2))
+
+
+@EVERY_CONFIG
+def test_each_user_may_spend_an_equal_share_of_its_cells_budget_and_padded_users_nothing(config):
+    blocks, _ = draw_blocks(config, 1)
+    for cell, users in enumerate(config.users_per_cell):
+        np.testing.assert_allclose(blocks.user_budgets[0, cell, :users], config.nominal_budgets[cell] / users, rtol=1e-15)
+        assert np.all(blocks.user_budgets[0, cell, users:] == 0)
+
+
+@EVERY_CONFIG
+def test_without_iterations_unspent_power_rolls_over_in_full(config):
+    config = variant(config, num_iterations=0)
+    blocks, _ = draw_blocks(config, 2)
+    nominal = config.nominal_budgets
+    shape = (2, config.num_cells, config.num_bands, config.max_users)
+    for slot, spent_share in enumerate((0.0, 0.0, 0.25, 1.0)):
+        available = blocks.power_budget.copy()
+        np.testing.assert_allclose(available, np.tile(nominal * (1, 2, 3, 3.25)[slot], (2, 1)), rtol=1e-12)
+        blocks.play_slot(np.full(shape, spent_share / config.num_bands))
+        np.testing.assert_allclose(blocks.powers.sum(axis=(-2, -1)), spent_share * available, rtol=1e-12)
+    np.testing.assert_allclose(blocks.power_budget, np.tile(nominal, (2, 1)), rtol=1e-12)
+
+
+@EVERY_CONFIG
+def test_with_iterations_nothing_rolls_over_but_the_damped_memory_of_an_idle_opening(config):
+    # The water-filling spends all; with damping, k iterations keep damping^k of an opening that spent nothing.
+    blocks, _ = draw_blocks(config, 2)
+    blocks.play_slot(np.zeros(blocks.powers.shape))
+    kept = config.damping**config.num_iterations
+    assert kept == (0.125 if config is CONFIGS["damped"] else 0)
+    np.testing.assert_allclose(blocks.powers.sum(axis=(-2, -1)), np.tile((1 - kept) * config.nominal_budgets, (2, 1)), rtol=1e-12)
+    np.testing.assert_allclose(blocks.power_budget, np.tile((1 + kept) * config.nominal_budgets, (2, 1)), rtol=1e-12)
+
+
+def test_unspent_power_of_one_user_is_shared_with_the_users_of_its_cell_only():
+    config = variant(CONFIGS["unequal users"], num_iterations=0)
+    blocks, _ = draw_blocks(config, 1)
+    fractions = np.full(blocks.powers.shape, 1 / config.num_bands)
+    fractions[0, 0, :, 1] = 0
+    blocks.play_slot(fractions)
+    per_user = config.num_bands * config.nominal_powers[0]
+    expected = [[1.5 * per_user, 1.5 * per_user, 0, 0], [per_user] * 4, [per_user, 0, 0, 0]]
+    np.testing.assert_allclose(blocks.user_budgets[0], expected, rtol=1e-12)
+
+
+def test_no_user_can_spend_more_than_its_share():
+    config = variant(CONFIGS["unequal users"], num_iterations=0)
+    blocks, _ = draw_blocks(config, 3)
+    budgets = blocks.user_budgets
+    blocks.play_slot(draw_fractions(config, 3, largest=50.0))
+    np.testing.assert_allclose(blocks.powers.sum(axis=-2), budgets, rtol=1e-12)
+    assert np.all(np.swapaxes(blocks.powers, 2, 3)[:, ~config.user_mask] == 0)
+
+
+@pytest.mark.parametrize("name", ["small", "one cell", "asymmetric, unequal users", "damped"])
+@pytest.mark.parametrize("num_iterations", [0, 3])
+def test_blocks_played_side_by_side_are_independent(name, num_iterations):
+    config = variant(CONFIGS[name], num_iterations=num_iterations)
+    together, drawn = draw_blocks(config, 4)
+    alone = [Blocks(config, own[None], cross[None]) for own, cross in drawn]
+    for slot in range(3):
+        fractions = draw_fractions(config, 4, seed=slot, largest=0.5)
+        rates = together.play_slot(fractions)
+        for i, block in enumerate(alone):
+            np.testing.assert_allclose(block.play_slot(fractions[i : i + 1])[0], rates[i], rtol=1e-10)
+            assert_equal(config, together.powers[i], ragged(config, block.powers[0]))
+            np.testing.assert_allclose(together.power_budget[i], block.power_budget[0], rtol=1e-10)
+
+
+@EVERY_CONFIG
+def test_hold_is_the_fractions_of_the_coming_budget_that_the_last_powers_are(config):
+    config = variant(config, num_iterations=0)
+    blocks, _ = draw_blocks(config, 2)
+    assert np.all(blocks.hold() == 0)
+    blocks.play_slot(draw_fractions(config, 2, largest=1 / config.num_bands))
+    last = blocks.powers.copy()
+    fractions = blocks.hold()
+    assert np.all(np.swapaxes(fractions, 2, 3)[:, ~config.user_mask] == 0)
+    blocks.play_slot(fractions)
+    for i in range(2):
+        assert_equal(config, blocks.powers[i], ragged(config, last[i]))
+
+
+def test_playing_leaves_the_fractions_as_they_are():
+    config = CONFIGS["small"]
+    blocks, _ = draw_blocks(config, 2)
+    fractions = draw_fractions(config, 2, largest=3.0) - 1.0
+    before = fractions.copy()
+    blocks.play_slot(fractions)
+    assert np.array_equal(fractions, before)
+
+
+def test_blocks_whose_users_cannot_be_separated_are_refused():
+    block = draw_block(CONFIGS["small"])
+    own = np.stack([block.own, block.own])
+    own[1, 2, 3, :, 0] = own[1, 2, 3, :, 1]
+    with pytest.raises(ValueError, match=r"separate the users of a cell.*Remove the duplicate or zero channel, or serve fewer users"):
+        Blocks(CONFIGS["small"], own, np.stack([block.cross, block.cross]))

@@ -1,0 +1,191 @@
+"""Pictures of a block, in every render mode."""
+
+import warnings
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from episodes import NETWORKS, play, random_actions, same
+
+from multicell_env import MulticellEnv, multicell_v0
+from multicell_env.rendering import Window
+
+
+@pytest.fixture(params=NETWORKS.values(), ids=NETWORKS.keys())
+def network(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return request.param
+
+
+@pytest.fixture
+def no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "linux")  # elsewhere there is always a screen
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def pyplot(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A pyplot that believes in a screen, and draws on none."""
+    from matplotlib import pyplot
+
+    backend = pyplot.get_backend()
+    pyplot.switch_backend("agg")
+    monkeypatch.setenv("DISPLAY", ":0")
+    yield pyplot
+    pyplot.close("all")
+    pyplot.ioff()
+    pyplot.switch_backend(backend)
+
+
+# The figure says so when it is shown on the backend that stands for a screen here.
+stand_in_for_a_screen = pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive:UserWarning")
+
+
+def drawn(render_mode: str | None, network: dict[str, Any]) -> tuple[MulticellEnv, np.random.Generator]:
+    env = multicell_v0.parallel_env(render_mode=render_mode, **network)
+    env.reset(seed=0)
+    return env, np.random.default_rng(0)
+
+
+def test_without_a_render_mode_nothing_is_drawn() -> None:
+    env, _ = drawn(None, NETWORKS["equal users"])
+    assert env.render() is None
+
+
+# A picture takes a tenth of a second, so that only networks of different shapes are drawn.
+@pytest.mark.parametrize("name", ["unequal users", "one cell", "one band, one slot"])
+def test_rgb_array_is_a_picture_that_changes_with_every_slot(name: str) -> None:
+    env, generator = drawn("rgb_array", NETWORKS[name])
+    pictures = [env.render()]
+    while env.agents:
+        env.step(random_actions(env, generator))
+        pictures.append(env.render())
+    for picture in pictures:
+        assert isinstance(picture, np.ndarray)
+        assert picture.dtype == np.uint8
+        assert picture.ndim == 3
+        assert picture.shape[2] == 3
+        assert picture.shape == pictures[0].shape  # a film needs frames of one size
+        assert len(np.unique(picture)) > 10  # not blank
+    for before, after in pairwise(pictures):
+        assert not np.array_equal(before, after)
+
+
+def test_rendering_twice_gives_the_same_picture_in_a_fresh_array() -> None:
+    env, generator = drawn("rgb_array", NETWORKS["unequal users"])
+    env.step(random_actions(env, generator))
+    first, second = env.render(), env.render()
+    assert isinstance(first, np.ndarray)
+    assert isinstance(second, np.ndarray)
+    assert first.flags.writeable
+    assert not np.shares_memory(first, second)
+    assert same(first, second)
+
+
+def test_ansi_names_every_base_station_and_its_rate(network: dict[str, Any]) -> None:
+    env, generator = drawn("ansi", network)
+    means = []
+    while env.agents:
+        _, _, _, _, infos = env.step(random_actions(env, generator))
+        rates = {agent: info["sum_rate"] for agent, info in infos.items()}
+        means.append(np.mean(list(rates.values())))
+        text = env.render()
+        assert isinstance(text, str)
+        lines = text.splitlines()
+        for agent, rate in rates.items():
+            (row,) = [line for line in lines if line.startswith(f"{agent} ")]
+            assert f" {rate:.2f} bit/s/Hz" in row
+            assert len(row.split("|")[1]) == env.config.num_bands  # one mark a band
+        assert lines[-1].endswith(": " + " ".join(f"{mean:.1f}" for mean in means))
+
+
+def test_ansi_before_the_first_slot_names_every_base_station_and_says_that_none_was_played() -> None:
+    env, _ = drawn("ansi", NETWORKS["equal users"])
+    text = env.render()
+    assert isinstance(text, str)
+    assert [line.split()[0] for line in text.splitlines() if "|" in line] == env.possible_agents
+    assert "no slot played yet" in text
+
+
+def test_ansi_marks_the_bands_in_which_a_cell_transmits() -> None:
+    env, _ = drawn("ansi", NETWORKS["no negotiation"])
+    actions = {agent: np.zeros(space.shape) for agent, space in env.action_spaces.items()}
+    for band, action in enumerate(actions.values()):
+        action[band] = 1.0
+    env.step(actions)
+    text = env.render()
+    assert isinstance(text, str)
+    assert [line.split("|")[1] for line in text.splitlines()[1:4]] == ["@  ", " @ ", "  @"]
+
+
+@pytest.mark.parametrize("render_mode", ["ansi", "rgb_array"])
+def test_rendering_changes_nothing_in_the_episode(render_mode: str) -> None:
+    network = NETWORKS["unequal users"]
+    env = multicell_v0.parallel_env(render_mode=render_mode, **network)
+
+    def drawing_actions(env: MulticellEnv, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        env.render()
+        return random_actions(env, generator)
+
+    assert same(play(env, act=drawing_actions), play(multicell_v0.parallel_env(**network)))
+
+
+@pytest.mark.usefixtures("no_screen")
+def test_human_without_a_screen_warns_once_and_returns_none() -> None:
+    env = multicell_v0.parallel_env(render_mode="human", **NETWORKS["equal users"])
+    with pytest.warns(UserWarning, match=r"render_mode='human' needs a screen.*'rgb_array' or 'ansi'") as caught:
+        episode = play(env)
+    assert len(caught) == 1
+    # From here on a warning would be an error.
+    assert same(play(env), episode)
+    assert env.render() is None
+    assert same(play(multicell_v0.parallel_env(**NETWORKS["equal users"])), episode)
+    env.close()
+    env.close()
+
+
+@pytest.mark.usefixtures("no_screen")
+def test_a_window_without_a_screen_shows_and_closes_nothing() -> None:
+    from matplotlib import pyplot
+
+    with pytest.warns(UserWarning, match="needs a screen"):
+        window = Window()
+    window.show(np.ones((2, 3)), np.ones((1, 2)), num_slots=4)
+    window.close()
+    assert pyplot.get_fignums() == []
+
+
+@stand_in_for_a_screen
+def test_human_draws_every_slot_into_one_window_until_the_environment_is_closed(pyplot: Any) -> None:
+    env = multicell_v0.parallel_env(render_mode="human", **{**NETWORKS["unequal users"], "num_slots": 2})
+    for _ in range(2):
+        play(env)
+        assert env.render() is None
+        (number,) = pyplot.get_fignums()
+    upper, lower = pyplot.figure(number).axes[:2]
+    assert [label.get_text() for label in upper.get_yticklabels()] == env.possible_agents
+    assert all(len(line.get_xdata()) == env.config.num_slots for line in lower.get_lines())
+    env.close()
+    assert pyplot.get_fignums() == []
+    env.close()
+
+
+@stand_in_for_a_screen
+def test_a_closed_window_is_gone_and_stays_so(pyplot: Any) -> None:
+    window = Window()
+    window.show(np.ones((2, 3)), np.ones((1, 2)), num_slots=4)
+    assert len(pyplot.get_fignums()) == 1
+    window.close()
+    assert pyplot.get_fignums() == []
+    window.close()
+    window.show(np.ones((2, 3)), np.ones((1, 2)), num_slots=4)
+    assert pyplot.get_fignums() == []
+
+
+def test_close_without_a_window_warns_of_nothing() -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        env = multicell_v0.parallel_env(render_mode="human")
+        env.close()
+    assert caught == []

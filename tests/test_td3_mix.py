@@ -1,0 +1,226 @@
+"""TD3-MIX against Algorithm 1."""
+
+import numpy as np
+import pytest
+import torch
+from games import MeetingGame
+from tianshou.data import Batch
+from tianshou.utils.torch_utils import policy_within_training_step
+
+from agents import JointEnv, TD3Mix, TD3MixConfig, Training, TrainingConfig
+from multicell_env import multicell_v0
+
+SMALL = TD3MixConfig(network="mlp", hidden_sizes=(16,), mixing_size=8, batch_size=16)
+
+
+def game() -> JointEnv:
+    return JointEnv(MeetingGame())
+
+
+def transitions(algorithm: TD3Mix, count: int = 16) -> Batch:
+    generator = np.random.default_rng(0)
+    observation = np.tile(np.eye(2, dtype=np.float32), (count, 1, 1))
+    return Batch(
+        obs={"observation": observation},
+        obs_next={"observation": observation},
+        act=generator.uniform(-1, 1, (count, 2, 1)).astype(np.float32),
+        rew=generator.normal(size=count),
+        terminated=np.arange(count) % 2 == 0,
+        truncated=np.arange(count) % 2 == 1,
+        done=np.ones(count, dtype=bool),
+    )
+
+
+@pytest.fixture
+def algorithm() -> TD3Mix:
+    torch.manual_seed(0)
+    return TD3Mix(game(), SMALL)
+
+
+def test_the_target_is_what_one_computes_by_hand(algorithm):
+    algorithm.policy_noise = 0.0
+    algorithm.value_offset.fill_(2.0)
+    algorithm.value_scale.fill_(3.0)
+    batch = transitions(algorithm)
+    target = algorithm.target(batch)
+    for i in range(len(batch)):
+        observation = torch.from_numpy(batch.obs_next.observation[i : i + 1])
+        action = algorithm.actor_old(observation, None)
+        first = algorithm.critic_old({"observation": observation}, action)
+        second = algorithm.critic2_old({"observation": observation}, action)
+        following = 2.0 + 3.0 * min(first.item(), second.item())
+        expected = batch.rew[i] + (0.0 if batch.terminated[i] else SMALL.gamma * following)
+        assert target[i].item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_bootstrapping_continues_through_truncation_and_stops_at_termination(algorithm):
+    batch = transitions(algorithm)
+    algorithm.value_offset.fill_(100.0)
+    target = algorithm.target(batch).numpy()
+    np.testing.assert_allclose(target[batch.terminated], batch.rew[batch.terminated], rtol=1e-6)
+    assert np.all(target[batch.truncated] > batch.rew[batch.truncated] + 50.0)
+
+
+def test_the_smaller_twin_sets_the_target(algorithm):
+    algorithm.policy_noise = 0.0
+    batch = transitions(algorithm)
+    before = algorithm.target(batch)
+    with torch.no_grad():
+        algorithm.critic2_old.module.mixer.last_bias[-1].bias += 1000.0
+    alone = algorithm.target(batch)
+    with torch.no_grad():
+        algorithm.critic2_old.module.mixer.last_bias[-1].bias -= 2000.0
+    lowered = algorithm.target(batch)
+    going_on = torch.from_numpy(batch.truncated)
+    assert torch.all(alone >= before)
+    assert torch.all(lowered[going_on] < before[going_on] - 500.0)
+
+
+def test_target_actions_are_smoothed_and_feasible(algorithm):
+    algorithm.policy_noise, algorithm.noise_clip = 5.0, 5.0
+    batch = transitions(algorithm)
+    action = algorithm.target_action(batch.obs_next)
+    clean = algorithm.actor_old(torch.from_numpy(batch.obs_next.observation), None)
+    assert action.abs().max() <= 1.0
+    assert (action == 1.0).any()
+    assert not torch.allclose(action, clean)
+
+
+def test_target_smoothing_is_clipped(algorithm):
+    algorithm.policy_noise, algorithm.noise_clip = 5.0, 0.1
+    batch = transitions(algorithm)
+    clean = algorithm.actor_old(torch.from_numpy(batch.obs_next.observation), None)
+    assert (algorithm.target_action(batch.obs_next) - clean).abs().max() <= 0.1 + 1e-6
+
+
+def test_stored_actions_are_what_the_environment_played():
+    training = Training(MeetingGame, TD3MixConfig(network="mlp", hidden_sizes=(8,), exploration_noise=3.0), TrainingConfig(num_envs=2))
+    training.collector.collect(n_step=40)
+    stored = training.collector.buffer.act[training.collector.buffer.sample_indices(0)][..., 0]
+    played = np.concatenate([env.env.played for env in training.collector.env.envs])
+    assert np.abs(stored).max() <= 1.0
+    assert np.any(np.abs(stored) == 1.0), "the noise must reach the bounds for this test to mean something"
+    np.testing.assert_allclose(np.sort(stored, axis=0), np.sort(played, axis=0), atol=1e-6)
+
+
+def one_update(algorithm: TD3Mix) -> None:
+    with policy_within_training_step(algorithm.policy):
+        algorithm._update_with_batch(algorithm._preprocess_batch(transitions(algorithm), None, None))
+
+
+def weights(module: torch.nn.Module) -> torch.Tensor:
+    return torch.nn.utils.parameters_to_vector(module.parameters()).detach().clone()
+
+
+def test_actor_and_targets_move_at_every_second_critic_update(algorithm):
+    moved = []
+    for _ in range(4):
+        before = weights(algorithm.critic), weights(algorithm.policy.actor), weights(algorithm.critic_old)
+        one_update(algorithm)
+        after = weights(algorithm.critic), weights(algorithm.policy.actor), weights(algorithm.critic_old)
+        moved.append([not torch.equal(old, new) for old, new in zip(before, after, strict=True)])
+    assert moved == [[True, False, False], [True, True, True]] * 2
+
+
+def test_targets_make_an_exact_polyak_step(algorithm):
+    pairs = (
+        ("actor_old", algorithm.policy.actor),
+        ("critic_old", algorithm.critic),
+        ("critic2_old", algorithm.critic2),
+    )
+    before = {name: weights(getattr(algorithm, name)) for name, _ in pairs}
+    one_update(algorithm)
+    one_update(algorithm)
+    for name, source in pairs:
+        expected = SMALL.tau * weights(source) + (1.0 - SMALL.tau) * before[name]
+        torch.testing.assert_close(weights(getattr(algorithm, name)), expected, rtol=1e-6, atol=1e-7)
+
+
+def test_the_twins_begin_apart(algorithm):
+    assert not torch.allclose(weights(algorithm.critic), weights(algorithm.critic2))
+
+
+@pytest.mark.parametrize("actor_gradient", ["mixer", "critic"])
+def test_the_actors_gradient_takes_the_way_that_was_chosen(actor_gradient):
+    torch.manual_seed(0)
+    algorithm = TD3Mix(game(), TD3MixConfig(network="mlp", hidden_sizes=(16,), actor_gradient=actor_gradient, actor_penalty=0.0))
+    obs = {"observation": torch.eye(2).expand(4, 2, 2)}
+    action = algorithm.policy.actor(obs["observation"], None)
+    total, each = algorithm.critic(obs, action).mean(), algorithm.critic.agent_values(obs, action).mean()
+    loss = algorithm.actor_loss(obs)
+    assert loss.item() == pytest.approx(-(total if actor_gradient == "mixer" else each).item(), rel=1e-5)
+    loss.backward()
+    through_mixer = [parameter.grad is not None for parameter in algorithm.critic.mixer.parameters()]
+    assert all(through_mixer) == any(through_mixer) == (actor_gradient == "mixer")
+
+
+def test_the_actor_is_penalised_for_actions_far_beyond_the_bounds():
+    torch.manual_seed(0)
+    algorithm = TD3Mix(game(), TD3MixConfig(network="mlp", hidden_sizes=(16,), actor_penalty=0.5))
+    obs = {"observation": torch.eye(2).expand(4, 2, 2)}
+    penalised = algorithm.actor_loss(obs)
+    algorithm.actor_penalty = 0.0
+    expected = 0.5 * algorithm.policy.actor.preferences(obs["observation"]).square().mean()
+    assert (penalised - algorithm.actor_loss(obs)).item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_calibration_puts_the_value_of_random_play_at_zero_and_its_spread_at_one(algorithm):
+    rewards = np.random.default_rng(0).normal(50.0, 4.0, 1000)
+    algorithm.calibrate(rewards)
+    horizon = 1.0 / (1.0 - SMALL.gamma)
+    assert algorithm.value_offset.item() == pytest.approx(rewards.mean() * horizon, rel=1e-5)
+    assert algorithm.value_scale.item() == pytest.approx(rewards.std() * horizon, rel=1e-5)
+    algorithm.calibrate(np.full(10, 7.0))
+    assert algorithm.value_scale.item() == pytest.approx(horizon)
+
+
+def test_the_set_family_refuses_spaces_that_are_not_image_like():
+    with pytest.raises(ValueError, match=r"set.*plane, band, user.*mlp"):
+        TD3Mix(game(), TD3MixConfig(network="set"))
+
+
+@pytest.mark.parametrize("network", ["set", "mlp"])
+@pytest.mark.parametrize("observation", ["gain", "csi"])
+def test_agents_with_different_numbers_of_users_are_learned_on(network, observation):
+    def make() -> object:
+        return multicell_v0.parallel_env(observation=observation, num_users=(2, 4, 1), num_slots=3)
+
+    learner = TD3MixConfig(network=network, hidden_sizes=(8,), batch_size=8)
+    training = Training(make, learner, TrainingConfig(num_envs=2, warmup_steps=4, num_steps=4))
+    before = weights(training.algorithm.policy.actor)
+    for _ in range(4):
+        training.step()
+    after = weights(training.algorithm.policy.actor)
+    assert torch.isfinite(after).all()
+    assert not torch.equal(before, after)
+
+
+def test_padded_entries_of_an_action_move_no_value():
+    env = JointEnv(multicell_v0.parallel_env(observation="gain", num_users=(2, 4, 1)))
+    observation = {key: torch.from_numpy(value)[None] for key, value in env.reset(seed=0)[0].items()}
+    action = torch.rand(1, *env.action_space.shape)
+    other = torch.where(torch.from_numpy(env.action_mask), action, -action)
+    for network in ("set", "mlp"):
+        algorithm = TD3Mix(env, TD3MixConfig(network=network, hidden_sizes=(8,)))
+        torch.testing.assert_close(algorithm.critic(observation, action), algorithm.critic(observation, other))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("hidden_sizes", ()),
+        ("mixing_size", 0),
+        ("batch_size", 0),
+        ("actor_delay", 0),
+        ("exploration_noise", -1.0),
+        ("actor_penalty", float("nan")),
+        ("learning_rate", 0.0),
+        ("gamma", 1.0),
+        ("tau", 0.0),
+        ("network", "cnn"),
+        ("actor_gradient", "none"),
+    ],
+)
+def test_bad_hyperparameters_are_refused_by_name(field, value):
+    with pytest.raises(ValueError, match=f"{field}.*got.*(Give|Try|Choose)"):
+        TD3MixConfig(**{field: value})
