@@ -20,6 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 import tyro
 from tianshou.utils import TensorboardLogger
@@ -174,9 +175,8 @@ class _Run:
         self.stopped_by = number
 
     def _policy(self) -> ActorPolicy:
-        joint = self.training.collector.env.envs[0]  # type: ignore[attr-defined]
-        space = joint.action_space
-        return ActorPolicy(self.training.algorithm.policy.actor, space.low.flat[0], space.high.flat[0], {})
+        space = self.training.env.action_box
+        return ActorPolicy(self.training.algorithm.policy.actor, np.asarray(space.low.flat[0]), np.asarray(space.high.flat[0]), {})
 
     def _evaluate(self, seconds: float) -> None:
         arguments, training = self.arguments, self.training
@@ -195,14 +195,13 @@ class _Run:
         for key, value in row.items():
             self.writer.add_scalar(f"evaluation/{key}", value, training.steps_done)
         if row["all_slots"] > max((past["all_slots"] for past in self.metrics), default=-1.0):
-            joint = training.collector.env.envs[0]  # type: ignore[attr-defined]
             metadata = {
                 "config": asdict(arguments.scenario),
                 "observation": arguments.observation,
                 "step": training.steps_done,
                 "seed": arguments.seed,
             }
-            save_actor(self.directory.best_path, training.algorithm.policy.actor, joint, arguments.learner, metadata)
+            save_actor(self.directory.best_path, training.algorithm.policy.actor, training.env, arguments.learner, metadata)
         self.metrics.append(row)
         self.directory.write_metrics(self.metrics)
         save_learning_curve(self.metrics, self.bound, self.directory.path / "learning_curve.png")

@@ -34,27 +34,31 @@ class JointEnv(gymnasium.Env[JointObservation, np.ndarray]):
         self.agents: list[Any] = list(env.possible_agents)
         self.metadata = {**env.metadata, "render_modes": env.metadata.get("render_modes", [])}
         self.render_mode = getattr(env, "render_mode", None)
-        observation_spaces = {agent: env.observation_space(agent) for agent in self.agents}
-        action_spaces = {agent: env.action_space(agent) for agent in self.agents}
-        for kind, spaces in (("observation", observation_spaces), ("action", action_spaces)):
-            _check_boxes(kind, spaces)
+        observation_spaces = _boxes("observation", {agent: env.observation_space(agent) for agent in self.agents})
+        action_spaces = _boxes("action", {agent: env.action_space(agent) for agent in self.agents})
         for agent, space in action_spaces.items():
             if not space.is_bounded():
                 raise ValueError(
                     f"action spaces must be bounded; got {space} for {agent}. Bound it, for example by SuperSuit's clip_actions_v0."
                 )
-        self._observation_slices = [_corner(observation_spaces[agent]) for agent in self.agents]
-        self._action_slices = [_corner(action_spaces[agent]) for agent in self.agents]
-        observation_space = _stacked(observation_spaces.values())
-        self.action_space = _stacked(action_spaces.values())
-        spaces: dict[str, gymnasium.Space] = {"observation": observation_space}
-        self.has_state = isinstance(getattr(env, "state_space", None), Box)
-        if self.has_state:
-            state_space = env.state_space
-            spaces["state"] = Box(state_space.low.astype(np.float32), state_space.high.astype(np.float32), dtype=np.float32)
-        self.observation_space = Dict(spaces)
-        self.action_mask = np.zeros(self.action_space.shape, dtype=bool)
-        for index, corner in enumerate(self._action_slices):
+        self._observation_corners = [_corner(box) for box in observation_spaces.values()]
+        self._action_corners = [_corner(box) for box in action_spaces.values()]
+        self._action_dtypes = [box.dtype for box in action_spaces.values()]
+        self.observation_box = _stacked(list(observation_spaces.values()))
+        """Bounds of the stacked observations, `[agent, ...]`."""
+        self.action_box = _stacked(list(action_spaces.values()))
+        """Bounds of the stacked actions, `[agent, ...]`."""
+        state_space = getattr(env, "state_space", None)
+        self.state_box = _as_float32(state_space) if isinstance(state_space, Box) else None
+        """Bounds of the global state, None where the environment has none."""
+        spaces: dict[str, gymnasium.Space[Any]] = {"observation": self.observation_box}
+        if self.state_box is not None:
+            spaces["state"] = self.state_box
+        self.observation_space: gymnasium.Space[Any] = Dict(spaces)
+        self.action_space: gymnasium.Space[Any] = self.action_box
+        self.action_mask = np.zeros(self.action_box.shape, dtype=bool)
+        """True where an action's entry is real, False where it is padding."""
+        for index, corner in enumerate(self._action_corners):
             self.action_mask[index][corner] = True
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[JointObservation, dict[str, Any]]:
@@ -70,8 +74,8 @@ class JointEnv(gymnasium.Env[JointObservation, np.ndarray]):
             ValueError: the environment returned a reward or observation that is not finite.
         """
         actions = {
-            agent: np.asarray(action[index][corner], dtype=self.env.action_space(agent).dtype)
-            for index, (agent, corner) in enumerate(zip(self.agents, self._action_slices, strict=True))
+            agent: np.asarray(action[index][corner], dtype=dtype)
+            for index, (agent, corner, dtype) in enumerate(zip(self.agents, self._action_corners, self._action_dtypes, strict=True))
             if agent in self.env.agents
         }
         observations, rewards, _, truncations, _ = self.env.step(actions)
@@ -92,37 +96,40 @@ class JointEnv(gymnasium.Env[JointObservation, np.ndarray]):
         self.env.close()
 
     def _joined(self, observations: Mapping[Any, np.ndarray]) -> JointObservation:
-        space = self.observation_space["observation"]
-        stacked = np.zeros(space.shape, dtype=np.float32)
-        for index, (agent, corner) in enumerate(zip(self.agents, self._observation_slices, strict=True)):
+        stacked = np.zeros(self.observation_box.shape, dtype=np.float32)
+        for index, (agent, corner) in enumerate(zip(self.agents, self._observation_corners, strict=True)):
             if agent in observations:
                 stacked[index][corner] = observations[agent]
-        if not self.has_state:
+        if self.state_box is None:
             return {"observation": stacked}
         return {"observation": stacked, "state": np.asarray(self.env.state(), dtype=np.float32)}
 
 
-def _check_boxes(kind: str, spaces: Mapping[Any, gymnasium.Space]) -> None:
+def _boxes(kind: str, spaces: Mapping[Any, gymnasium.Space[Any]]) -> dict[Any, Box]:
+    boxes = {agent: space for agent, space in spaces.items() if isinstance(space, Box)}
     for agent, space in spaces.items():
-        if not isinstance(space, Box):
+        if agent not in boxes:
             raise ValueError(f"{kind} spaces must be Box; got {space} for {agent}. Wrap the environment so that agents have arrays.")
-    if len({len(space.shape) for space in spaces.values() if space.shape is not None}) > 1:
-        shapes = {agent: space.shape for agent, space in spaces.items()}
+    shapes = {agent: box.shape for agent, box in boxes.items()}
+    if len(set(map(len, shapes.values()))) > 1:
         wrapper = "pad_observations_v0" if kind == "observation" else "pad_action_space_v0"
         raise ValueError(
             f"agents' {kind} arrays must have the same number of axes; got {shapes}. Wrap the environment in SuperSuit's {wrapper}."
         )
+    return boxes
 
 
-def _corner(space: gymnasium.Space) -> tuple[slice, ...]:
+def _corner(box: Box) -> tuple[slice, ...]:
     """Where an agent's array lies inside the padded one."""
-    assert space.shape is not None
-    return tuple(slice(length) for length in space.shape)
+    return tuple(slice(length) for length in box.shape)
 
 
-def _stacked(spaces: Any) -> Box:
-    """Bounds of the padded arrays of all agents; padding is bounded like its agent's first entry, and 0 lies inside."""
-    boxes = list(spaces)
+def _as_float32(box: Box) -> Box:
+    return Box(box.low.astype(np.float32), box.high.astype(np.float32), dtype=np.float32)
+
+
+def _stacked(boxes: Sequence[Box]) -> Box:
+    """Bounds of the padded arrays of all agents; padding is bounded like its agent's array, and 0 lies inside."""
     shape = np.max([box.shape for box in boxes], axis=0)
     lows, highs = [], []
     for box in boxes:

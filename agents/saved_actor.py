@@ -83,16 +83,14 @@ def save_actor(path: str | os.PathLike[str], actor: nn.Module, env: JointEnv, le
         learner: Its hyperparameters.
         metadata: Numbers, strings, and lists and dictionaries of them.
     """
-    observation_shape = env.observation_space["observation"].shape
-    assert observation_shape is not None
-    low, high = env.action_space.low, env.action_space.high
+    low, high = env.action_box.low, env.action_box.high
     uniform = bool(np.all(low == low.flat[0]) and np.all(high == high.flat[0]))
     content = {
         "format": _FORMAT,
         "network": learner.network,
         "hidden_sizes": list(learner.hidden_sizes),
-        "observation_shape": list(observation_shape[1:]),
-        "action_shape": list(env.action_space.shape[1:]),
+        "observation_shape": list(env.observation_box.shape[1:]),
+        "action_shape": list(env.action_box.shape[1:]),
         "low": torch.as_tensor(low.flat[0] if uniform else low),
         "high": torch.as_tensor(high.flat[0] if uniform else high),
         "actor": actor.state_dict(),

@@ -6,9 +6,8 @@ from typing import Any, Literal, cast
 import numpy as np
 import torch
 from jaxtyping import Float
-from tianshou.algorithm import TD3
 from tianshou.algorithm.modelfree.ddpg import ContinuousDeterministicPolicy
-from tianshou.algorithm.modelfree.td3 import TD3TrainingStats
+from tianshou.algorithm.modelfree.td3 import TD3, TD3TrainingStats
 from tianshou.algorithm.optim import TorchOptimizerFactory
 from tianshou.data import Batch, ReplayBuffer
 from tianshou.exploration import GaussianNoise
@@ -191,8 +190,8 @@ class TD3Mix(TD3):
 
     def target_action(self, obs_next: Any) -> Tensor:
         """Target action a' = clip(actor'(s') + clip(noise)): smoothed, and feasible, because the critics never see anything else."""
-        batch = self._target_q_compute_action(Batch(obs=obs_next))
-        return batch.act.clamp(-1.0, 1.0)
+        smoothed: Any = self._target_q_compute_action(Batch(obs=obs_next)).act
+        return smoothed.clamp(-1.0, 1.0)
 
     @torch.no_grad()
     def target(self, batch: Any) -> Float[Tensor, " batch"]:
@@ -227,7 +226,8 @@ class TD3Mix(TD3):
     def actor_loss(self, obs: Any) -> Tensor:
         """-Q_tot of the actor's own actions (or -Q_1 of each agent, by `actor_gradient`), plus the penalty."""
         critic = cast(MixedCritic, self.critic)
-        preferences = self.policy.actor.preferences(as_tensor(obs["observation"]), self.policy.mask)
+        actor: Any = self.policy.actor
+        preferences = actor.preferences(as_tensor(obs["observation"]), self.policy.mask)
         values = critic.agent_values(obs, torch.tanh(preferences))
         objective = critic.mix(values, obs) if self.actor_gradient == "mixer" else values
         return self.actor_penalty * preferences.square().mean() - objective.mean()
@@ -246,19 +246,18 @@ def build_critic(env: JointEnv, config: TD3MixConfig) -> MixedCritic:
     """A fresh critic with its mixer for the environment."""
     observation_shape, action_shape = _agent_shapes(env)
     num_agents, feature_size = len(env.agents), config.hidden_sizes[-1]
-    state_space = env.observation_space["state" if env.has_state else "observation"]
-    assert state_space.shape is not None
+    state_shape = (env.state_box or env.observation_box).shape
     mask = joint_mask(env)
     if config.network == "mlp":
         critic: nn.Module = MLPCritic(observation_shape, action_shape, config.hidden_sizes)
     else:
         check_image_like(observation_shape, action_shape)
         critic = SetCritic(observation_shape[0], config.hidden_sizes)
-    is_cellwise = len(state_space.shape) == 4 and (state_space.shape[0], *state_space.shape[2:]) == (num_agents, *action_shape)
+    is_cellwise = len(state_shape) == 4 and (state_shape[0], *state_shape[2:]) == (num_agents, *action_shape)
     if config.network == "set" and is_cellwise:
-        encoder: nn.Module = SetStateEncoder(state_space.shape[1], (feature_size,))
+        encoder: nn.Module = SetStateEncoder(state_shape[1], (feature_size,))
     else:
-        encoder = FlatStateEncoder(state_space.shape, num_agents, feature_size)
+        encoder = FlatStateEncoder(state_shape, num_agents, feature_size)
     return MixedCritic(critic, encoder, MonotonicMixer(feature_size, config.mixing_size), mask)
 
 
@@ -286,7 +285,4 @@ def as_tensor(array: Any) -> Tensor:
 
 
 def _agent_shapes(env: JointEnv) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    observation_space = env.observation_space["observation"]
-    assert observation_space.shape is not None
-    assert env.action_space.shape is not None
-    return observation_space.shape[1:], env.action_space.shape[1:]
+    return env.observation_box.shape[1:], env.action_box.shape[1:]

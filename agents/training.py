@@ -79,10 +79,10 @@ class Training:
         self.training = training
         env_seeds = np.random.SeedSequence(seed).generate_state(training.num_envs).tolist()
         envs = JointVectorEnv([JointEnv(make_env()) for _ in range(training.num_envs)], env_seeds)
-        self.algorithm = TD3Mix(envs.envs[0], learner)
-        self.collector = Collector(
-            self.algorithm, envs, CompactReplayBuffer(training.buffer_size, training.num_envs, random_seed=seed), exploration_noise=True
-        )  # type: ignore[arg-type]
+        self.env = envs.envs[0]
+        self.algorithm = TD3Mix(self.env, learner)
+        buffer = CompactReplayBuffer(training.buffer_size, training.num_envs, random_seed=seed)
+        self.collector: Any = Collector(self.algorithm, cast(Any, envs), buffer, exploration_noise=True)
         self.collector.reset()
         params = OffPolicyTrainerParams(
             training_collector=self.collector,

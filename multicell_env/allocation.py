@@ -1,6 +1,6 @@
 """Allocations that neither learn nor negotiate: random, uniform, fixed reuse, and the best exclusive assignment."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -87,22 +87,21 @@ def best_assignment(gains: Gains, user_budgets: UserBudgets) -> Assignment:
         best = candidates
         taken.append(parts)
 
-    left = np.full(batch, 2**num_bands - 1)
+    left: Any = np.full(batch, 2**num_bands - 1)
     owners = np.zeros((*batch, num_bands), dtype=np.int64)
     for cell in range(num_cells - 1, 0, -1):
         part = np.take_along_axis(taken[cell - 1], left[..., None], axis=-1)[..., 0]
         owners[subsets[part]] = cell
         left = left ^ part
 
-    owned = owners[..., None, :] == np.arange(num_cells)[:, None]
+    owned = np.equal(owners[..., None, :], np.arange(num_cells)[:, None])
     powers = _water_fill_within(owned, gains, user_budgets)
     return Assignment(owners, powers, log2_of_1_plus(powers * gains.signal_gains).sum(axis=(-2, -1)))
 
 
 def _subsets_of(owned: int) -> Int[np.ndarray, " subset"]:
     """All bit masks whose bits are bits of `owned`."""
-    masks = np.arange(owned + 1)
-    return masks[masks & ~owned == 0]
+    return np.flatnonzero(np.equal(np.arange(owned + 1) & ~owned, 0))
 
 
 def _rates_alone(subset: Bool[np.ndarray, " band"], gains: Gains, user_budgets: UserBudgets) -> Float[np.ndarray, "*batch cell"]:
@@ -119,5 +118,5 @@ def _water_fill_within(owned: Bool[np.ndarray, "*batch cell band"], gains: Gains
     levels = 1.0 / gains.signal_gains
     # A band that is not owned costs more than any water can cover: all owned levels plus the whole budget.
     too_high = levels.max(axis=-2, keepdims=True) + user_budgets[..., None, :] + 1.0
-    budgets = user_budgets * owned.any(axis=-1)[..., None]
+    budgets = user_budgets * np.any(owned, axis=-1)[..., None]
     return water_fill(np.where(owned[..., None], levels, too_high), budgets)

@@ -115,7 +115,8 @@ class NetworkConfig:
                 f"mean_gains must be positive on its diagonal (a cell must reach its own users); got "
                 f"{np.diagonal(gains).tolist()}. Give each cell a gain to itself."
             )
-        return tuple(tuple(row) for row in gains.tolist())
+        rows: Any = gains.tolist()
+        return tuple(map(tuple, rows))
 
     @cached_property
     def users_per_cell(self) -> Int[np.ndarray, " cell"]:

@@ -61,7 +61,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         **overrides: Any,
     ) -> None:
         self.config = resolve_config(config, max_cycles=max_cycles, **overrides)
-        self.observation = observation
+        self.observation: Observation = observation
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(
                 f"render_mode must be None or one of {self.metadata['render_modes']}; got {render_mode!r}. Choose one of them."
@@ -74,10 +74,10 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         self.agents: list[AgentID] = []
         self._cell_of = {agent: cell for cell, agent in enumerate(self.possible_agents)}
         limits = [observation_limits(observation, self.config, cell) for cell in range(self.config.num_cells)]
-        self.observation_spaces = {
+        self.observation_spaces: dict[AgentID, Any] = {
             agent: Box(-limit, limit, dtype=np.float32) for agent, limit in zip(self.possible_agents, limits, strict=True)
         }
-        self.action_spaces = {
+        self.action_spaces: dict[AgentID, Any] = {
             agent: Box(0.0, 1.0, (self.config.num_bands, int(num_users)), np.float32)
             for agent, num_users in zip(self.possible_agents, self.config.users_per_cell, strict=True)
         }
@@ -237,7 +237,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             )
         fractions = np.zeros((self.config.num_cells, self.config.num_bands, self.config.max_users))
         for agent, cell in self._cell_of.items():
-            shape = self.action_spaces[agent].shape
+            shape = (self.config.num_bands, int(self.config.users_per_cell[cell]))
             try:
                 action = np.asarray(actions[agent])
             except ValueError:  # ragged lists

@@ -43,7 +43,8 @@ def raw_env(
     **overrides: Any,
 ) -> AECEnv:
     """The agent-environment-cycle view, without wrappers. Arguments as for `parallel_env`."""
-    return parallel_to_aec_wrapper(parallel_env(config, observation=observation, render_mode=render_mode, **overrides))
+    parallel: Any = parallel_env(config, observation=observation, render_mode=render_mode, **overrides)
+    return parallel_to_aec_wrapper(parallel)
 
 
 def env(
@@ -54,7 +55,8 @@ def env(
     **overrides: Any,
 ) -> AECEnv:
     """The agent-environment-cycle view, with the order of calls enforced. Arguments as for `parallel_env`."""
-    return parallel_to_aec(parallel_env(config, observation=observation, render_mode=render_mode, **overrides))
+    parallel: Any = parallel_env(config, observation=observation, render_mode=render_mode, **overrides)
+    return parallel_to_aec(parallel)
 
 
 # PettingZoo has a registry from 1.26 on.

@@ -45,8 +45,8 @@ def csi_planes(blocks: Blocks) -> Float[np.ndarray, "block cell plane band user"
     """The local state of (17): Re H, Im H, Re w, Im w (M planes each), log10 c/p0, log10 of the slot budget relative to nominal."""
     limits = CHANNEL_LIMIT * np.sqrt(np.diagonal(blocks.config.mean_gain_matrix))[:, None, None, None]
     h, w = (np.swapaxes(array, -3, -2) for array in (blocks.channels, blocks.beamformers))
-    h = np.concatenate([h.real, h.imag], axis=-3).clip(-limits, limits)
-    return _float32(np.concatenate([h, w.real, w.imag, np.stack(_log_state(blocks), axis=-3)], axis=-3))
+    h = np.concatenate([np.real(h), np.imag(h)], axis=-3).clip(-limits, limits)
+    return _float32(np.concatenate([h, np.real(w), np.imag(w), np.stack(_log_state(blocks), axis=-3)], axis=-3))
 
 
 def observation_limits(kind: Observation, config: NetworkConfig, cell: int) -> Planes:

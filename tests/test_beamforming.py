@@ -156,7 +156,7 @@ def test_channels_that_are_not_finite_are_refused(value):
 
 
 def test_more_users_than_antennas_are_refused():
-    with pytest.raises(ValueError, match="as many antennas as users; got U=5, M=4. Serve fewer users"):
+    with pytest.raises(ValueError, match=r"as many antennas as users; got U=5, M=4\. Serve fewer users"):
         zero_forcing(random_channels(2, 3, 4, 5))
 
 
