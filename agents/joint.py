@@ -154,6 +154,8 @@ class JointVectorEnv:
     def __init__(self, envs: Sequence[JointEnv], seeds: Sequence[int]) -> None:
         self.envs = list(envs)
         self._seeds: list[int | None] = list(seeds)
+        for env, seed in zip(self.envs, seeds, strict=True):
+            env.action_space.seed(seed)  # Tianshou draws its random actions from the spaces
 
     def __len__(self) -> int:
         return len(self.envs)
