@@ -40,9 +40,9 @@ class TD3MixConfig:
     """Width of each hidden layer of actor and critics."""
     mixing_size: int = 32
     """Width of the mixer's hidden layer."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     """Adam's learning rate, for actor and critics."""
-    gamma: float = 0.9
+    gamma: float = 0.5
     """Discount of the objective (21), in [0, 1)."""
     tau: float = 0.01
     """Polyak step of the target networks."""
@@ -71,10 +71,10 @@ class TD3MixConfig:
             if not 0.0 <= getattr(self, name) < np.inf:
                 raise ValueError(f"{name} must be finite and not negative; got {getattr(self, name)}. Give 0 for none.")
         if not 0.0 < self.learning_rate < np.inf:
-            raise ValueError(f"learning_rate must be finite and positive; got {self.learning_rate}. Try 1e-3.")
+            raise ValueError(f"learning_rate must be finite and positive; got {self.learning_rate}. Try 3e-3.")
         if not 0.0 <= self.gamma < 1.0:
             raise ValueError(
-                f"gamma must be in [0, 1) (episodes are cut, not ended, so values must stay finite); got {self.gamma}. Try 0.9."
+                f"gamma must be in [0, 1) (episodes are cut, not ended, so values must stay finite); got {self.gamma}. Try 0.5."
             )
         if not 0.0 < self.tau <= 1.0:
             raise ValueError(f"tau must be in (0, 1]; got {self.tau}. Try 0.01.")

@@ -1,0 +1,241 @@
+"""The command lines, run as a person runs them: what they leave on disk, and how they refuse."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[1]
+TINY = [
+    *("--num-slots", "4", "--num-envs", "4", "--num-steps", "12", "--warmup-steps", "4", "--eval-interval", "4"),
+    *("--eval-blocks", "5", "--final-blocks", "5", "--hidden-sizes", "8", "--batch-size", "8", "--buffer-size", "200"),
+]
+METHODS = {"td3mix", "td3mix_opening", "flwf", "iwf", "sswf", "uniform", "random", "reuse", "assignment_bound"}
+
+
+def command(script: str, *arguments: str) -> list[str]:
+    return [sys.executable, str(ROOT / script), *map(str, arguments)]
+
+
+def run(cwd: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(script, *arguments), cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """A tiny run, made once for the tests that only look at one."""
+    cwd = tmp_path_factory.mktemp("trained")
+    done = run(cwd, "train.py", "--algo", "td3mix", "--name", "tiny", *TINY)
+    assert done.returncode == 0, done.stderr
+    (cwd / "output.txt").write_text(done.stdout)
+    return cwd
+
+
+def final_metrics(directory: Path) -> dict[str, str]:
+    with open(directory / "metrics.csv") as file:
+        row = list(csv.DictReader(file))[-1]
+    del row["seconds"]
+    return row
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(directory.rglob("*")) if path.is_file()}
+
+
+def refusal(done: subprocess.CompletedProcess[str]) -> str:
+    """What a command said when it refused; it must exit with a code other than 0 and without a traceback."""
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr + done.stdout
+    return " ".join((done.stderr + done.stdout).replace("│", " ").split())
+
+
+def test_a_run_leaves_everything_that_it_promised(trained):
+    directory = trained / "runs" / "tiny"
+    names = {path.name for path in directory.iterdir()}
+    expected = {"config.json", "metrics.csv", "checkpoint.pt", "best.pt", "learning_curve.png", "results.json", "comparison.png"}
+    assert expected <= names
+    assert any(name.startswith("events.out.tfevents") for name in names)
+    config = json.loads((directory / "config.json").read_text())
+    assert config["arguments"]["training"]["num_envs"] == 4
+    assert config["arguments"]["seed"] == 0
+    assert set(config["versions"]) >= {"torch", "tianshou", "numpy", "pettingzoo"}
+    assert "git_commit" in config
+    with open(directory / "metrics.csv") as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["4", "8", "12"]
+    for name in METHODS:
+        assert name in (trained / "output.txt").read_text()
+
+
+def test_results_json_has_the_published_form(trained):
+    results = json.loads((trained / "runs" / "tiny" / "results.json").read_text())
+    assert set(results["methods"]) == METHODS
+    assert results["num_blocks"] == 5
+    assert results["config"]["num_slots"] == 4
+    for method in results["methods"].values():
+        assert {"mean", "ci95"} <= set(method["last_slot"])
+        assert {"mean", "ci95"} <= set(method["all_slots"])
+        assert len(method["per_slot"]) == 4
+        assert method["per_slot"][-1] == pytest.approx(method["last_slot"]["mean"])
+        assert np.mean(method["per_slot"]) == pytest.approx(method["all_slots"]["mean"])
+        assert method["ms_per_decision"] > 0
+    bound = results["methods"]["assignment_bound"]
+    assert bound["percent_of_bound"] == pytest.approx(100.0)
+    assert bound["needs_global_knowledge"]
+    assert not results["methods"]["td3mix"]["needs_global_knowledge"]
+    assert results["methods"]["flwf"]["std_over_starts"] > 0
+
+
+def test_evaluating_twice_gives_the_same_numbers(trained):
+    outputs = []
+    for name in ("first", "second"):
+        done = run(trained, "evaluate.py", "runs/tiny", "--num-blocks", "5", "--output", name)
+        assert done.returncode == 0, done.stderr
+        methods = json.loads((trained / name / "results.json").read_text())["methods"]
+        outputs.append({key: {k: v for k, v in value.items() if k != "ms_per_decision"} for key, value in methods.items()})
+    assert outputs[0] == outputs[1]
+    closing = json.loads((trained / "runs" / "tiny" / "results.json").read_text())["methods"]
+    assert outputs[0]["td3mix"]["last_slot"] == closing["td3mix"]["last_slot"]
+
+
+def test_evaluating_without_a_run_plays_the_actor_that_ships(tmp_path):
+    done = run(tmp_path, "evaluate.py", "--num-blocks", "5")
+    assert done.returncode == 0, done.stderr
+    assert "td3mix_opening" in done.stdout
+    assert (tmp_path / "results" / "comparison.png").stat().st_size > 10_000
+    shipped = ROOT / "agents" / "pretrained" / "td3mix.pt"
+    assert shipped.stat().st_size < 200_000
+
+
+def test_the_shipped_actor_plays_on_a_network_of_another_size(tmp_path):
+    done = run(tmp_path, "evaluate.py", "--num-blocks", "3", "--num-cells", "2", "--num-users", "2", "5", "--num-bands", "4")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "results" / "results.json").read_text())["config"]["num_users"] == [2, 5]
+
+
+def test_a_run_that_exists_is_never_overwritten(trained):
+    before = contents(trained / "runs")
+    done = run(trained, "train.py", "--name", "tiny", *TINY)
+    assert "runs/tiny exists, and runs are never overwritten. Give another --name" in refusal(done)
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert contents(trained / "runs") == before
+
+
+def wait_for(path: Path, process: subprocess.Popen, seconds: float = 200.0) -> None:
+    """Until a file is there; a process that ends before has failed."""
+    end = time.monotonic() + seconds
+    while not path.exists():
+        assert process.poll() is None, "the run ended before it wrote its checkpoint"
+        assert time.monotonic() < end, f"{path} did not appear"
+        time.sleep(0.05)
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint_to_the_same_end(trained, tmp_path):
+    long = [word if word != "12" else "40" for word in TINY]
+    whole = run(tmp_path, "train.py", "--name", "whole", *long)
+    assert whole.returncode == 0, whole.stderr
+    killed = subprocess.Popen(
+        command("train.py", "--name", "killed", *long), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    wait_for(tmp_path / "runs" / "killed" / "checkpoint.pt", killed)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    steps = torch.load(tmp_path / "runs" / "killed" / "checkpoint.pt", weights_only=False)["training"]["steps_done"]
+    assert 0 < steps < 40
+    resumed = run(tmp_path, "train.py", "--resume", "runs/killed")
+    assert resumed.returncode == 0, resumed.stderr
+    assert final_metrics(tmp_path / "runs" / "killed") == final_metrics(tmp_path / "runs" / "whole")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_asked_to_stop_saves_and_says_how_to_go_on(tmp_path, number):
+    endless = [word if word != "12" else "100000" for word in TINY]
+    process = subprocess.Popen(
+        command("train.py", "--name", "stopped", *endless), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    wait_for(tmp_path / "runs" / "stopped" / "checkpoint.pt", process)
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+    assert "python train.py --resume runs/stopped" in output
+    state = torch.load(tmp_path / "runs" / "stopped" / "checkpoint.pt", weights_only=False)
+    assert state["training"]["steps_done"] >= 4
+    assert f"after {state['training']['steps_done']} steps" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train.py", "--num-users", "9"], "got U=9, M=8. Raise num_antennas or lower num_users."),
+        (["train.py", "--num-userz", "3"], "--num-users"),
+        (["train.py", "--gamma", "1"], "gamma must be in [0, 1)"),
+        (["train.py", "--seed", "-1"], "--seed must not be negative; got -1. Give 0 or more."),
+        (["train.py", "--eval-interval", "0"], "--eval-interval must be at least 1; got 0."),
+        (["train.py", "--mean-gains", "[[1, 2]]"], "got shape (1, 2) for 3 cells"),
+        (
+            ["train.py", "--resume", "runs/none"],
+            "there is no run in runs/none (config.json is missing). Give a directory that train.py made.",
+        ),
+        (["evaluate.py", "runs/none"], "there is no run in runs/none"),
+        (["evaluate.py", "--num-blocks", "0"], "--num-blocks must be at least 1; got 0."),
+    ],
+)
+def test_wrong_command_lines_are_refused_before_anything_is_written(tmp_path, arguments, message):
+    assert message in refusal(run(tmp_path, *arguments))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def copied(trained, tmp_path) -> Path:
+    """A copy of the tiny run to damage."""
+    for path, content in contents(trained / "runs" / "tiny").items():
+        target = tmp_path / "runs" / "tiny" / Path(path).name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "file"),
+    [
+        ("train.py", ["--resume", "runs/tiny"], "checkpoint.pt"),
+        ("train.py", ["--resume", "runs/tiny"], "config.json"),
+        ("evaluate.py", ["runs/tiny"], "best.pt"),
+    ],
+)
+@pytest.mark.parametrize("damage", ["missing", "cut", "nonsense"])
+def test_missing_and_damaged_files_are_named_and_nothing_is_lost(copied, script, arguments, file, damage):
+    path = copied / "runs" / "tiny" / file
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if damage == "cut" else b"nonsense")
+    before = contents(copied)
+    said = refusal(run(copied, script, *arguments))
+    assert file in said
+    assert ("damaged" in said) or ("there is no" in said)
+    assert contents(copied) == before
+
+
+def test_a_resumed_run_refuses_other_settings(copied):
+    said = refusal(run(copied, "train.py", "--resume", "runs/tiny", "--gamma", "0.5"))
+    assert "keeps the settings that it has" in said
+
+
+def test_nothing_is_loaded_from_an_actor_file_that_would_run_code(tmp_path, copied):
+    class Exploit:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "hacked"),)
+
+    torch.save({"format": 1, "network": Exploit()}, copied / "runs" / "tiny" / "best.pt")
+    refusal(run(copied, "evaluate.py", "runs/tiny"))
+    assert not (tmp_path / "hacked").exists()
