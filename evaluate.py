@@ -94,21 +94,22 @@ def print_table(results: list[MethodResult], config: NetworkConfig, console: Con
         f"SIR={config.sir_db:g} dB SNR={config.snr_db:g} dB T={config.num_slots} k={config.num_iterations}"
     )
     caption = (
-        "average cell capacity in bit/s/Hz, mean ± 95 % confidence interval over blocks; starts: std of the last slot over random "
-        "starts; ms: median time of one decision for all cells"
+        "average cell capacity in bit/s/Hz in the first slot, the last, and over all: mean ± 95 % confidence interval over blocks; "
+        "% bound: last slot / all slots; starts: std of the last slot over random starts; ms: median time of one decision for all cells"
     )
     table = Table(title=title, caption=caption, title_justify="left", caption_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
     table.add_column("method", no_wrap=True)
-    for header in ("last slot", "all slots", "% bound", "starts", "ms"):
+    for header in ("first", "last slot", "all slots", "% bound", "starts", "ms"):
         table.add_column(header, justify="right", no_wrap=True)
     table.add_column("CSI", no_wrap=True)
     for result in sorted(results, key=lambda result: -result.last_slot["mean"]):
         last, every = result.last_slot, result.all_slots
         table.add_row(
             result.name,
+            f"{result.per_slot[:, 0].mean():.1f}",
             f"{last['mean']:.2f} ± {last['ci95']:.2f}",
             f"{every['mean']:.2f} ± {every['ci95']:.2f}",
-            f"{percent[result.name]:.1f}" if percent else "",
+            f"{percent[result.name]:.1f} / {percent[result.name] * every['mean'] / last['mean']:.1f}" if percent else "",
             "" if result.std_over_starts is None else f"± {result.std_over_starts:.2f}",
             f"{result.ms_per_decision:.2g}",
             "global" if result.needs_global_knowledge else "local",

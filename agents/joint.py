@@ -155,7 +155,8 @@ class JointVectorEnv:
         self.envs = list(envs)
         self._seeds: list[int | None] = list(seeds)
         for env, seed in zip(self.envs, seeds, strict=True):
-            env.action_space.seed(seed)  # Tianshou draws its random actions from the spaces
+            # Tianshou draws its random actions from the spaces; a seed of their own keeps them independent of what the environment draws.
+            env.action_space.seed(np.random.SeedSequence([seed, 1]).generate_state(1).item())
 
     def __len__(self) -> int:
         return len(self.envs)

@@ -227,7 +227,7 @@ def test_missing_and_damaged_files_are_named_and_nothing_is_lost(copied, script,
 
 
 def test_a_resumed_run_refuses_other_settings(copied):
-    said = refusal(run(copied, "train.py", "--resume", "runs/tiny", "--gamma", "0.5"))
+    said = refusal(run(copied, "train.py", "--resume", "runs/tiny", "--gamma", "0.7"))
     assert "keeps the settings that it has" in said
 
 

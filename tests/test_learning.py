@@ -49,7 +49,8 @@ def test_without_a_change_it_learns_an_environment_that_we_did_not_write():
         return training.algorithm.policy.map_action(raw)[0]
 
     generator = np.random.default_rng(0)
-    learned = mean_returns(trained, 40)
-    random = mean_returns(lambda observation, env: generator.random(env.action_space.shape, dtype=np.float32), 40)
-    standard_error = np.sqrt(learned.var(ddof=1) / 40 + random.var(ddof=1) / 40)
+    episodes = 100
+    learned = mean_returns(trained, episodes)
+    random = mean_returns(lambda observation, env: generator.random(env.action_space.shape, dtype=np.float32), episodes)
+    standard_error = np.sqrt(learned.var(ddof=1) / episodes + random.var(ddof=1) / episodes)
     assert learned.mean() - random.mean() > 3.0 * standard_error
