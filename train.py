@@ -18,7 +18,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -78,7 +78,9 @@ PRESETS = {
     "paper": TrainArguments(
         preset="paper",
         observation="csi",
-        learner=TD3MixConfig(network="mlp", hidden_sizes=(128, 128), learning_rate=1e-3, gamma=0.99, batch_size=16),
+        learner=TD3MixConfig(
+            network="mlp", hidden_sizes=(128, 128), critic_learning_rate=1e-3, actor_learning_rate=1e-3, gamma=0.99, batch_size=16
+        ),
     ),
 }
 
@@ -175,8 +177,8 @@ class _Run:
         self.stopped_by = number
 
     def _policy(self) -> ActorPolicy:
-        space = self.training.env.action_box
-        return ActorPolicy(self.training.algorithm.policy.actor, np.asarray(space.low.flat[0]), np.asarray(space.high.flat[0]), {})
+        env, actor = self.training.env, cast(Any, self.training.algorithm.policy.actor)
+        return ActorPolicy(actor, np.zeros(()), np.ones(()), {}, env.action_shapes)  # MulticellEnv's actions are fractions
 
     def _evaluate(self, seconds: float) -> None:
         arguments, training = self.arguments, self.training

@@ -43,6 +43,8 @@ class JointEnv(gymnasium.Env[JointObservation, np.ndarray]):
                 )
         self._observation_corners = [_corner(box) for box in observation_spaces.values()]
         self._action_corners = [_corner(box) for box in action_spaces.values()]
+        self.action_shapes = [box.shape for box in action_spaces.values()]
+        """Each agent's own action shape, without padding."""
         self._action_dtypes = [box.dtype for box in action_spaces.values()]
         self.observation_box = _stacked(list(observation_spaces.values()))
         """Bounds of the stacked observations, `[agent, ...]`."""

@@ -1,7 +1,7 @@
 """Trained actors as files, and as policies that map observations to actions."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,22 @@ class ActorPolicy:
         low: Lower bounds of the actions; broadcast against `[agent, ...]`.
         high: Upper bounds of the actions.
         metadata: What was saved with it, for example the configuration of the environment.
+        action_shapes: Shape of each agent's action, for the `mlp` family, which knows it from training alone.
     """
 
-    def __init__(self, actor: nn.Module, low: np.ndarray, high: np.ndarray, metadata: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        actor: SetActor | MLPActor,
+        low: np.ndarray,
+        high: np.ndarray,
+        metadata: Mapping[str, Any],
+        action_shapes: Sequence[Sequence[int]] = (),
+    ) -> None:
         self.actor = actor.eval()
         self.low = low
         self.high = high
         self.metadata = dict(metadata)
+        self.action_shapes = [tuple(shape) for shape in action_shapes]
 
     @torch.no_grad()
     def __call__(self, observations: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -43,34 +52,45 @@ class ActorPolicy:
         Raises:
             ValueError: the actor was trained on observations of another shape.
         """
-        arrays = list(observations.values())
-        axes = 3 if isinstance(self.actor, SetActor) else len(self.actor.observation_shape)  # type: ignore[arg-type]
+        arrays = [np.asarray(array, dtype=np.float32) for array in observations.values()]
+        axes = 3 if isinstance(self.actor, SetActor) else len(self.actor.observation_shape)
         shapes = [array.shape[array.ndim - axes :] for array in arrays]
-        padded = np.max(shapes, axis=0)
+        padded = tuple(int(length) for length in np.max(shapes, axis=0))
+        self._check(padded, len(arrays))
         stacked = np.zeros((*arrays[0].shape[: arrays[0].ndim - axes], len(arrays), *padded), dtype=np.float32)
         for index, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
             stacked[(..., index, *map(slice, shape))] = array
-        self._check(tuple(int(length) for length in padded))
-        mask = None
-        if isinstance(self.actor, SetActor) and len(set(shapes)) > 1:
-            mask = torch.zeros(len(arrays), *padded[1:].tolist(), dtype=torch.bool)
-            for index, shape in enumerate(shapes):
-                mask[(index, *map(slice, shape[1:]))] = True
+        if isinstance(self.actor, SetActor):
+            action_shapes = [shape[1:] for shape in shapes]
+            mask = _mask(action_shapes) if len(set(shapes)) > 1 else None
+        else:
+            action_shapes, mask = self.action_shapes, None
         raw = self.actor(torch.from_numpy(stacked), mask).numpy()
         actions = self.low + (self.high - self.low) * (raw + 1.0) / 2.0
-        shapes_out = [shape[1:] if isinstance(self.actor, SetActor) else raw.shape[-len(self.actor.action_shape) :] for shape in shapes]  # type: ignore[arg-type]
         return {
             agent: np.ascontiguousarray(actions[(..., index, *map(slice, shape))], dtype=np.float32)
-            for index, (agent, shape) in enumerate(zip(observations, shapes_out, strict=True))
+            for index, (agent, shape) in enumerate(zip(observations, action_shapes, strict=True))
         }
 
-    def _check(self, shape: tuple[int, ...]) -> None:
-        expected = (self.actor.num_planes, *shape[1:]) if isinstance(self.actor, SetActor) else tuple(self.actor.observation_shape)  # type: ignore[arg-type]
-        if shape != expected:
+    def _check(self, shape: tuple[int, ...], num_agents: int) -> None:
+        if isinstance(self.actor, SetActor):
+            fits, expected = shape[0] == self.actor.num_planes, f"({self.actor.num_planes}, band, user)"
+        else:
+            fits = shape == self.actor.observation_shape and num_agents == len(self.action_shapes)
+            expected = f"{self.actor.observation_shape} of {len(self.action_shapes)} agents"
+        if not fits:
             raise ValueError(
-                f"the actor was trained on observations of shape {expected}; got {shape}. Evaluate it on the network that it was trained "
-                "on, or train with network 'set' and observation 'gain', which fit any."
+                f"the actor was trained on observations of shape {expected}; got {shape} of {num_agents}. Evaluate it on the network that "
+                "it was trained on, or train with network 'set' and observation 'gain', which fit any."
             )
+
+
+def _mask(shapes: Sequence[tuple[int, ...]]) -> torch.Tensor:
+    """False where an agent's array is padded to the largest."""
+    mask = torch.zeros(len(shapes), *np.max(shapes, axis=0).tolist(), dtype=torch.bool)
+    for index, shape in enumerate(shapes):
+        mask[(index, *map(slice, shape))] = True
+    return mask
 
 
 def save_actor(path: str | os.PathLike[str], actor: nn.Module, env: JointEnv, learner: TD3MixConfig, metadata: Mapping[str, Any]) -> None:
@@ -91,6 +111,7 @@ def save_actor(path: str | os.PathLike[str], actor: nn.Module, env: JointEnv, le
         "hidden_sizes": list(learner.hidden_sizes),
         "observation_shape": list(env.observation_box.shape[1:]),
         "action_shape": list(env.action_box.shape[1:]),
+        "action_shapes": [list(shape) for shape in env.action_shapes],
         "low": torch.as_tensor(low.flat[0] if uniform else low),
         "high": torch.as_tensor(high.flat[0] if uniform else high),
         "actor": actor.state_dict(),
@@ -112,11 +133,11 @@ def load_actor(path: str | os.PathLike[str]) -> ActorPolicy:
             raise ValueError(f"format {content['format']}")
         shapes = content["observation_shape"], content["action_shape"]
         if content["network"] == "set":
-            actor: nn.Module = SetActor(shapes[0][0], content["hidden_sizes"])
+            actor: SetActor | MLPActor = SetActor(shapes[0][0], content["hidden_sizes"])
         else:
             actor = MLPActor(*shapes, content["hidden_sizes"])
         actor.load_state_dict(content["actor"])
-        return ActorPolicy(actor, content["low"].numpy(), content["high"].numpy(), content["metadata"])
+        return ActorPolicy(actor, content["low"].numpy(), content["high"].numpy(), content["metadata"], content["action_shapes"])
     except (KeyError, TypeError, RuntimeError, ValueError) as error:
         raise ValueError(f"{path} must be an actor that train.py saved; got something else ({error}). Give a run's best.pt.") from error
 

@@ -40,11 +40,13 @@ class TD3MixConfig:
     """Width of each hidden layer of actor and critics."""
     mixing_size: int = 32
     """Width of the mixer's hidden layer."""
-    learning_rate: float = 3e-3
-    """Adam's learning rate, for actor and critics."""
+    critic_learning_rate: float = 3e-3
+    """Adam's learning rate for critics and mixers."""
+    actor_learning_rate: float = 1e-3
+    """Adam's learning rate for the actor; slower than the critics', so that it follows values that are known by then."""
     gamma: float = 0.5
     """Discount of the objective (21), in [0, 1)."""
-    tau: float = 0.01
+    tau: float = 0.05
     """Polyak step of the target networks."""
     batch_size: int = 64
     """Transitions in one gradient step."""
@@ -70,14 +72,15 @@ class TD3MixConfig:
         for name in ("exploration_noise", "target_noise", "target_noise_clip", "actor_penalty"):
             if not 0.0 <= getattr(self, name) < np.inf:
                 raise ValueError(f"{name} must be finite and not negative; got {getattr(self, name)}. Give 0 for none.")
-        if not 0.0 < self.learning_rate < np.inf:
-            raise ValueError(f"learning_rate must be finite and positive; got {self.learning_rate}. Try 3e-3.")
+        for name in ("critic_learning_rate", "actor_learning_rate"):
+            if not 0.0 < getattr(self, name) < np.inf:
+                raise ValueError(f"{name} must be finite and positive; got {getattr(self, name)}. Try 1e-3.")
         if not 0.0 <= self.gamma < 1.0:
             raise ValueError(
                 f"gamma must be in [0, 1) (episodes are cut, not ended, so values must stay finite); got {self.gamma}. Try 0.5."
             )
         if not 0.0 < self.tau <= 1.0:
-            raise ValueError(f"tau must be in (0, 1]; got {self.tau}. Try 0.01.")
+            raise ValueError(f"tau must be in (0, 1]; got {self.tau}. Try 0.05.")
         for name, choices in (("network", ("set", "mlp")), ("actor_gradient", ("mixer", "critic"))):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {choices}; got {getattr(self, name)!r}. Choose one of them.")
@@ -156,12 +159,15 @@ class TD3Mix(TD3):
     """
 
     def __init__(self, env: JointEnv, config: TD3MixConfig) -> None:
-        optimizer = TorchOptimizerFactory(torch.optim.Adam, lr=config.learning_rate, fused=True)
+        actor_adam, critic_adam = (
+            TorchOptimizerFactory(torch.optim.Adam, lr=rate, fused=True)
+            for rate in (config.actor_learning_rate, config.critic_learning_rate)
+        )
         super().__init__(
             policy=JointPolicy(build_actor(env, config), env, config.exploration_noise),
-            policy_optim=optimizer,
+            policy_optim=actor_adam,
             critic=build_critic(env, config),
-            critic_optim=optimizer,
+            critic_optim=critic_adam,
             critic2=build_critic(env, config),
             tau=config.tau,
             gamma=config.gamma,

@@ -15,7 +15,7 @@ def _one_thread():
 
 
 def test_it_finds_the_known_optimum_of_a_one_step_cooperative_game():
-    learner = TD3MixConfig(network="mlp", hidden_sizes=(32, 32), learning_rate=2e-3, tau=0.02)
+    learner = TD3MixConfig(network="mlp", hidden_sizes=(32, 32), critic_learning_rate=2e-3, actor_learning_rate=2e-3)
     training = Training(MeetingGame, learner, TrainingConfig(num_envs=8, num_steps=800, buffer_size=4000), seed=0)
     for _ in range(800):
         training.step()
@@ -38,7 +38,7 @@ def mean_returns(act, episodes: int) -> np.ndarray:
 
 
 def test_without_a_change_it_learns_an_environment_that_we_did_not_write():
-    learner = TD3MixConfig(network="mlp", hidden_sizes=(64, 64), gamma=0.95)
+    learner = TD3MixConfig(network="mlp", hidden_sizes=(64, 64), gamma=0.95, critic_learning_rate=1e-3, tau=0.01)
     training = Training(lambda: simple_spread_v3.parallel_env(continuous_actions=True), learner, TrainingConfig(num_envs=8, num_steps=1000))
     for _ in range(1000):
         training.step()

@@ -1,0 +1,83 @@
+"""Trained actors as files and as policies."""
+
+import numpy as np
+import pytest
+import torch
+
+import agents
+from agents import JointEnv, TD3Mix, TD3MixConfig
+from agents.saved_actor import save_actor
+from multicell_env import multicell_v0
+
+
+def saved(tmp_path, network="set", observation="gain", **overrides):
+    torch.manual_seed(0)
+    env = JointEnv(multicell_v0.parallel_env(observation=observation, **overrides))
+    config = TD3MixConfig(network=network, hidden_sizes=(8,))
+    algorithm = TD3Mix(env, config)
+    save_actor(tmp_path / "actor.pt", algorithm.policy.actor, env, config, {"config": {"num_cells": 3}})
+    return env, algorithm
+
+
+@pytest.mark.parametrize("network", ["set", "mlp"])
+@pytest.mark.parametrize("num_users", [4, (2, 4, 1)])
+def test_a_loaded_actor_acts_as_the_one_that_was_saved(tmp_path, network, num_users):
+    env, algorithm = saved(tmp_path, network, num_users=num_users)
+    policy = agents.load(tmp_path / "actor.pt")
+    assert policy.metadata == {"config": {"num_cells": 3}}
+    observations, _ = env.env.reset(seed=0)
+    joint, _ = JointEnv(multicell_v0.parallel_env(observation="gain", num_users=num_users)).reset(seed=0)
+    with torch.no_grad():
+        raw = algorithm.policy.actor(torch.from_numpy(joint["observation"])[None], algorithm.policy.mask)
+    expected = algorithm.policy.map_action(raw)[0]
+    actions = policy(observations)
+    for index, agent in enumerate(env.agents):
+        shape = env.env.action_space(agent).shape
+        np.testing.assert_allclose(actions[agent], expected[index][: shape[0], : shape[1]], atol=1e-6)
+        assert env.env.action_space(agent).contains(actions[agent])
+    env.env.step(actions)
+
+
+def test_batches_of_observations_give_batches_of_actions(tmp_path):
+    saved(tmp_path)
+    policy = agents.load(tmp_path / "actor.pt")
+    observations = {"bs_0": np.random.default_rng(0).normal(size=(5, 3, 6, 4)).astype(np.float32)}
+    batch = policy(observations)["bs_0"]
+    assert batch.shape == (5, 6, 4)
+    for index in range(5):
+        np.testing.assert_allclose(policy({"bs_0": observations["bs_0"][index]})["bs_0"], batch[index], atol=1e-6)
+
+
+def test_an_agents_action_depends_on_its_own_observation_alone(tmp_path):
+    saved(tmp_path)
+    policy = agents.load(tmp_path / "actor.pt")
+    generator = np.random.default_rng(0)
+    observations = {f"bs_{cell}": generator.normal(size=(3, 6, 4)).astype(np.float32) for cell in range(3)}
+    alone = policy({"bs_1": observations["bs_1"]})["bs_1"]
+    np.testing.assert_allclose(policy(observations)["bs_1"], alone, atol=1e-6)
+
+
+def test_a_set_actor_with_gain_observations_plays_networks_of_any_size(tmp_path):
+    saved(tmp_path)
+    policy = agents.load(tmp_path / "actor.pt")
+    env = multicell_v0.parallel_env(observation="gain", num_cells=5, num_antennas=16, num_users=(3, 8, 1, 2, 5), num_bands=9)
+    observations, _ = env.reset(seed=0)
+    env.step(policy(observations))
+
+
+@pytest.mark.parametrize(("network", "observation"), [("mlp", "gain"), ("set", "csi")])
+def test_an_actor_that_does_not_fit_says_what_it_was_trained_on(tmp_path, network, observation):
+    saved(tmp_path, network, observation)
+    policy = agents.load(tmp_path / "actor.pt")
+    other = multicell_v0.parallel_env(observation=observation, num_bands=9, num_antennas=12)
+    with pytest.raises(ValueError, match=r"was trained on observations of shape.*Evaluate it on the network"):
+        policy(other.reset(seed=0)[0])
+
+
+def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch):
+    saved(tmp_path)
+    before = (tmp_path / "actor.pt").read_bytes()
+    monkeypatch.setattr("os.fsync", lambda descriptor: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        saved(tmp_path, network="mlp")
+    assert (tmp_path / "actor.pt").read_bytes() == before
