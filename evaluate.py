@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 
 import torch
 import tyro
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -97,7 +96,9 @@ def print_table(results: list[MethodResult], config: NetworkConfig, console: Con
         "average cell capacity in bit/s/Hz in the first slot, the last, and over all: mean ± 95 % confidence interval over blocks; "
         "% bound: last slot / all slots; starts: std of the last slot over random starts; ms: median time of one decision for all cells"
     )
-    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    table = Table(
+        title=title, caption=caption, title_justify="left", caption_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0)
+    )
     table.add_column("method", no_wrap=True)
     for header in ("first", "last slot", "all slots", "% bound", "starts", "ms"):
         table.add_column(header, justify="right", no_wrap=True)
@@ -109,8 +110,8 @@ def print_table(results: list[MethodResult], config: NetworkConfig, console: Con
             f"{result.per_slot[:, 0].mean():.1f}",
             f"{last['mean']:.2f} ± {last['ci95']:.2f}",
             f"{every['mean']:.2f} ± {every['ci95']:.2f}",
-            f"{percent[result.name]:.1f} / {percent[result.name] * every['mean'] / last['mean']:.1f}" if percent else "",
-            "" if result.std_over_starts is None else f"± {result.std_over_starts:.2f}",
+            f"{percent[result.name]:.1f}/{percent[result.name] * every['mean'] / last['mean']:.1f}" if percent else "",
+            "" if result.std_over_starts is None else f"{result.std_over_starts:.2f}",
             f"{result.ms_per_decision:.2g}",
             "global" if result.needs_global_knowledge else "local",
         )

@@ -15,13 +15,15 @@ def _one_thread():
 
 
 def test_it_finds_the_known_optimum_of_a_one_step_cooperative_game():
-    learner = TD3MixConfig(network="mlp", hidden_sizes=(32, 32), critic_learning_rate=2e-3, actor_learning_rate=2e-3)
-    training = Training(MeetingGame, learner, TrainingConfig(num_envs=8, num_steps=800, buffer_size=4000), seed=0)
-    for _ in range(800):
+    learner = TD3MixConfig(network="mlp", hidden_sizes=(32, 32), critic_learning_rate=2e-3, actor_learning_rate=2e-3, exploration_noise=0.2)
+    training = Training(MeetingGame, learner, TrainingConfig(num_envs=8, num_steps=1000, buffer_size=4000), seed=0)
+    for _ in range(1000):
         training.step()
     with torch.no_grad():
         actions = training.algorithm.policy.actor(torch.eye(2)[None], None).flatten().numpy()
     np.testing.assert_allclose(actions, MeetingGame.BEST, atol=0.1)
+    x, y = actions
+    assert 1.0 - (x - 0.4) ** 2 - (x + y) ** 2 > 0.98
 
 
 def mean_returns(act, episodes: int) -> np.ndarray:
@@ -38,9 +40,9 @@ def mean_returns(act, episodes: int) -> np.ndarray:
 
 
 def test_without_a_change_it_learns_an_environment_that_we_did_not_write():
-    learner = TD3MixConfig(network="mlp", hidden_sizes=(64, 64), gamma=0.95, critic_learning_rate=1e-3, tau=0.01)
-    training = Training(lambda: simple_spread_v3.parallel_env(continuous_actions=True), learner, TrainingConfig(num_envs=8, num_steps=1000))
-    for _ in range(1000):
+    learner = TD3MixConfig(network="mlp", hidden_sizes=(64, 64), gamma=0.95, critic_learning_rate=1e-3, tau=0.01, exploration_noise=0.6)
+    training = Training(lambda: simple_spread_v3.parallel_env(continuous_actions=True), learner, TrainingConfig(num_envs=8, num_steps=1500))
+    for _ in range(1500):
         training.step()
 
     def trained(observation, env):

@@ -10,7 +10,7 @@ from tianshou.utils.torch_utils import policy_within_training_step
 from agents import JointEnv, TD3Mix, TD3MixConfig, Training, TrainingConfig
 from multicell_env import multicell_v0
 
-SMALL = TD3MixConfig(network="mlp", hidden_sizes=(16,), mixing_size=8, batch_size=16)
+SMALL = TD3MixConfig(network="mlp", hidden_sizes=(16,), mixing_size=8, batch_size=16, gamma=0.9, tau=0.01)
 
 
 def game() -> JointEnv:
