@@ -69,7 +69,7 @@ def evaluate_actor(actor: ActorPolicy, config: NetworkConfig, *, num_blocks: int
 
     observation = actor.metadata["observation"]
     settings: dict[str, Any] = {"observation": observation, "num_blocks": num_blocks, "seed": seed, "batched": True}
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=100)
     with console.status(f"playing {num_blocks} unseen blocks ..."):
         results = [
             evaluate_policy("td3mix", actor, config, **settings),
