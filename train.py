@@ -27,10 +27,11 @@ from tianshou.utils import TensorboardLogger
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from agents.joint import JointEnv
 from agents.run_directory import RunDirectory
 from agents.saved_actor import ActorPolicy, load_actor, save_actor
 from agents.td3_mix import TD3MixConfig
-from agents.training import Training, TrainingConfig
+from agents.training import Training, TrainingConfig, check_memory
 from evaluate import check_positive, evaluate_actor, network_config, parse, run_command
 from multicell_env import NetworkConfig, multicell_v0
 from multicell_env.allocation import best_assignment
@@ -98,6 +99,7 @@ def main(argv: list[str]) -> None:
     if arguments.seed < 0:
         raise ValueError(f"--seed must not be negative; got {arguments.seed}. Give 0 or more.")
     if arguments.resume is None:
+        check_memory(JointEnv(multicell_v0.parallel_env(arguments.scenario, observation=arguments.observation)), arguments.training)
         name = arguments.name or time.strftime("td3mix-%Y%m%d-%H%M%S")
         directory, state = RunDirectory.create(arguments.runs / name, _described(arguments)), None
     else:

@@ -1,5 +1,6 @@
 """Training TD3-MIX on any ParallelEnv: collect a vector step, update, and be able to stop and go on at any step."""
 
+import os
 import random
 from collections.abc import Callable
 from copy import copy
@@ -80,6 +81,7 @@ class Training:
         env_seeds = np.random.SeedSequence(seed).generate_state(training.num_envs).tolist()
         envs = JointVectorEnv([JointEnv(make_env()) for _ in range(training.num_envs)], env_seeds)
         self.env = envs.envs[0]
+        check_memory(self.env, training)
         self.algorithm = TD3Mix(self.env, learner)
         buffer = CompactReplayBuffer(training.buffer_size, training.num_envs, random_seed=seed)
         self.collector: Any = Collector(self.algorithm, cast(Any, envs), buffer, exploration_noise=True)
@@ -143,6 +145,26 @@ class Training:
         torch.set_rng_state(state["generators"][2])
         self.steps_done = state["steps_done"]
         self.last_losses = state["last_losses"]
+
+
+def check_memory(env: JointEnv, training: TrainingConfig) -> None:
+    """Refuse a replay buffer that would not fit, before any work starts.
+
+    Raises:
+        ValueError: the buffer would take more than 80 % of the memory that is free.
+    """
+    state_size = 0 if env.state_box is None else np.prod(env.state_box.shape)
+    numbers = 2 * (np.prod(env.observation_box.shape) + state_size) + np.prod(env.action_box.shape)
+    needed = 4.0 * float(numbers) * training.buffer_size
+    try:
+        free = float(os.sysconf("SC_AVPHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # not every system tells
+        return
+    if needed > 0.8 * free:
+        raise ValueError(
+            f"buffer_size must fit in memory; {training.buffer_size} transitions of this environment take {needed / 1e9:.1f} GB, and "
+            f"{free / 1e9:.1f} GB are free. Lower buffer_size, or choose a smaller observation."
+        )
 
 
 _COLLECTOR_STATE = ("env", "buffer", "_pre_collect_obs_RO", "_pre_collect_info_R", "collect_step", "collect_episode", "collect_time")

@@ -177,6 +177,7 @@ def test_a_run_that_is_asked_to_stop_saves_and_says_how_to_go_on(tmp_path, numbe
     [
         (["train.py", "--num-users", "9"], "got U=9, M=8. Raise num_antennas or lower num_users."),
         (["train.py", "--num-userz", "3"], "--num-users"),
+        (["train.py", "--buffer-size", "2000000000"], "buffer_size must fit in memory; 2000000000 transitions"),
         (["train.py", "--gamma", "1"], "gamma must be in [0, 1)"),
         (["train.py", "--seed", "-1"], "--seed must not be negative; got -1. Give 0 or more."),
         (["train.py", "--eval-interval", "0"], "--eval-interval must be at least 1; got 0."),
