@@ -158,12 +158,15 @@ def check_positive(**numbers: int) -> None:
 
 
 def run_command(main: Callable[[list[str]], None]) -> None:
-    """Run a command line; a refusal is one line on standard error and exit code 2."""
+    """Run a command line. A refusal is one line on standard error and exit code 2; an interruption outside of training exits with 130."""
     try:
         main(sys.argv[1:])
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted; what was written before is whole", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":
