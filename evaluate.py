@@ -96,6 +96,8 @@ def print_table(results: list[MethodResult], config: NetworkConfig, console: Con
         "average cell capacity in bit/s/Hz in the first slot, the last, and over all: mean ± 95 % confidence interval over blocks; "
         "% bound: last slot / all slots; starts: std of the last slot over random starts; ms: median time of one decision for all cells"
     )
+    if config.num_iterations == 0:
+        caption += "; flwf and iwf make 5 iterations a slot"
     table = Table(
         title=title, caption=caption, title_justify="left", caption_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0)
     )
