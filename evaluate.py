@@ -6,9 +6,11 @@ python evaluate.py --num-antennas 32 --num-users 16 --num-blocks 50
 """
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,7 +40,7 @@ class EvaluateArguments:
     seed: int = FIRST_SEED
     """Block i is the one that env.reset(seed=seed + i) draws."""
     output: Path | None = None
-    """Where results.json and comparison.png go; the run directory, or results/ without a run."""
+    """Where results.json and comparison.png go; the run directory, or results/ without a run or on another network than the run's."""
     num_threads: int = 1
     """Threads of torch; small networks are fastest on one."""
     scenario: tyro.conf.OmitArgPrefixes[NetworkConfig] = field(default_factory=NetworkConfig)
@@ -47,15 +49,21 @@ class EvaluateArguments:
 
 def main(argv: list[str]) -> None:
     """Run the command line."""
-    run = next((Path(word) for word in argv if Path(word).is_dir() and (Path(word) / "config.json").exists()), None)
+    # The run must be known before the command line is read, because the network that it was trained on is the default.
+    words = [word for before, word in pairwise(["", *argv]) if before != "--output" and not word.startswith("-")]
+    run = next((Path(word) for word in words if (Path(word) / "config.json").exists()), None)
     actor = load_actor(PRETRAINED if run is None else RunDirectory(run).best_path)
     defaults = EvaluateArguments(scenario=network_config(actor.metadata["config"]))
     arguments = parse(EvaluateArguments, argv, defaults)
-    if arguments.run is not None and arguments.run != run:
-        RunDirectory(arguments.run).config()  # says what is wrong with it
+    if arguments.run != run:
+        RunDirectory(arguments.run or Path()).config()  # says what is wrong with it
+        raise ValueError(f"it is not clear which run to evaluate: {run} or {arguments.run}. Give the run directory first.")
     check_positive(num_blocks=arguments.num_blocks, num_threads=arguments.num_threads)
+    if arguments.seed < 0:
+        raise ValueError(f"--seed must not be negative; got {arguments.seed}. Give 0 or more.")
     torch.set_num_threads(arguments.num_threads)
-    output = arguments.output or arguments.run or Path("results")
+    own = run is not None and arguments.scenario == defaults.scenario
+    output = arguments.output or (run if run is not None and own else Path("results"))
     evaluate_actor(actor, arguments.scenario, num_blocks=arguments.num_blocks, seed=arguments.seed, output=output)
 
 
@@ -67,6 +75,7 @@ def evaluate_actor(actor: ActorPolicy, config: NetworkConfig, *, num_blocks: int
     """
     from multicell_env.figures import save_comparison
 
+    output.mkdir(parents=True, exist_ok=True)
     observation = actor.metadata["observation"]
     settings: dict[str, Any] = {"observation": observation, "num_blocks": num_blocks, "seed": seed, "batched": True}
     console = Console() if sys.stdout.isatty() else Console(width=100)
@@ -77,9 +86,10 @@ def evaluate_actor(actor: ActorPolicy, config: NetworkConfig, *, num_blocks: int
             *evaluate_allocations(config, num_blocks=num_blocks, seed=seed),
         ]
     print_table(results, config, console)
+    if config != (trained_on := network_config(actor.metadata["config"])):
+        console.print(f"note: this actor was trained on another network ({describe(trained_on)})", highlight=False)
     content = as_json(results, config, seed, num_blocks, observation=observation)
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "results.json").write_text(json.dumps(content, indent=2) + "\n")
+    (output / "results.json").write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
     save_comparison(content, output / "comparison.png")
     console.print(f"wrote {output / 'results.json'} and {output / 'comparison.png'}", highlight=False)
     return content
@@ -88,16 +98,15 @@ def evaluate_actor(actor: ActorPolicy, config: NetworkConfig, *, num_blocks: int
 def print_table(results: list[MethodResult], config: NetworkConfig, console: Console) -> None:
     """Print the results, best last slot first."""
     percent = percent_of_bound(results)
-    title = (
-        f"B={config.num_cells} M={config.num_antennas} U={config.num_users} F={config.num_bands} "
-        f"SIR={config.sir_db:g} dB SNR={config.snr_db:g} dB T={config.num_slots} k={config.num_iterations}"
-    )
+    title = describe(config)
     caption = (
         "average cell capacity in bit/s/Hz in the first slot, the last, and over all: mean ± 95 % confidence interval over blocks; "
         "% bound: last slot / all slots; starts: std of the last slot over random starts; ms: median time of one decision for all cells"
     )
     if config.num_iterations == 0:
         caption += "; flwf and iwf make 5 iterations a slot"
+    if not percent:
+        caption += "; % bound: not searched beyond 12 bands"
     table = Table(
         title=title, caption=caption, title_justify="left", caption_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0)
     )
@@ -110,14 +119,27 @@ def print_table(results: list[MethodResult], config: NetworkConfig, console: Con
         table.add_row(
             result.name,
             f"{result.per_slot[:, 0].mean():.1f}",
-            f"{last['mean']:.2f} ± {last['ci95']:.2f}",
-            f"{every['mean']:.2f} ± {every['ci95']:.2f}",
+            _with_interval(last),
+            _with_interval(every),
             f"{percent[result.name]:.1f}/{percent[result.name] * every['mean'] / last['mean']:.1f}" if percent else "",
             "" if result.std_over_starts is None else f"{result.std_over_starts:.2f}",
             f"{result.ms_per_decision:.2g}",
             "global" if result.needs_global_knowledge else "local",
         )
     console.print(table)
+
+
+def describe(config: NetworkConfig) -> str:
+    """A network in one line."""
+    interference = "given mean gains" if config.mean_gains is not None else f"SIR={config.sir_db:g} dB"
+    return (
+        f"B={config.num_cells} M={config.num_antennas} U={config.num_users} F={config.num_bands} "
+        f"{interference} SNR={config.snr_db:g} dB T={config.num_slots} k={config.num_iterations}"
+    )
+
+
+def _with_interval(summary: dict[str, float]) -> str:
+    return f"{summary['mean']:.2f}" + ("" if math.isnan(summary["ci95"]) else f" ± {summary['ci95']:.2f}")
 
 
 def network_config(fields: dict[str, Any]) -> NetworkConfig:

@@ -20,7 +20,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import numpy as np
 import torch
 import tyro
 from tianshou.utils import TensorboardLogger
@@ -34,7 +33,7 @@ from agents.td3_mix import TD3MixConfig
 from agents.training import Training, TrainingConfig, check_memory
 from evaluate import check_positive, evaluate_actor, network_config, parse, run_command
 from multicell_env import NetworkConfig, multicell_v0
-from multicell_env.allocation import best_assignment
+from multicell_env.allocation import MAX_BANDS, best_assignment
 from multicell_env.evaluation import FIRST_SEED, draw_blocks, play
 from multicell_env.figures import save_learning_curve
 from multicell_env.observation import Observation
@@ -74,13 +73,27 @@ class TrainArguments:
     training: tyro.conf.OmitArgPrefixes[TrainingConfig] = field(default_factory=TrainingConfig)
 
 
+@dataclass(frozen=True)
+class ResumeArguments:
+    """Continue a run; every other setting is its own."""
+
+    resume: Path
+    num_threads: int | None = None
+
+
 PRESETS = {
     "default": TrainArguments(),
     "paper": TrainArguments(
         preset="paper",
         observation="csi",
         learner=TD3MixConfig(
-            network="mlp", hidden_sizes=(128, 128), critic_learning_rate=1e-3, actor_learning_rate=1e-3, gamma=0.99, batch_size=16
+            network="mlp",
+            hidden_sizes=(128, 128),
+            critic_learning_rate=1e-3,
+            actor_learning_rate=1e-3,
+            gamma=0.99,
+            batch_size=16,
+            actor_penalty=0.0,
         ),
     ),
 }
@@ -88,8 +101,18 @@ PRESETS = {
 
 def main(argv: list[str]) -> None:
     """Run the command line."""
-    preset = "paper" if "paper" in _values_of("--preset", argv) else "default"
-    arguments = parse(TrainArguments, argv, PRESETS[preset])
+    if any(word.split("=")[0] == "--resume" for word in argv):
+        arguments, directory, state = _resumed(argv)
+    else:
+        arguments, directory, state = _begun(argv)
+    torch.set_num_threads(arguments.num_threads)
+    if _Run(arguments, directory, state).learn():
+        _close(arguments, directory)
+
+
+def _begun(argv: list[str]) -> tuple[TrainArguments, RunDirectory, None]:
+    """A new run: everything is checked before its directory is made."""
+    arguments = parse(TrainArguments, argv, PRESETS["paper" if "paper" in _values_of("--preset", argv) else "default"])
     check_positive(
         num_threads=arguments.num_threads,
         eval_interval=arguments.eval_interval,
@@ -98,22 +121,26 @@ def main(argv: list[str]) -> None:
     )
     if arguments.seed < 0:
         raise ValueError(f"--seed must not be negative; got {arguments.seed}. Give 0 or more.")
-    if arguments.resume is None:
-        check_memory(JointEnv(multicell_v0.parallel_env(arguments.scenario, observation=arguments.observation)), arguments.training)
-        name = arguments.name or time.strftime("td3mix-%Y%m%d-%H%M%S")
-        directory, state = RunDirectory.create(arguments.runs / name, _described(arguments)), None
-    else:
-        directory = RunDirectory(arguments.resume)
-        stored = _stored_arguments(directory)
-        if dataclasses.replace(arguments, resume=None, num_threads=1) != PRESETS[preset]:
-            raise ValueError(
-                "a resumed run keeps the settings that it has; got other flags beside --resume. Leave them out, or start a new run."
-            )
-        state = directory.load_checkpoint()
-        arguments = dataclasses.replace(stored, num_threads=arguments.num_threads)
-    torch.set_num_threads(arguments.num_threads)
-    if _Run(arguments, directory, state).learn():
-        _close(arguments, directory)
+    name = arguments.name or time.strftime("td3mix-%Y%m%d-%H%M%S")
+    if Path(name).name != name or name == "..":
+        raise ValueError(f"--name must be a plain name; got {name!r}. Choose the place by --runs.")
+    check_memory(JointEnv(multicell_v0.parallel_env(arguments.scenario, observation=arguments.observation)), arguments.training)
+    return arguments, RunDirectory.create(arguments.runs / name, _described(arguments)), None
+
+
+def _resumed(argv: list[str]) -> tuple[TrainArguments, RunDirectory, dict[str, Any] | None]:
+    """A run that goes on with the settings that it has."""
+    given, others = tyro.cli(ResumeArguments, args=argv, return_unknown_args=True)
+    if others:
+        raise ValueError(
+            f"a resumed run keeps the settings that it has; got {' '.join(others)} beside --resume. Leave that out, or start a new run."
+        )
+    directory = RunDirectory(given.resume)
+    arguments = _stored_arguments(directory)
+    if given.num_threads is not None:
+        check_positive(num_threads=given.num_threads)
+        arguments = dataclasses.replace(arguments, num_threads=given.num_threads)
+    return arguments, directory, directory.load_checkpoint()
 
 
 class _Run:
@@ -123,7 +150,8 @@ class _Run:
         self.arguments = arguments
         self.directory = directory
         config = arguments.scenario
-        self.writer = SummaryWriter(str(directory.path))
+        steps_done = 0 if state is None else state.get("training", {}).get("steps_done", 0)
+        self.writer = SummaryWriter(str(directory.path), purge_step=steps_done + 1)
         self.training = Training(
             lambda: multicell_v0.parallel_env(config, observation=arguments.observation),
             arguments.learner,
@@ -132,7 +160,7 @@ class _Run:
             logger=TensorboardLogger(self.writer, info_interval=10**9, write_flush=False),
         )
         self.bound: float | None = None
-        if config.num_bands <= 12:
+        if config.num_bands <= MAX_BANDS:
             blocks = draw_blocks(config, arguments.eval_blocks, VALIDATION_SEED)
             self.bound = float(best_assignment(blocks.gains, blocks.user_budgets).sum_rates.mean())
         self.metrics: list[dict[str, float]] = []
@@ -161,7 +189,6 @@ class _Run:
                 bar.update()
                 if training.steps_done % arguments.eval_interval == 0 or training.steps_done == arguments.training.num_steps:
                     self._evaluate(self.seconds_before + time.monotonic() - begin)
-                    self._save(self.seconds_before + time.monotonic() - begin)
                     self._show(bar)
             if self.stopped_by is not None:
                 self._save(self.seconds_before + time.monotonic() - begin)
@@ -170,6 +197,8 @@ class _Run:
             self.writer.close()
             for number, handler in previous.items():
                 signal.signal(number, handler)
+        if self.stopped_by is None and not self.directory.best_path.exists():
+            save_actor(self.directory.best_path, self._policy())  # somebody removed the best one; the last is what there is
         if self.stopped_by is not None:
             name = signal.Signals(self.stopped_by).name
             print(f"stopped by {name} after {training.steps_done} steps. Continue: python train.py --resume {self.directory.path}")
@@ -177,10 +206,17 @@ class _Run:
 
     def _stop(self, number: int, frame: Any) -> None:
         self.stopped_by = number
+        signal.signal(number, signal.default_int_handler)  # a second one does not wait; what is on disk is whole
 
     def _policy(self) -> ActorPolicy:
-        env, actor = self.training.env, cast(Any, self.training.algorithm.policy.actor)
-        return ActorPolicy(actor, np.zeros(()), np.ones(()), {}, env.action_shapes)  # MulticellEnv's actions are fractions
+        arguments = self.arguments
+        metadata = {
+            "config": asdict(arguments.scenario),
+            "observation": arguments.observation,
+            "step": self.training.steps_done,
+            "seed": arguments.seed,
+        }
+        return ActorPolicy.of(cast(Any, self.training.algorithm.policy.actor), self.training.env, metadata)
 
     def _evaluate(self, seconds: float) -> None:
         arguments, training = self.arguments, self.training
@@ -199,14 +235,9 @@ class _Run:
         for key, value in row.items():
             self.writer.add_scalar(f"evaluation/{key}", value, training.steps_done)
         if row["all_slots"] > max((past["all_slots"] for past in self.metrics), default=-1.0):
-            metadata = {
-                "config": asdict(arguments.scenario),
-                "observation": arguments.observation,
-                "step": training.steps_done,
-                "seed": arguments.seed,
-            }
-            save_actor(self.directory.best_path, training.algorithm.policy.actor, training.env, arguments.learner, metadata)
+            save_actor(self.directory.best_path, self._policy())
         self.metrics.append(row)
+        self._save(seconds)  # before the metrics, so that where there are metrics there is a checkpoint
         self.directory.write_metrics(self.metrics)
         save_learning_curve(self.metrics, self.bound, self.directory.path / "learning_curve.png")
 

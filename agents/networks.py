@@ -85,14 +85,16 @@ class SetActor(nn.Module):
 
     def __init__(self, num_planes: int, hidden_sizes: Sequence[int]) -> None:
         super().__init__()
+        self.arguments = {"num_planes": num_planes, "hidden_sizes": list(hidden_sizes)}
         self.num_planes = num_planes
         self.encoder = SetEncoder(num_planes, hidden_sizes)
         self.head = SetLinear(hidden_sizes[-1], 1)
 
     def preferences(self, observation: Observation, mask: Mask = None) -> Action:
         """Actions before tanh."""
-        preferences = self.head(self.encoder(observation, mask), mask).squeeze(-1)
-        return preferences - preferences.mean(dim=-2, keepdim=True)
+        preferences = self.head(self.encoder(observation, mask), mask)
+        _, over_bands, _ = token_means(preferences, mask)
+        return (preferences - over_bands.unsqueeze(-3)).squeeze(-1)
 
     def forward(self, observation: Observation, mask: Mask = None) -> Action:
         """Actions of all agents."""
@@ -118,6 +120,11 @@ class MLPActor(nn.Module):
 
     def __init__(self, observation_shape: Sequence[int], action_shape: Sequence[int], hidden_sizes: Sequence[int]) -> None:
         super().__init__()
+        self.arguments = {
+            "observation_shape": list(observation_shape),
+            "action_shape": list(action_shape),
+            "hidden_sizes": list(hidden_sizes),
+        }
         self.observation_shape = tuple(observation_shape)
         self.action_shape = tuple(action_shape)
         self.layers = mlp([_size(observation_shape), *hidden_sizes, _size(action_shape)])

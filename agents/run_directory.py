@@ -34,7 +34,9 @@ class RunDirectory:
             raise FileExistsError(
                 f"{path} exists, and runs are never overwritten. Give another --name, or continue it: --resume {path}"
             ) from None
-        directory.config_path.write_text(json.dumps(config, indent=2) + "\n")
+        partial = directory.config_path.with_suffix(".partial")
+        partial.write_text(json.dumps(config, indent=2) + "\n")
+        os.replace(partial, directory.config_path)
         return directory
 
     @property
@@ -79,13 +81,15 @@ class RunDirectory:
         """Replace the checkpoint; an interruption leaves the last one."""
         write_whole(self.checkpoint_path, dict(state))
 
-    def load_checkpoint(self) -> dict[str, Any]:
-        """The last checkpoint.
+    def load_checkpoint(self) -> dict[str, Any] | None:
+        """The last checkpoint; None where the run was stopped before it wrote one, and so begins anew.
 
         Raises:
-            FileNotFoundError: there is none.
+            FileNotFoundError: there was one, and it is gone.
             ValueError: it is damaged.
         """
+        if not self.checkpoint_path.exists() and not self.metrics_path.exists():
+            return None
         return read_whole(self.checkpoint_path, weights_only=False)
 
     def write_metrics(self, rows: list[dict[str, float]]) -> None:

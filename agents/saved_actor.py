@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from agents.joint import JointEnv
 from agents.networks import MLPActor, SetActor
-from agents.td3_mix import TD3MixConfig
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 class ActorPolicy:
@@ -45,6 +43,14 @@ class ActorPolicy:
         self.metadata = dict(metadata)
         self.action_shapes = [tuple(shape) for shape in action_shapes]
 
+    @classmethod
+    def of(cls, actor: SetActor | MLPActor, env: JointEnv, metadata: Mapping[str, Any]) -> "ActorPolicy":
+        """An actor that acts in this environment; bounds that are the same everywhere become scalars, which fit any size."""
+        low, high = env.action_box.low, env.action_box.high
+        if np.all(low == low.flat[0]) and np.all(high == high.flat[0]):
+            low, high = np.asarray(low.flat[0]), np.asarray(high.flat[0])
+        return cls(actor, low, high, metadata, env.action_shapes)
+
     @torch.no_grad()
     def __call__(self, observations: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Actions of all agents, float32.
@@ -54,7 +60,12 @@ class ActorPolicy:
         """
         arrays = [np.asarray(array, dtype=np.float32) for array in observations.values()]
         axes = 3 if isinstance(self.actor, SetActor) else len(self.actor.observation_shape)
+        if any(array.ndim < axes for array in arrays):
+            raise ValueError(f"observations must have at least {axes} axes; got shapes {[array.shape for array in arrays]}.")
         shapes = [array.shape[array.ndim - axes :] for array in arrays]
+        leading = {array.shape[: array.ndim - axes] for array in arrays}
+        if len(leading) != 1:
+            raise ValueError(f"observations must be given for at least one agent, with the same batch axes for all; got {sorted(leading)}.")
         padded = tuple(int(length) for length in np.max(shapes, axis=0))
         self._check(padded, len(arrays))
         stacked = np.zeros((*arrays[0].shape[: arrays[0].ndim - axes], len(arrays), *padded), dtype=np.float32)
@@ -93,29 +104,23 @@ def _mask(shapes: Sequence[tuple[int, ...]]) -> torch.Tensor:
     return mask
 
 
-def save_actor(path: str | os.PathLike[str], actor: nn.Module, env: JointEnv, learner: TD3MixConfig, metadata: Mapping[str, Any]) -> None:
+def save_actor(path: str | os.PathLike[str], policy: ActorPolicy) -> None:
     """Write an actor with everything that is needed to act; whole or not at all.
 
     Args:
         path: Where to.
-        actor: The network.
-        env: What it was trained on.
-        learner: Its hyperparameters.
-        metadata: Numbers, strings, and lists and dictionaries of them.
+        policy: The actor; its metadata are numbers, strings, and lists and dictionaries of them.
     """
-    low, high = env.action_box.low, env.action_box.high
-    uniform = bool(np.all(low == low.flat[0]) and np.all(high == high.flat[0]))
+    actor = policy.actor
     content = {
         "format": _FORMAT,
-        "network": learner.network,
-        "hidden_sizes": list(learner.hidden_sizes),
-        "observation_shape": list(env.observation_box.shape[1:]),
-        "action_shape": list(env.action_box.shape[1:]),
-        "action_shapes": [list(shape) for shape in env.action_shapes],
-        "low": torch.as_tensor(low.flat[0] if uniform else low),
-        "high": torch.as_tensor(high.flat[0] if uniform else high),
+        "network": "set" if isinstance(actor, SetActor) else "mlp",
+        "arguments": actor.arguments,
+        "action_shapes": [list(shape) for shape in policy.action_shapes],
+        "low": torch.as_tensor(policy.low),
+        "high": torch.as_tensor(policy.high),
         "actor": actor.state_dict(),
-        "metadata": dict(metadata),
+        "metadata": policy.metadata,
     }
     write_whole(path, content)
 
@@ -131,11 +136,7 @@ def load_actor(path: str | os.PathLike[str]) -> ActorPolicy:
     try:
         if content["format"] != _FORMAT:
             raise ValueError(f"format {content['format']}")
-        shapes = content["observation_shape"], content["action_shape"]
-        if content["network"] == "set":
-            actor: SetActor | MLPActor = SetActor(shapes[0][0], content["hidden_sizes"])
-        else:
-            actor = MLPActor(*shapes, content["hidden_sizes"])
+        actor = {"set": SetActor, "mlp": MLPActor}[content["network"]](**content["arguments"])
         actor.load_state_dict(content["actor"])
         return ActorPolicy(actor, content["low"].numpy(), content["high"].numpy(), content["metadata"], content["action_shapes"])
     except (KeyError, TypeError, RuntimeError, ValueError) as error:
@@ -167,8 +168,7 @@ def read_whole(path: str | os.PathLike[str], *, weights_only: bool) -> Any:
         )
     try:
         return torch.load(path, weights_only=weights_only, map_location="cpu")
-    except Exception as error:  # torch and pickle raise a dozen types for damaged files
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except Exception as error:  # torch and pickle raise a dozen types for damaged files, and torch advises to load them unsafely
         raise ValueError(
-            f"{path} must be a file that train.py saved; it is damaged ({reason}). Use another run, or train again."
+            f"{path} must be a file that train.py saved; it is damaged or foreign. Use another run, or train again."
         ) from error

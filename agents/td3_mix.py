@@ -171,7 +171,7 @@ class TD3Mix(TD3):
             critic2=build_critic(env, config),
             tau=config.tau,
             gamma=config.gamma,
-            policy_noise=config.target_noise,
+            policy_noise=config.target_noise if config.target_noise_clip > 0 else 0.0,  # Tianshou takes a clip of 0 for none
             noise_clip=config.target_noise_clip,
             update_actor_freq=config.actor_delay,
         )
@@ -233,10 +233,12 @@ class TD3Mix(TD3):
         """-Q_tot of the actor's own actions (or -Q_1 of each agent, by `actor_gradient`), plus the penalty."""
         critic = cast(MixedCritic, self.critic)
         actor: Any = self.policy.actor
-        preferences = actor.preferences(as_tensor(obs["observation"]), self.policy.mask)
+        mask = self.policy.mask
+        preferences = actor.preferences(as_tensor(obs["observation"]), mask)
         values = critic.agent_values(obs, torch.tanh(preferences))
         objective = critic.mix(values, obs) if self.actor_gradient == "mixer" else values
-        return self.actor_penalty * preferences.square().mean() - objective.mean()
+        real = preferences if mask is None else preferences[..., mask]
+        return self.actor_penalty * real.square().mean() - objective.mean()
 
 
 def build_actor(env: JointEnv, config: TD3MixConfig) -> nn.Module:

@@ -181,7 +181,7 @@ class CompactReplayBuffer(VectorReplayBuffer):
         children = [copy(child) for child in self.buffers]
         for child in children:
             child._meta = Batch()  # views of the whole, made again on loading
-        return {**vars(self), "buffers": children, "_meta": self._meta[self.sample_indices(0)]}
+        return {**vars(self), "buffers": children, "_meta": self._meta[self.sample_indices(0)] if len(self) else Batch()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__({**state, "buffers": np.array(state["buffers"], dtype=object)})

@@ -9,6 +9,8 @@ from multicell_env.beamforming import Gains
 from multicell_env.interference import Powers, log2_of_1_plus
 from multicell_env.waterfilling import water_fill
 
+MAX_BANDS = 12
+"""The most bands that `best_assignment` searches."""
 UserBudgets = Float[np.ndarray, "*#batch cell user"]
 
 
@@ -64,12 +66,13 @@ def best_assignment(gains: Gains, user_budgets: UserBudgets) -> Assignment:
         user_budgets: What each user spends over its bands in the slot, in sigma^2.
 
     Raises:
-        ValueError: more than 12 bands, whose 3^F subset pairs would take minutes and gigabytes.
+        ValueError: more than `MAX_BANDS` bands, whose 3^F subset pairs would take minutes and gigabytes.
     """
     *batch, num_cells, num_bands, _ = gains.signal_gains.shape
-    if num_bands > 12:
+    if num_bands > MAX_BANDS:
         raise ValueError(
-            f"best_assignment searches exhaustively, for at most 12 bands; got F={num_bands}. Lower num_bands, or leave this bound out."
+            f"best_assignment searches exhaustively, for at most {MAX_BANDS} bands; got F={num_bands}. "
+            "Lower num_bands, or leave this bound out."
         )
     subsets = (np.arange(2**num_bands)[:, None] >> np.arange(num_bands)) & 1 == 1
     rates = np.stack([_rates_alone(subset, gains, user_budgets) for subset in subsets], axis=-1)

@@ -110,6 +110,11 @@ class NetworkConfig:
                 f"mean_gains must be finite and non-negative (they are linear, not dB); got {gains.tolist()}. "
                 "Convert decibels by 10**(dB/10)."
             )
+        if np.any((gains > 0) & ((gains < 1e-30) | (gains > 1e30))):
+            raise ValueError(
+                f"mean_gains must be 0 or within [1e-30, 1e30], which is 300 dB either way; got {gains.tolist()}. "
+                "Scale them to noise power 1."
+            )
         if np.any(np.diagonal(gains) <= 0):
             raise ValueError(
                 f"mean_gains must be positive on its diagonal (a cell must reach its own users); got "

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from multicell_env.allocation import best_assignment, random_allocation, reuse_allocation, uniform_allocation
+from multicell_env.allocation import MAX_BANDS, best_assignment, random_allocation, reuse_allocation, uniform_allocation
 from multicell_env.blocks import Blocks
 from multicell_env.channel import draw_channels
 from multicell_env.config import NetworkConfig
@@ -44,7 +44,7 @@ class MethodResult:
 
     @property
     def last_slot(self) -> dict[str, float]:
-        """Mean and half-width of the 95 % confidence interval over blocks, in the last slot."""
+        """Mean and half-width of the 95 % confidence interval over blocks, in the last slot. One block has no interval: NaN."""
         return _summary(self.per_slot[:, -1])
 
     @property
@@ -54,7 +54,13 @@ class MethodResult:
 
 
 def draw_blocks(config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED) -> Blocks:
-    """Unseen blocks; block i is the one that `env.reset(seed=seed + i)` draws."""
+    """Unseen blocks; block i is the one that `env.reset(seed=seed + i)` draws.
+
+    Raises:
+        ValueError: fewer than one block.
+    """
+    if num_blocks < 1:
+        raise ValueError(f"num_blocks must be at least 1; got {num_blocks}. Give a positive whole number.")
     draws = [draw_channels(config, np.random.default_rng(seed + block)) for block in range(num_blocks)]
     own, cross = zip(*draws, strict=True)
     return Blocks(config, np.stack(own), np.stack(cross))
@@ -104,7 +110,7 @@ def evaluate_allocations(config: NetworkConfig, *, num_blocks: int = 200, seed: 
     """Play every allocation that is not learned.
 
     FLWF and IWF begin at `NUM_STARTS` random starts per block and make k iterations a slot (5 where the network's own k is 0). The
-    assignment bound is left out beyond 12 bands.
+    assignment bound is left out beyond `MAX_BANDS` bands.
     """
     blocks = draw_blocks(config, num_blocks, seed)
     results = [
@@ -115,7 +121,7 @@ def evaluate_allocations(config: NetworkConfig, *, num_blocks: int = 200, seed: 
         _random(blocks, seed),
         _static("reuse", reuse_allocation, blocks, seed),
     ]
-    if config.num_bands <= 12:
+    if config.num_bands <= MAX_BANDS:
         results.append(
             _static("assignment_bound", lambda gains, budgets: best_assignment(gains, budgets).powers, blocks, seed, needs_global=True)
         )
@@ -128,8 +134,8 @@ def as_json(results: Iterable[MethodResult], config: NetworkConfig, seed: int, n
     percent = percent_of_bound(results)
     methods = {
         result.name: {
-            "last_slot": result.last_slot,
-            "all_slots": result.all_slots,
+            "last_slot": _json_numbers(result.last_slot),
+            "all_slots": _json_numbers(result.all_slots),
             "per_slot": result.per_slot.mean(axis=0).tolist(),
             "percent_of_bound": percent.get(result.name),
             "ms_per_decision": result.ms_per_decision,
@@ -138,7 +144,15 @@ def as_json(results: Iterable[MethodResult], config: NetworkConfig, seed: int, n
         }
         for result in results
     }
-    return {"config": asdict(config), "seed": seed, "num_blocks": num_blocks, **settings, "methods": methods}
+    return {"config": _json_numbers(asdict(config)), "seed": seed, "num_blocks": num_blocks, **settings, "methods": methods}
+
+
+def _json_numbers(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON knows no NaN, which becomes null, and no infinity, which becomes its name."""
+    unknown = {
+        key: None if np.isnan(value) else str(value) for key, value in fields.items() if isinstance(value, float) and not np.isfinite(value)
+    }
+    return {**fields, **unknown}
 
 
 def percent_of_bound(results: Iterable[MethodResult]) -> dict[str, float]:
@@ -161,14 +175,19 @@ def _decide(policy: Policy, blocks: Blocks, observation: Observation, batched: b
     agents = {f"bs_{cell}": (cell, int(users)) for cell, users in enumerate(config.users_per_cell)}
     fractions = np.zeros(blocks.powers.shape)
     for rows in [slice(None)] if batched else range(len(planes)):
-        actions = policy({agent: planes[rows, cell, ..., :users].copy() for agent, (cell, users) in agents.items()})
+        actions: Any = policy({agent: planes[rows, cell, ..., :users].copy() for agent, (cell, users) in agents.items()})
+        if not isinstance(actions, Mapping) or not set(agents) <= set(actions):
+            got = sorted(actions) if isinstance(actions, Mapping) else type(actions).__name__
+            raise ValueError(
+                f"the policy must return a mapping with an action for each of {list(agents)}; got {got}. Return {{agent: action}}."
+            )
         for agent, (cell, users) in agents.items():
             action = np.asarray(actions[agent], dtype=np.float64)
             target = fractions[rows, cell, :, :users]
             if action.shape != target.shape or not np.all(np.isfinite(action)):
                 raise ValueError(
-                    f"the policy must return finite actions of shape {target.shape} for {agent}; got shape {action.shape}. "
-                    "Give fractions [band, user] in [0, 1]."
+                    f"the policy must return finite actions of shape {target.shape} for {agent}; got shape {action.shape}"
+                    f"{'' if np.all(np.isfinite(action)) else ' with NaN or infinity'}. Give fractions [band, user] in [0, 1]."
                 )
             target[...] = action
     return fractions

@@ -38,14 +38,20 @@ def save_comparison(results: Mapping[str, Any], path: str | os.PathLike[str]) ->
     keys: list[Patch] = []
     for shift, key, alpha, label in ((0.2, "last_slot", 1.0, "last slot"), (-0.2, "all_slots", 0.45, "mean over slots")):
         means = [methods[name][key]["mean"] for name in names]
-        errors = [methods[name][key]["ci95"] for name in names]
+        errors = [methods[name][key]["ci95"] or 0.0 for name in names]
         colours = [_style(name)["color"] for name in names]
         left.barh(rows + shift, means, 0.4, xerr=errors, color=colours, alpha=alpha, capsize=2)
+        for row, mean, error in zip(rows, means, errors, strict=True):
+            left.annotate(f"{mean:.1f}", (mean + error, row + shift), (4, 0), textcoords="offset points", va="center", fontsize="x-small")
         keys.append(Patch(color="#444444", alpha=alpha, label=label))
     left.set_yticks(rows, [_style(name)["label"] for name in names])
     left.set_xlabel("average cell capacity [bit/s/Hz]")
+    left.margins(x=0.12)
     left.set_title(f"{results['num_blocks']} unseen blocks, 95 % intervals", fontsize="medium")
     left.legend(handles=keys, loc="lower right")
+    config = results["config"]
+    sizes = f"{config['num_cells']} cells, {config['num_antennas']} antennas, users {config['num_users']}, {config['num_bands']} bands"
+    right.set_title(sizes, fontsize="medium")
 
     slots = np.arange(1, results["config"]["num_slots"] + 1)
     for name in reversed(names):

@@ -31,7 +31,12 @@ def num_planes(kind: Observation, config: NetworkConfig) -> int:
 
 
 def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell plane band user"]:
-    """Observation of every cell of every block, float32. Padded users are included; see `NetworkConfig.user_mask`."""
+    """Observation of every cell of every block, float32. Padded users are included; see `NetworkConfig.user_mask`.
+
+    Raises:
+        ValueError: no such observation.
+    """
+    num_planes(kind, blocks.config)  # refuses an unknown kind
     return csi_planes(blocks) if kind == "csi" else gain_planes(blocks)
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -229,7 +230,46 @@ def test_missing_and_damaged_files_are_named_and_nothing_is_lost(copied, script,
 
 def test_a_resumed_run_refuses_other_settings(copied):
     said = refusal(run(copied, "train.py", "--resume", "runs/tiny", "--gamma", "0.7"))
-    assert "keeps the settings that it has" in said
+    assert "keeps the settings that it has; got --gamma 0.7 beside --resume" in said
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(trained, copied):
+    directory = copied / "runs" / "tiny"
+    for path in directory.iterdir():
+        if path.name != "config.json":
+            path.unlink()
+    done = run(copied, "train.py", "--resume", "runs/tiny")
+    assert done.returncode == 0, done.stderr
+    assert final_metrics(directory) == final_metrics(trained / "runs" / "tiny")
+
+
+def test_a_finished_run_whose_best_actor_is_gone_can_be_closed_again(copied):
+    (copied / "runs" / "tiny" / "best.pt").unlink()
+    done = run(copied, "train.py", "--resume", "runs/tiny")
+    assert done.returncode == 0, done.stderr
+    assert (copied / "runs" / "tiny" / "best.pt").exists()
+
+
+def test_the_place_for_the_output_is_not_taken_for_the_run(copied):
+    shutil.copytree(copied / "runs" / "tiny", copied / "runs" / "other")
+    (copied / "runs" / "other" / "best.pt").unlink()
+    done = run(copied, "evaluate.py", "--num-blocks", "2", "--output", "runs/other", "runs/tiny")
+    assert done.returncode == 0, done.stderr
+
+
+def test_evaluating_on_another_network_leaves_the_runs_own_results(copied):
+    before = (copied / "runs" / "tiny" / "results.json").read_bytes()
+    done = run(copied, "evaluate.py", "runs/tiny", "--num-blocks", "1", "--num-users", "3", "--sir-db", "inf")
+    assert done.returncode == 0, done.stderr
+    assert (copied / "runs" / "tiny" / "results.json").read_bytes() == before
+    results = json.loads((copied / "results" / "results.json").read_text(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert results["methods"]["td3mix"]["last_slot"]["ci95"] is None
+    assert results["config"]["sir_db"] == "inf"
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "../a"])
+def test_a_name_with_a_path_in_it_is_refused(tmp_path, name):
+    assert "--name must be a plain name" in refusal(run(tmp_path, "train.py", "--name", name))
 
 
 def test_nothing_is_loaded_from_an_actor_file_that_would_run_code(tmp_path, copied):

@@ -99,6 +99,19 @@ def test_the_assignment_bound_is_left_out_where_it_cannot_be_searched():
     assert as_json(evaluate_allocations(config, num_blocks=2), config, 0, 2)["methods"]["sswf"]["percent_of_bound"] is None
 
 
+@pytest.mark.parametrize("actions", [{}, None, [0.5]])
+def test_a_policy_that_returns_no_mapping_is_told_so(actions):
+    with pytest.raises(ValueError, match=r"mapping with an action for each of \['bs_0', .*Return \{agent: action\}"):
+        evaluate_policy("bad", lambda observations: actions, SMALL, observation="gain", num_blocks=1)
+
+
+def test_an_unknown_observation_and_a_lack_of_blocks_are_refused():
+    with pytest.raises(ValueError, match="observation must be 'csi'"):
+        evaluate_policy("bad", strongest_band, SMALL, observation="foo", num_blocks=1)
+    with pytest.raises(ValueError, match="num_blocks must be at least 1; got 0"):
+        evaluate_allocations(SMALL, num_blocks=0)
+
+
 @pytest.mark.parametrize(
     "policy",
     [

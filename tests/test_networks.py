@@ -54,6 +54,14 @@ def test_padded_users_change_nothing_whatever_stands_in_their_place():
     torch.testing.assert_close(state_encoder(observation, mask), state_encoder(observation[..., :real]))
 
 
+def test_padded_bands_change_nothing_either():
+    actor = SetActor(PLANES, (8, 8))
+    observation = torch.randn(2, 1, PLANES, BANDS, USERS)
+    mask = torch.zeros(1, BANDS, USERS, dtype=torch.bool)
+    mask[:, :3, :2] = True
+    torch.testing.assert_close(actor(observation, mask)[..., :3, :2], actor(observation[..., :3, :2]))
+
+
 def test_the_same_set_actor_serves_any_number_of_agents_bands_and_users():
     actor = SetActor(PLANES, (8, 8))
     assert actor(torch.randn(AGENTS, PLANES, BANDS, USERS)).shape == (AGENTS, BANDS, USERS)

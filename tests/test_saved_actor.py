@@ -6,7 +6,7 @@ import torch
 
 import agents
 from agents import JointEnv, TD3Mix, TD3MixConfig
-from agents.saved_actor import save_actor
+from agents.saved_actor import ActorPolicy, save_actor
 from multicell_env import multicell_v0
 
 
@@ -15,7 +15,7 @@ def saved(tmp_path, network="set", observation="gain", **overrides):
     env = JointEnv(multicell_v0.parallel_env(observation=observation, **overrides))
     config = TD3MixConfig(network=network, hidden_sizes=(8,))
     algorithm = TD3Mix(env, config)
-    save_actor(tmp_path / "actor.pt", algorithm.policy.actor, env, config, {"config": {"num_cells": 3}})
+    save_actor(tmp_path / "actor.pt", ActorPolicy.of(algorithm.policy.actor, env, {"config": {"num_cells": 3}}))
     return env, algorithm
 
 
@@ -72,6 +72,13 @@ def test_an_actor_that_does_not_fit_says_what_it_was_trained_on(tmp_path, networ
     other = multicell_v0.parallel_env(observation=observation, num_bands=9, num_antennas=12)
     with pytest.raises(ValueError, match=r"was trained on observations of shape.*Evaluate it on the network"):
         policy(other.reset(seed=0)[0])
+
+
+@pytest.mark.parametrize("shapes", [[], [(2, 3, 6, 4), (3, 6, 4)], [(6, 4)]])
+def test_observations_that_do_not_belong_together_are_refused(tmp_path, shapes):
+    saved(tmp_path)
+    with pytest.raises(ValueError, match=r"observations must .*; got"):
+        agents.load(tmp_path / "actor.pt")({f"bs_{cell}": np.zeros(shape) for cell, shape in enumerate(shapes)})
 
 
 def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch):

@@ -93,6 +93,13 @@ def test_target_smoothing_is_clipped(algorithm):
     assert (algorithm.target_action(batch.obs_next) - clean).abs().max() <= 0.1 + 1e-6
 
 
+def test_a_smoothing_clip_of_zero_means_no_smoothing():
+    algorithm = TD3Mix(game(), TD3MixConfig(network="mlp", hidden_sizes=(16,), target_noise=5.0, target_noise_clip=0.0))
+    batch = transitions(algorithm)
+    clean = algorithm.actor_old(torch.from_numpy(batch.obs_next.observation), None)
+    torch.testing.assert_close(algorithm.target_action(batch.obs_next), clean)
+
+
 def test_stored_actions_are_what_the_environment_played():
     training = Training(MeetingGame, TD3MixConfig(network="mlp", hidden_sizes=(8,), exploration_noise=3.0), TrainingConfig(num_envs=2))
     training.collector.collect(n_step=40)
