@@ -164,7 +164,7 @@ def percent_of_bound(results: Iterable[MethodResult]) -> dict[str, float]:
 
 def _summary(capacities: Float[np.ndarray, " block"]) -> dict[str, float]:
     count = len(capacities)
-    ci95 = 1.96 * float(np.std(capacities, ddof=1)) / np.sqrt(count) if count > 1 else float("nan")
+    ci95 = float(1.96 * np.std(capacities, ddof=1) / np.sqrt(count)) if count > 1 else float("nan")
     return {"mean": float(np.mean(capacities)), "ci95": ci95}
 
 
