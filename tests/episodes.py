@@ -9,6 +9,8 @@ import numpy as np
 
 from multicell_env import MulticellEnv, NetworkConfig
 
+Make = Callable[..., MulticellEnv]
+
 NETWORKS: dict[str, dict[str, Any]] = {
     "equal users": {"num_antennas": 4, "num_users": 3, "num_bands": 4, "num_slots": 4},
     "unequal users": {"num_antennas": 4, "num_users": (2, 4, 1), "num_bands": 5, "num_slots": 3},

@@ -10,21 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from episodes import NETWORKS, arrays_in, play, play_on, random_actions, same, thrifty_actions
+from episodes import NETWORKS, Make, arrays_in, play, play_on, random_actions, same, thrifty_actions
 
-from multicell_env import MulticellEnv, multicell_v0
-
-Make = Callable[..., MulticellEnv]
-
-
-@pytest.fixture(params=NETWORKS.values(), ids=NETWORKS.keys())
-def network(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return request.param
-
-
-@pytest.fixture(params=["csi", "gain"])
-def make(request: pytest.FixtureRequest, network: dict[str, Any]) -> Make:
-    return lambda **overrides: multicell_v0.parallel_env(observation=request.param, **{**network, **overrides})
+from multicell_env import multicell_v0
 
 
 def test_the_same_seed_gives_the_same_episode_bit_for_bit(make: Make) -> None:

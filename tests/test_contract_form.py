@@ -1,28 +1,13 @@
 """The form of the environment that frameworks rely on: names, spaces, attributes, class. See DESIGN.md, "The contract in full"."""
 
 import re
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-import pytest
-from episodes import NETWORKS, play, same
+from episodes import Make, play, same
 from gymnasium.spaces import Box
 from pettingzoo import ParallelEnv
 
 from multicell_env import MulticellEnv, multicell_v0
-
-Make = Callable[..., MulticellEnv]
-
-
-@pytest.fixture(params=NETWORKS.values(), ids=NETWORKS.keys())
-def network(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return request.param
-
-
-@pytest.fixture(params=["csi", "gain"])
-def make(request: pytest.FixtureRequest, network: dict[str, Any]) -> Make:
-    return lambda **overrides: multicell_v0.parallel_env(observation=request.param, **{**network, **overrides})
 
 
 def test_possible_agents_are_fixed_and_named_as_pettingzoo_recommends(make: Make) -> None:

@@ -62,7 +62,10 @@ def test_a_set_actor_with_gain_observations_plays_networks_of_any_size(tmp_path)
     policy = agents.load(tmp_path / "actor.pt")
     env = multicell_v0.parallel_env(observation="gain", num_cells=5, num_antennas=16, num_users=(3, 8, 1, 2, 5), num_bands=9)
     observations, _ = env.reset(seed=0)
-    env.step(policy(observations))
+    actions = policy(observations)
+    assert all(env.action_space(agent).contains(actions[agent]) for agent in env.agents)
+    _, rewards, *_ = env.step(actions)
+    assert all(np.isfinite(reward) and reward > 0 for reward in rewards.values())
 
 
 @pytest.mark.parametrize(("network", "observation"), [("mlp", "gain"), ("set", "csi")])
