@@ -1,0 +1,135 @@
+"""Steps per second of other multi-agent environments, one thread each, to stand beside our own measured in the same process.
+
+    python benchmarks/peers.py
+
+A step is one call of `step()` that moves every agent once; a batched environment counts one for every environment of its batch.
+Actions are uniform at random and drawn before the clock starts. Episodes that end are reset, and the resets are timed with the steps.
+Seconds are processor seconds of this process: on an idle machine the elapsed ones, on a shared core free of the others' turns, and a
+second thread would be counted too.
+"""
+
+import importlib.util
+import itertools
+import os
+import statistics
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from pettingzoo import ParallelEnv
+
+# OpenMP and BLAS read them once, when torch or numpy is first imported.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+NUM_ACTIONS = 1000
+INSTALL = "pip install -c constraints.txt -e '.[bench]'"
+
+
+class Rate(NamedTuple):
+    """Steps per second over several repeats, the fastest and the one in the middle."""
+
+    best: float
+    median: float
+
+
+def steps_per_second(step: Callable[[], object], *, steps_per_call: int = 1, seconds: float = 0.5, repeats: int = 3) -> Rate:
+    """Time `repeats` equal runs of `step`; a warm-up of `seconds`, not counted, decides how many calls a run has."""
+    calls = 0
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        step()
+        calls += 1
+    rates = []
+    for _ in range(repeats):
+        start = time.process_time()
+        for _ in range(calls):
+            step()
+        rates.append(calls * steps_per_call / (time.process_time() - start))
+    return Rate(max(rates), statistics.median(rates))
+
+
+def parallel_env_rate(env: "ParallelEnv[Any, Any, Any]") -> Rate:
+    """Any PettingZoo parallel environment, ours or a peer's: its agents are gone when an episode has ended."""
+    env.reset(seed=0)
+    spaces = {agent: env.action_space(agent) for agent in env.possible_agents}
+    for index, space in enumerate(spaces.values()):
+        space.seed(index)
+    actions = itertools.cycle([{agent: space.sample() for agent, space in spaces.items()} for _ in range(NUM_ACTIONS)])
+
+    def step() -> None:
+        env.step(next(actions))
+        if not env.agents:
+            env.reset()
+
+    return steps_per_second(step)
+
+
+def mpe2_simple_spread() -> Rate:
+    """MPE2's simple_spread_v3 with its default arguments: 3 agents, discrete actions, episodes of 25 steps."""
+    from mpe2 import simple_spread_v3
+
+    return parallel_env_rate(simple_spread_v3.parallel_env())
+
+
+def mobile_env_small() -> Rate:
+    """mobile-env's mobile-small-ma-v0: 5 users that are agents, 3 base stations, episodes of 100 steps."""
+    import gymnasium
+    import mobile_env  # noqa: F401  (registers its environments)
+
+    # Gymnasium's checker knows single agents only: it would warn of the rewards, which are one per agent.
+    env: Any = gymnasium.make("mobile-small-ma-v0", disable_env_checker=True)
+    env.reset(seed=0)
+    env.action_space.seed(0)
+    actions = itertools.cycle([env.action_space.sample() for _ in range(NUM_ACTIONS)])
+
+    def step() -> None:
+        _, _, terminated, truncated, _ = env.step(next(actions))
+        if terminated or truncated:
+            env.reset()
+
+    return steps_per_second(step)
+
+
+def vmas_simple_spread(num_envs: int) -> Rate:
+    """VMAS's simple_spread, `num_envs` copies in one batch: 3 agents, continuous actions, and no end, hence no resets."""
+    import torch
+    import vmas
+
+    torch.set_num_threads(1)
+    env: Any = vmas.make_env("simple_spread", num_envs=num_envs, device="cpu", continuous_actions=True, seed=0)
+    actions = itertools.cycle([[env.get_random_action(agent) for agent in env.agents] for _ in range(NUM_ACTIONS)])
+    return steps_per_second(lambda: env.step(next(actions)), steps_per_call=num_envs)
+
+
+# What to print -> the module that must be installed, and the measurement.
+PEERS: dict[str, tuple[str, Callable[[], Rate]]] = {
+    "mpe2 simple_spread_v3": ("mpe2", mpe2_simple_spread),
+    "mobile-env mobile-small-ma-v0": ("mobile_env", mobile_env_small),
+    "vmas simple_spread, 1 env": ("vmas", lambda: vmas_simple_spread(1)),
+    "vmas simple_spread, 1024 envs": ("vmas", lambda: vmas_simple_spread(1024)),
+}
+
+
+def installed_peers() -> dict[str, Callable[[], Rate]]:
+    """The measurements that can run here; of every other peer, say that it is skipped and how to get it."""
+    installed = {}
+    for name, (module, measurement) in PEERS.items():
+        if importlib.util.find_spec(module):
+            installed[name] = measurement
+        else:
+            print(f"{name} is skipped: {module} is not installed. To compare with it: {INSTALL}")
+    return installed
+
+
+def measure_in_turns(measurements: dict[str, Callable[[], Rate]], *, rounds: int = 5) -> dict[str, Rate]:
+    """Run all measurements once a round, so that a machine whose speed drifts is as slow for one as for the next."""
+    turns = [{name: measurement() for name, measurement in measurements.items()} for _ in range(rounds)]
+    return {
+        name: Rate(max(turn[name].best for turn in turns), statistics.median(turn[name].median for turn in turns)) for name in measurements
+    }
+
+
+if __name__ == "__main__":
+    for name, rate in measure_in_turns(installed_peers()).items():
+        print(f"{name:32} {rate.best:12,.0f} steps/s   median {rate.median:12,.0f}")
