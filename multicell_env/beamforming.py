@@ -1,6 +1,6 @@
 """Channels to beamformers to gains: zero-forcing removes the interference inside a cell."""
 
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 from jaxtyping import Bool, Complex, Float, Int
@@ -59,13 +59,22 @@ def zero_forcing(
         # For each user 1/(|h| |pinv row|) is the sine of the angle between its channel and the span of the others'.
         sines = np.where(columns[..., 0, :], 1.0 / (lengths * inverse_lengths), 1.0)
     if not np.all(sines >= MIN_SINE):
-        raise ValueError(
-            f"channels must let zero-forcing separate the users of a cell: each user's channel must stand off the span of the "
-            f"others' by a sine of at least {MIN_SINE:g}; got {np.nan_to_num(sines).min():.3g}. "
-            "Remove the duplicate or zero channel, or serve fewer users."
-        )
+        refuse_inseparable(np.nan_to_num(sines).min())
     beamformers = np.swapaxes(pseudo_inverse.conj(), -1, -2) / inverse_lengths[..., None, :]
     return np.where(columns, beamformers, 0.0)
+
+
+def refuse_inseparable(sine: float) -> NoReturn:
+    """Tell that zero-forcing cannot separate the users of a cell.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(
+        f"channels must let zero-forcing separate the users of a cell: each user's channel must stand off the span of the "
+        f"others' by a sine of at least {MIN_SINE:g}; got {np.nan_to_num(sine):.3g}. "
+        "Remove the duplicate or zero channel, or serve fewer users."
+    )
 
 
 def beamforming_gains(

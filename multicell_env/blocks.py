@@ -1,67 +1,192 @@
 """Blocks being played: the state of the game and the law of one slot, for any number of blocks side by side."""
 
-import numpy as np
-from jaxtyping import Float
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Timer
+from typing import Any
 
-from multicell_env.beamforming import Gains, beamforming_gains, zero_forcing
-from multicell_env.channel import CrossChannels, OwnChannels
+import numpy as np
+from jaxtyping import Complex, Float
+
+from multicell_env.beamforming import MIN_SINE, Gains, refuse_inseparable
+from multicell_env.block_kernel import beamform
+from multicell_env.channel import CrossChannels, OwnChannels, draw_many
 from multicell_env.config import NetworkConfig
-from multicell_env.interference import Powers, ingr, sum_rates
-from multicell_env.waterfilling import negotiate
+from multicell_env.interference import Powers
+from multicell_env.slot_kernel import play_slots
+
+DRAWN_AT_ONCE = 16
+"""Blocks drawn together: enough to spread the cost of a call, few enough for their channels to stay in the cache."""
+PATIENCE = 2.0
+"""Seconds of compiling before a line says so."""
 
 
 class Blocks:
     """A batch of independent blocks of one network, and what has happened in them so far.
 
-    Before the first slot nobody transmits, so the INGR is sigma^2 / signal gain and the budget is nominal.
+    All arrays begin with the block and are of `config.dtype`. Before the first slot of a block nobody transmits, so the INGR is
+    sigma^2 / signal gain and the budget is nominal.
 
     Args:
         config: The network.
-        channels: Own channels of each block, from `draw_channels` or `split_channels`.
-        cross_channels: Channels from the interferers, from the same.
-
-    Raises:
-        ValueError: zero-forcing cannot separate the users of a cell.
+        num_blocks: How many blocks there is room for; `begin` starts them.
+        keep_channels: Whether to keep channels and beamformers, which the game itself does not need; they are empty otherwise.
+        num_threads: Threads that share the blocks; what they compute does not depend on their number.
     """
 
-    def __init__(self, config: NetworkConfig, channels: OwnChannels, cross_channels: CrossChannels) -> None:
+    def __init__(self, config: NetworkConfig, num_blocks: int, *, keep_channels: bool = False, num_threads: int = 1) -> None:
         self.config = config
-        self.channels = channels
-        self.beamformers = zero_forcing(channels, config.user_mask)
-        self.gains: Gains = beamforming_gains(channels, cross_channels, self.beamformers, config.interferers, config.user_mask)
-        self.powers: Powers = np.zeros(self.gains.signal_gains.shape)
-        self.ingr: Powers = ingr(self.powers, self.gains)
-        self.power_budget: Float[np.ndarray, "block cell"] = np.tile(config.nominal_budgets, (len(channels), 1))
+        self.num_threads = num_threads
+        dtype = np.dtype(config.dtype)
+        tokens = (num_blocks, config.num_cells, config.num_bands, config.max_users)
+        signal_gains = np.ones(tokens, dtype)
+        cross_gains = np.zeros((*tokens[:2], config.interferers.shape[1], config.num_bands, config.max_users, config.max_users), dtype)
+        self.gains = Gains(signal_gains, cross_gains, config.interferers)
+        self.inverse_gains: Powers = np.ones(tokens, dtype)
+        """1 / signal gain: the INGR where nobody interferes."""
+        kept = (num_blocks if keep_channels else 0, *tokens[1:3], config.num_antennas, config.max_users)
+        self.channels: OwnChannels = np.zeros(kept, np.result_type(dtype, np.complex64))
+        self.beamformers: Complex[np.ndarray, "block cell band antenna user"] = np.zeros_like(self.channels)
+        self.powers: Powers = np.zeros(tokens, dtype)
+        self.ingr: Powers = np.ones(tokens, dtype)
+        self.log_ingr: Powers = np.zeros(tokens, dtype)
+        """log10 of the INGR."""
+        self.power_budget: Float[np.ndarray, "block cell"] = np.tile(config.nominal_budgets.astype(dtype), (num_blocks, 1))
+        nominal, unit = config.nominal_budgets.astype(dtype), dtype.type(config.power_unit)
+        self._rules = (config.interferers, config.users_per_cell, nominal, unit)
+        self._pool: ThreadPoolExecutor | None = None
+
+    @classmethod
+    def of(cls, config: NetworkConfig, channels: OwnChannels, cross_channels: CrossChannels) -> "Blocks":
+        """Blocks on given channels, from `draw_channels` or `split_channels` and stacked, ready for their first slot.
+
+        Raises:
+            ValueError: zero-forcing cannot separate the users of a cell.
+        """
+        blocks = cls(config, len(channels), keep_channels=True)
+        blocks.begin(np.arange(len(channels)), channels, cross_channels)
+        return blocks
+
+    def __len__(self) -> int:
+        return len(self.powers)
 
     @property
     def user_budgets(self) -> Float[np.ndarray, "block cell user"]:
         """What each user may spend in the coming slot, P_b(t)/U_b (14), in sigma^2."""
         return self.config.split_among_users(self.power_budget)
 
-    def play_slot(self, fractions: Float[np.ndarray, "block cell band user"]) -> Float[np.ndarray, "block cell"]:
-        """Play one slot: open with the given powers, negotiate k iterations of FLWF, transmit.
+    def begin(self, rows: np.ndarray | Sequence[int], channels: OwnChannels, cross_channels: CrossChannels) -> None:
+        """Start new blocks in some rows.
+
+        Args:
+            rows: Which blocks.
+            channels: Own channels of each, from `draw_channels` or `split_channels`.
+            cross_channels: Channels from the interferers, from the same.
+
+        Raises:
+            ValueError: zero-forcing cannot separate the users of a cell. Nothing has changed then, but for the gains of these rows.
+        """
+        config, chosen = self.config, np.asarray(rows, dtype=np.int64)
+        own, cross = (np.ascontiguousarray(array, dtype=self.channels.dtype) for array in (channels, cross_channels))
+        outputs = (self.gains.signal_gains, self.inverse_gains, self.gains.cross_gains, self.beamformers)
+        with _announced(beamform):
+            smallest = beamform(chosen, own, cross, config.interferers, config.users_per_cell, *outputs)
+        if not smallest >= MIN_SINE:
+            refuse_inseparable(smallest)
+        if len(self.channels):
+            self.channels[chosen] = own
+        self.restart(chosen)
+
+    def draw(self, rows: np.ndarray | Sequence[int], generators: Sequence[np.random.Generator]) -> None:
+        """Start new blocks in some rows on Rayleigh channels; each is what its own generator gives, whatever the others are."""
+        chosen = np.asarray(rows, dtype=np.int64)
+
+        def draw(some: slice) -> None:
+            for first in range(some.start, some.stop, DRAWN_AT_ONCE):
+                few = slice(first, min(first + DRAWN_AT_ONCE, some.stop))
+                self.begin(chosen[few], *draw_many(self.config, generators[few]))
+
+        self._share(draw, len(chosen))
+
+    def restart(self, rows: np.ndarray | slice = slice(None)) -> None:
+        """Go back to before the first slot, on the same channels."""
+        self.powers[rows] = 0.0
+        self.ingr[rows] = self.inverse_gains[rows]
+        self.log_ingr[rows] = np.log10(self.inverse_gains[rows])
+        self.power_budget[rows] = self.config.nominal_budgets
+
+    def play_slot(
+        self, fractions: Float[np.ndarray, "block cell band user"], *, num_iterations: int | None = None, forward_looking: bool = True
+    ) -> Float[np.ndarray, "block cell"]:
+        """Play one slot: open with the given powers, negotiate k iterations, transmit, roll over.
 
         Args:
             fractions: Opening move as fractions of each user's slot budget, finite. Entries outside [0, 1] are clipped; a user
                 whose fractions sum to more than 1 is scaled down to 1.
+            num_iterations: k, the network's own by default.
+            forward_looking: True is FLWF, False is IWF.
 
         Returns:
             Sum rate of each cell (18), bit/s/Hz.
         """
-        fractions = np.clip(fractions, 0.0, 1.0)
-        fractions = fractions / np.maximum(fractions.sum(axis=-2, keepdims=True), 1.0)
-        budgets = self.user_budgets
-        opening = fractions * budgets[..., None, :]
-        k, damping = self.config.num_iterations, self.config.damping
-        self.powers = negotiate(opening, self.gains, budgets, k, damping=damping)
-        self.ingr = ingr(self.powers, self.gains)
-        # Roll-over (5): what a cell leaves unspent adds to its next slot.
-        unspent = np.maximum(self.power_budget - self.powers.sum(axis=(-2, -1)), 0.0)
-        self.power_budget = self.config.nominal_budgets + unspent
-        return sum_rates(self.powers, self.ingr)
+        number = self.powers.dtype.type
+        if fractions.dtype != number:
+            fractions = np.minimum(np.maximum(fractions, 0.0), 1.0)  # first, because what is large in float64 is infinite in float32
+        opening = np.ascontiguousarray(fractions, number)
+        rates = np.empty((len(self), self.config.num_cells), number)
+        k = self.config.num_iterations if num_iterations is None else num_iterations
+        rules = (*self._rules, k, number(forward_looking), number(self.config.damping))
+        reads = (opening, self.inverse_gains, self.gains.cross_gains)
+        writes = (self.power_budget, self.powers, self.ingr, self.log_ingr, rates)
+
+        def play(some: slice) -> None:
+            first, second = ([array[some] for array in arrays] for arrays in (reads, writes))
+            play_slots(*first, *rules, *second)
+
+        if play_slots not in _ready:
+            with _announced(play_slots):
+                self._share(play, len(self))
+        elif self.num_threads == 1:
+            play_slots(*reads, *rules, *writes)
+        else:
+            self._share(play, len(self))
+        return rates
 
     def hold(self) -> Float[np.ndarray, "block cell band user"]:
         """The action that keeps the last powers, as far as the coming slot's budget allows: their fractions of it, summing to at most 1."""
         budgets = self.user_budgets[..., None, :]
         spent = np.maximum(budgets, self.powers.sum(axis=-2, keepdims=True))
-        return np.divide(self.powers, spent, out=np.zeros_like(self.powers), where=spent > 0)
+        return np.divide(self.powers, spent, out=np.zeros(self.powers.shape), where=spent > 0)
+
+    def _share(self, work: Callable[[slice], None], count: int) -> None:
+        """Divide a count among the threads; the kernels run without the interpreter's lock."""
+        if self.num_threads == 1 or count == 1:
+            work(slice(0, count))
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.num_threads)
+        edges = np.linspace(0, count, self.num_threads + 1).astype(int).tolist()
+        list(self._pool.map(work, map(slice, edges[:-1], edges[1:])))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_pool": None}
+
+
+_ready: set[Any] = set()
+"""Kernels that have been called in this process."""
+
+
+@contextmanager
+def _announced(kernel: Any) -> Iterator[None]:
+    """Says what is happening where the first call of a kernel takes long, because it is compiled."""
+    timer = Timer(PATIENCE, print, [f"multicell_env: compiling {kernel.__name__} (once; the next process finds it) ..."], {"file": sys.stderr})
+    timer.daemon = True
+    if kernel not in _ready:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+    _ready.add(kernel)

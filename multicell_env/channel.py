@@ -1,9 +1,14 @@
 """Channels of one block: seeded Rayleigh draws, or recorded ones."""
 
+from collections.abc import Sequence
+from math import prod
+
 import numpy as np
 from jaxtyping import Complex
 
+from multicell_env.block_kernel import complex_normal
 from multicell_env.config import NetworkConfig
+from multicell_env.simd import LANES
 
 OwnChannels = Complex[np.ndarray, "*batch cell band antenna user"]
 CrossChannels = Complex[np.ndarray, "*batch cell interferer band antenna user"]
@@ -14,6 +19,8 @@ def draw_channels(config: NetworkConfig, generator: np.random.Generator) -> tupl
 
         h_{b',(b,u)}[f] ~ CN(0, a_{b',b} I_M), so that E||h||^2 / M = a_{b',b}          (2), (23)
 
+    Drawn in single precision and then brought to `config.dtype`, so that both precisions play on the same channels.
+
     Args:
         config: The network.
         generator: Source of all randomness; the same state gives the same channels.
@@ -22,19 +29,24 @@ def draw_channels(config: NetworkConfig, generator: np.random.Generator) -> tupl
         Own channels and cross channels; entry `[b, i]` of the latter comes from cell `config.interferers[b, i]`.
         Padded users and padded interferers have zero channels.
     """
-    shape = (config.num_cells, config.num_bands, config.num_antennas, config.max_users)
-    gains = config.mean_gain_matrix
-    receivers = np.arange(config.num_cells)[:, None]
-    cross_gains = np.where(config.interferers >= 0, gains[config.interferers, receivers], 0.0)
-    own = _complex_normal(generator, shape) * np.sqrt(np.diagonal(gains))[:, None, None, None]
-    cross = _complex_normal(generator, (*config.interferers.shape, *shape[1:])) * np.sqrt(cross_gains)[..., None, None, None]
-    users = config.user_mask[:, None, None, :]
-    return own * users, cross * users[:, None]
+    own, cross = draw_many(config, [generator])
+    return own[0], cross[0]
 
 
-def _complex_normal(generator: np.random.Generator, shape: tuple[int, ...]) -> Complex[np.ndarray, "..."]:
-    """CN(0, 1): real and imaginary part are independent, with variance 1/2 each."""
-    return generator.standard_normal((*shape, 2)).view(np.complex128)[..., 0] * np.sqrt(0.5)
+def draw_many(config: NetworkConfig, generators: Sequence[np.random.Generator]) -> tuple[OwnChannels, CrossChannels]:
+    """`draw_channels` for several blocks, one generator each; every block is what its generator alone would give."""
+    shape = (config.num_bands, config.num_antennas, config.max_users)
+    own_amplitudes, cross_amplitudes = config.amplitudes
+    num_own, num_cross = config.num_cells * prod(shape), config.interferers.size * prod(shape)
+    bits = np.empty((len(generators), -(-(num_own + num_cross) // LANES) * LANES), np.uint64)
+    for row, generator in zip(bits, generators, strict=True):
+        row[:] = generator.integers(0, 2**64 - 1, bits.shape[1], dtype=np.uint64, endpoint=True)
+    numbers = np.empty(bits.shape, np.complex64)
+    complex_normal(bits.reshape(-1), numbers.reshape(-1).view(np.float32))
+    precision = np.complex64 if config.dtype == "float32" else np.complex128
+    own = numbers[:, :num_own].reshape(len(bits), config.num_cells, *shape)
+    cross = numbers[:, num_own : num_own + num_cross].reshape(len(bits), *config.interferers.shape, *shape)
+    return np.multiply(own, own_amplitudes, dtype=precision), np.multiply(cross, cross_amplitudes, dtype=precision)
 
 
 def split_channels(

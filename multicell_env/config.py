@@ -11,6 +11,10 @@ import numpy as np
 from jaxtyping import Float, Int
 
 Reward = Literal["cell", "network"]
+Precision = Literal["float32", "float64"]
+
+FLOAT32_LIMIT_DB = 120.0
+"""How far, in dB, the network may reach over a user's own gain in float32: squares of the ratio must stay in range."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +52,8 @@ class NetworkConfig:
     """Share of its last powers that a user keeps in each FLWF iteration, in [0, 1); 0 is the paper's game."""
     reward: Reward = "cell"
     """cell: the cell's own sum rate (18). network: every agent gets the average cell capacity, (19)/B."""
+    dtype: Precision = "float32"
+    """Precision of the game. The same seed draws the same channels in both; float64 plays at half the speed."""
 
     def __post_init__(self) -> None:
         for name in ("num_cells", "num_antennas", "num_bands", "num_slots"):
@@ -64,6 +70,20 @@ class NetworkConfig:
             )
         if self.reward not in ("cell", "network"):
             raise ValueError(f"reward must be 'cell' (18) or 'network' (19)/B; got {self.reward!r}. Choose one of the two.")
+        if self.dtype not in ("float32", "float64"):
+            raise ValueError(f"dtype must be 'float32' or 'float64'; got {self.dtype!r}. Choose one of the two.")
+        if self.dtype == "float32":
+            self._check_float32_reaches()
+
+    def _check_float32_reaches(self) -> None:
+        gains = self.mean_gain_matrix
+        received = gains * self.nominal_powers[:, None] / np.diagonal(gains) / self.power_unit
+        farthest = 10.0 * math.log10(received.max())
+        if farthest > FLOAT32_LIMIT_DB:
+            raise ValueError(
+                f"dtype 'float32' needs interference within {FLOAT32_LIMIT_DB:g} dB of a user's own gain; got {farthest:.0f} dB. "
+                "Give dtype='float64', or raise the SIR."
+            )
 
     def _checked_num_users(self) -> int | tuple[int, ...]:
         if isinstance(self.num_users, Sequence | np.ndarray) and not isinstance(self.num_users, str):
@@ -160,6 +180,21 @@ class NetworkConfig:
     def nominal_powers(self) -> Float[np.ndarray, " cell"]:
         """p0: power per slot, user and band at which each cell's users have the SNR before beamforming, in sigma^2."""
         return _read_only(10.0 ** (self.snr_db / 10.0) / np.diagonal(self.mean_gain_matrix))
+
+    @cached_property
+    def power_unit(self) -> float:
+        """A power of two near the largest nominal power or noise over gain, in sigma^2: powers in this unit are near 1."""
+        largest = max(self.nominal_powers.max(), (1.0 / np.diagonal(self.mean_gain_matrix)).max())
+        return float(2.0 ** round(math.log2(largest)))
+
+    @cached_property
+    def amplitudes(self) -> tuple[Float[np.ndarray, "cell 1 1 user"], Float[np.ndarray, "cell interferer 1 1 user"]]:
+        """Root of the mean gain of every channel, 0 for padding: own, and from the interferers (2), (23)."""
+        gains = self.mean_gain_matrix
+        cross = np.where(self.interferers >= 0, gains[self.interferers, np.arange(self.num_cells)[:, None]], 0.0)
+        users = self.user_mask[:, None, None, :]
+        own = np.sqrt(np.diagonal(gains))[:, None, None, None] * users
+        return _read_only(own), _read_only(np.sqrt(cross)[..., None, None, None] * users[:, None])
 
     @cached_property
     def nominal_budgets(self) -> Float[np.ndarray, " cell"]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from gymnasium.spaces import Box
@@ -11,9 +11,9 @@ from gymnasium.utils import seeding
 from pettingzoo import ParallelEnv
 
 from multicell_env.blocks import Blocks
-from multicell_env.channel import draw_channels, split_channels
+from multicell_env.channel import split_channels
 from multicell_env.config import NetworkConfig
-from multicell_env.observation import LOG_LIMIT, Observation, gain_planes, observation_limits, observe
+from multicell_env.observation import LOG_LIMIT, Observation, Observer, observation_limits, observe
 
 AgentID = str
 ObsDict = dict[AgentID, np.ndarray]
@@ -72,6 +72,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
 
         self.possible_agents = [f"bs_{cell}" for cell in range(self.config.num_cells)]
         self.agents: list[AgentID] = []
+        self._same_users = len(set(self.config.users_per_cell.tolist())) == 1
         self._cell_of = {agent: cell for cell, agent in enumerate(self.possible_agents)}
         limits = [observation_limits(observation, self.config, cell) for cell in range(self.config.num_cells)]
         self.observation_spaces: dict[AgentID, Any] = {
@@ -85,6 +86,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         self.state_space = Box(-LOG_LIMIT, LOG_LIMIT, cells, np.float32)
         self._np_random: np.random.Generator | None = None
         self._blocks: Blocks | None = None
+        self._observer: Observer | None = None
         self._slot = 0
         self._rates: list[np.ndarray] = []
         self._window: Any = None
@@ -125,14 +127,18 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             )
         generator = self.np_random if seed is None else seeding.np_random(seed)[0]
         given = (options or {}).get("channels")
-        own, cross = draw_channels(self.config, generator) if given is None else split_channels(self.config, given)
-        blocks = Blocks(self.config, own[None], cross[None])  # may refuse the channels, before anything changes
-        self._np_random, self._blocks = generator, blocks
+        blocks = Blocks(self.config, 1, keep_channels=self.observation == "csi")
+        if given is None:
+            blocks.draw([0], [generator])
+        else:
+            own, cross = split_channels(self.config, given)
+            blocks.begin([0], own[None], cross[None])  # may refuse the channels, before anything changes
+        self._np_random, self._blocks, self._observer = generator, blocks, Observer(self.observation, blocks)
         self.agents = self.possible_agents[:]
         self._slot = 0
         self._rates = []
         self._render_if_human()
-        return self._observations(blocks), self._infos(blocks, np.zeros(self.config.num_cells))
+        return self._observations(), self._infos(blocks, np.zeros(self.config.num_cells))
 
     def step(
         self, actions: Mapping[AgentID, np.ndarray]
@@ -159,7 +165,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             self.agents = []
         self._render_if_human()
         return (
-            self._observations(blocks),
+            self._observations(),
             {agent: float(reward) for agent, reward in zip(agents, rewards, strict=True)},
             dict.fromkeys(agents, False),
             dict.fromkeys(agents, over),
@@ -172,7 +178,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         Raises:
             RuntimeError: before `reset`.
         """
-        return gain_planes(self._begun())[0]
+        return observe("gain", self._begun())[0]
 
     def hold(self) -> dict[AgentID, np.ndarray]:
         """Actions that keep the last powers: their fractions of the coming slot's budget, float32.
@@ -237,31 +243,37 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             )
         fractions = np.zeros((self.config.num_cells, self.config.num_bands, self.config.max_users))
         for agent, cell in self._cell_of.items():
-            shape = (self.config.num_bands, int(self.config.users_per_cell[cell]))
+            shape = self.action_spaces[agent].shape
             try:
                 action = np.asarray(actions[agent])
             except ValueError:  # ragged lists
                 action = np.empty(0, dtype=object)
-            if action.shape != shape or action.dtype.kind not in "fiub" or not np.all(np.isfinite(action)):
-                of_shape = action.shape == shape
-                problem = f"{action.dtype} with NaN, infinity or no numbers at all" if of_shape else f"shape {action.shape}"
-                raise ValueError(
-                    f"the action of {agent} must be finite real numbers [band, user] of shape {shape}; got {problem}. "
-                    "Give fractions in [0, 1]."
-                )
+            if action.shape != shape or action.dtype.kind not in "fiub":
+                self._refuse(agent, action, f"shape {action.shape}" if action.shape != shape else f"{action.dtype}, which is no number")
             fractions[cell, :, : shape[1]] = action
+        if not np.isfinite(fractions).all():
+            agent = next(agent for agent, cell in self._cell_of.items() if not np.isfinite(fractions[cell]).all())
+            self._refuse(agent, actions[agent], "NaN or infinity")
         return fractions
 
-    def _observations(self, blocks: Blocks) -> ObsDict:
-        planes = observe(self.observation, blocks)[0]
+    def _refuse(self, agent: AgentID, action: Any, problem: str) -> NoReturn:
+        raise ValueError(
+            f"the action of {agent} must be finite real numbers [band, user] of shape {self.action_spaces[agent].shape}; got {problem}. "
+            "Give fractions in [0, 1]."
+        )
+
+    def _observations(self) -> ObsDict:
+        assert self._observer is not None
+        planes = self._observer.observe()[0]
+        if self._same_users:
+            return dict(zip(self.possible_agents, planes, strict=True))
         return {agent: planes[cell, ..., : self.config.users_per_cell[cell]].copy() for agent, cell in self._cell_of.items()}
 
     def _infos(self, blocks: Blocks, rates: np.ndarray) -> InfoDict:
+        powers = blocks.powers[0].copy()
+        users = self.config.users_per_cell
         return {
-            agent: {
-                "power": blocks.powers[0, cell, :, : self.config.users_per_cell[cell]].copy(),
-                "sum_rate": float(rates[cell]),
-            }
+            agent: {"power": powers[cell] if self._same_users else powers[cell, :, : users[cell]].copy(), "sum_rate": float(rates[cell])}
             for agent, cell in self._cell_of.items()
         }
 

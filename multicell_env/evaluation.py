@@ -10,11 +10,10 @@ from jaxtyping import Float
 
 from multicell_env.allocation import MAX_BANDS, best_assignment, random_allocation, reuse_allocation, uniform_allocation
 from multicell_env.blocks import Blocks
-from multicell_env.channel import draw_channels
 from multicell_env.config import NetworkConfig
 from multicell_env.interference import ingr, sum_rates
-from multicell_env.observation import Observation, observe
-from multicell_env.waterfilling import negotiate, selfish_water_fill
+from multicell_env.observation import Observation, Observer
+from multicell_env.waterfilling import selfish_water_fill
 
 Policy = Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]]
 """Observations of all agents to actions of all agents, as in a PettingZoo loop."""
@@ -53,17 +52,17 @@ class MethodResult:
         return _summary(self.per_slot.mean(axis=1))
 
 
-def draw_blocks(config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED) -> Blocks:
-    """Unseen blocks; block i is the one that `env.reset(seed=seed + i)` draws.
+def draw_blocks(config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED, *, keep_channels: bool = True) -> Blocks:
+    """Unseen blocks; block i is the one that `env.reset(seed=seed + i)` draws. Observation "csi" needs them to keep their channels.
 
     Raises:
         ValueError: fewer than one block.
     """
     if num_blocks < 1:
         raise ValueError(f"num_blocks must be at least 1; got {num_blocks}. Give a positive whole number.")
-    draws = [draw_channels(config, np.random.default_rng(seed + block)) for block in range(num_blocks)]
-    own, cross = zip(*draws, strict=True)
-    return Blocks(config, np.stack(own), np.stack(cross))
+    blocks = Blocks(config, num_blocks, keep_channels=keep_channels)
+    blocks.draw(np.arange(num_blocks), [np.random.default_rng(seed + block) for block in range(num_blocks)])
+    return blocks
 
 
 def play(
@@ -79,10 +78,10 @@ def play(
         opening_only: True lets it act in the first slot only; then the negotiation goes on from where it stands (the paper's online
             algorithm).
     """
-    capacities = []
+    capacities, observer = [], Observer(observation, blocks)
     for slot in range(blocks.config.num_slots):
-        fractions = blocks.hold() if opening_only and slot > 0 else _decide(policy, blocks, observation, batched)
-        capacities.append(blocks.play_slot(fractions).mean(axis=-1))
+        fractions = blocks.hold() if opening_only and slot > 0 else _decide(policy, observer, batched)
+        capacities.append(blocks.play_slot(fractions).mean(axis=-1, dtype=np.float64))
     return np.stack(capacities, axis=-1)
 
 
@@ -101,7 +100,7 @@ def evaluate_policy(
     per_slot = play(policy, draw_blocks(config, num_blocks, seed), observation, batched=batched, opening_only=opening_only)
 
     def decide(block: Blocks) -> None:
-        block.play_slot(_decide(policy, block, observation, batched))
+        block.play_slot(_decide(policy, Observer(observation, block), batched))
 
     return MethodResult(name, per_slot, False, _median_ms(decide, config, seed))
 
@@ -168,12 +167,11 @@ def _summary(capacities: Float[np.ndarray, " block"]) -> dict[str, float]:
     return {"mean": float(np.mean(capacities)), "ci95": ci95}
 
 
-def _decide(policy: Policy, blocks: Blocks, observation: Observation, batched: bool) -> np.ndarray:
+def _decide(policy: Policy, observer: Observer, batched: bool) -> np.ndarray:
     """The policy's actions on all blocks, as padded fractions."""
-    config = blocks.config
-    planes = observe(observation, blocks)
+    config, planes = observer.blocks.config, observer.observe()
     agents = {f"bs_{cell}": (cell, int(users)) for cell, users in enumerate(config.users_per_cell)}
-    fractions = np.zeros(blocks.powers.shape)
+    fractions = np.zeros(observer.blocks.powers.shape)
     for rows in [slice(None)] if batched else range(len(planes)):
         actions: Any = policy({agent: planes[rows, cell, ..., :users].copy() for agent, (cell, users) in agents.items()})
         if not isinstance(actions, Mapping) or not set(agents) <= set(actions):
@@ -212,23 +210,28 @@ def _random(blocks: Blocks, seed: int) -> MethodResult:
 
 def _negotiated(name: str, blocks: Blocks, seed: int, *, forward_looking: bool) -> MethodResult:
     """FLWF or IWF from random starts, k iterations a slot."""
-    config, gains, budgets = blocks.config, blocks.gains, blocks.user_budgets
     generator = np.random.default_rng([seed, 2])
-    num_iterations = config.num_iterations or 5
+    num_iterations = blocks.config.num_iterations or 5
 
-    def iterate(powers: np.ndarray, some: Blocks) -> np.ndarray:
-        return negotiate(powers, some.gains, some.user_budgets, num_iterations, forward_looking=forward_looking, damping=config.damping)
+    def iterate(some: Blocks, fractions: np.ndarray) -> np.ndarray:
+        return some.play_slot(fractions, num_iterations=num_iterations, forward_looking=forward_looking).mean(axis=-1, dtype=np.float64)
 
     starts = []
     for _ in range(NUM_STARTS):
-        powers, slots = random_allocation(gains, budgets, generator), []
-        for _ in range(config.num_slots):
-            powers = iterate(powers, blocks)
-            slots.append(_capacity(powers, blocks))
+        blocks.restart()
+        opening = random_allocation(blocks.gains, blocks.user_budgets, generator)
+        slots = [iterate(blocks, _fractions(opening, blocks))]
+        slots += [iterate(blocks, blocks.hold()) for _ in range(1, blocks.config.num_slots)]
         starts.append(np.stack(slots, axis=-1))
+    blocks.restart()
     stacked = np.stack(starts)
-    ms = _median_ms(lambda one: iterate(uniform_allocation(one.gains, one.user_budgets), one), config, seed)
+    ms = _median_ms(lambda one: iterate(one, _fractions(uniform_allocation(one.gains, one.user_budgets), one)), blocks.config, seed)
     return MethodResult(name, stacked.mean(axis=0), False, ms, float(stacked[..., -1].std(axis=0, ddof=1).mean()))
+
+
+def _fractions(powers: np.ndarray, blocks: Blocks) -> np.ndarray:
+    budgets = blocks.user_budgets[..., None, :]
+    return np.divide(powers, budgets, out=np.zeros(powers.shape), where=budgets > 0)
 
 
 def _capacity(powers: np.ndarray, blocks: Blocks) -> Float[np.ndarray, " block"]:

@@ -30,46 +30,62 @@ def num_planes(kind: Observation, config: NetworkConfig) -> int:
     return 4 * config.num_antennas + 2 if kind == "csi" else 3
 
 
-def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell plane band user"]:
-    """Observation of every cell of every block, float32. Padded users are included; see `NetworkConfig.user_mask`.
+class Observer:
+    """Observations of blocks as they are played. What the channels say is prepared once a block, not once a slot.
+
+    Args:
+        kind: "csi" or "gain".
+        blocks: What is observed; "csi" needs blocks that keep their channels.
 
     Raises:
         ValueError: no such observation.
     """
-    num_planes(kind, blocks.config)  # refuses an unknown kind
-    return csi_planes(blocks) if kind == "csi" else gain_planes(blocks)
+
+    def __init__(self, kind: Observation, blocks: Blocks) -> None:
+        config = blocks.config
+        self.kind, self.blocks = kind, blocks
+        shape = (len(blocks), config.num_cells, num_planes(kind, config), config.num_bands, config.max_users)
+        self._template: Planes = np.zeros(shape, np.float32)
+        self._log_nominal = np.log10(config.nominal_powers)[:, None, None].astype(blocks.powers.dtype)
+        self.begin()
+
+    def begin(self, rows: np.ndarray | slice = slice(None)) -> None:
+        """Prepare the planes of blocks that have begun."""
+        static = _csi_planes(self.blocks, rows) if self.kind == "csi" else np.log10(self.blocks.gains.signal_gains[rows])[:, :, None]
+        self._template[rows, :, :-2] = static if self.kind == "csi" else static.clip(-LOG_LIMIT, LOG_LIMIT)
+
+    def observe(self) -> Float[np.ndarray, "block cell plane band user"]:
+        """Observation of every cell of every block, float32, a fresh array. Padded users are included; see `NetworkConfig.user_mask`."""
+        blocks, planes = self.blocks, self._template.copy()
+        ingr = np.subtract(blocks.log_ingr, self._log_nominal, out=planes[:, :, -2], casting="same_kind")
+        np.minimum(np.maximum(ingr, -LOG_LIMIT, out=ingr), LOG_LIMIT, out=ingr)
+        planes[:, :, -1] = np.log10(blocks.power_budget / blocks.config.nominal_budgets)[:, :, None, None]
+        return planes
 
 
-def gain_planes(blocks: Blocks) -> Float[np.ndarray, "block cell 3 band user"]:
-    """log10 signal gain, log10 c/p0, log10 of the slot budget relative to nominal."""
-    log_gain = np.log10(blocks.gains.signal_gains).clip(-LOG_LIMIT, LOG_LIMIT)
-    return _float32(np.stack([log_gain, *_log_state(blocks)], axis=-3))
+def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell plane band user"]:
+    """Observation of every cell of every block at once, as `Observer.observe`.
+
+    "gain": log10 signal gain, log10 c/p0, log10 of the slot budget relative to nominal. "csi" is the local state of (17): Re H, Im H,
+    Re w, Im w (M planes each), log10 c/p0, log10 of the slot budget relative to nominal.
+
+    Raises:
+        ValueError: no such observation.
+    """
+    return Observer(kind, blocks).observe()
 
 
-def csi_planes(blocks: Blocks) -> Float[np.ndarray, "block cell plane band user"]:
-    """The local state of (17): Re H, Im H, Re w, Im w (M planes each), log10 c/p0, log10 of the slot budget relative to nominal."""
+def _csi_planes(blocks: Blocks, rows: np.ndarray | slice) -> Float[np.ndarray, "block cell plane band user"]:
     limits = CHANNEL_LIMIT * np.sqrt(np.diagonal(blocks.config.mean_gain_matrix))[:, None, None, None]
-    h, w = (np.swapaxes(array, -3, -2) for array in (blocks.channels, blocks.beamformers))
-    h = np.concatenate([np.real(h), np.imag(h)], axis=-3).clip(-limits, limits)
-    return _float32(np.concatenate([h, np.real(w), np.imag(w), np.stack(_log_state(blocks), axis=-3)], axis=-3))
+    h, w = (np.swapaxes(array[rows], -3, -2) for array in (blocks.channels, blocks.beamformers))
+    return np.concatenate([h.real.clip(-limits, limits), h.imag.clip(-limits, limits), w.real, w.imag], axis=-3)
 
 
-def observation_limits(kind: Observation, config: NetworkConfig, cell: int) -> Planes:
-    """Largest magnitude of every entry of a cell's observation, without padding, float32."""
-    num_users = config.users_per_cell[cell]
+def observation_limits(kind: Observation, config: NetworkConfig, cell: int, *, padded: bool = False) -> Planes:
+    """Largest magnitude of every entry of a cell's observation, with or without the padded users, float32."""
+    num_users = config.max_users if padded else config.users_per_cell[cell]
     limits = np.full((num_planes(kind, config), config.num_bands, num_users), LOG_LIMIT)
     if kind == "csi":
         limits[: 2 * config.num_antennas] = CHANNEL_LIMIT * np.sqrt(config.mean_gain_matrix[cell, cell])
         limits[2 * config.num_antennas : -2] = 1.0
-    return _float32(limits)
-
-
-def _log_state(blocks: Blocks) -> list[Planes]:
-    nominal_powers = blocks.config.nominal_powers[:, None, None]
-    budget = np.log10(blocks.power_budget / blocks.config.nominal_budgets)[..., None, None]
-    log_ingr = np.log10(blocks.ingr / nominal_powers)
-    return [log_ingr.clip(-LOG_LIMIT, LOG_LIMIT), np.broadcast_to(budget, log_ingr.shape)]
-
-
-def _float32(planes: Planes) -> Planes:
-    return np.ascontiguousarray(planes, dtype=np.float32)
+    return limits.astype(np.float32)

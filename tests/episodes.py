@@ -29,6 +29,8 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "one band, one slot": {"num_antennas": 2, "num_users": (1, 2, 1), "num_bands": 1, "num_slots": 1},
 }
 """One network for every case that the environment treats in its own way. Small, so that the whole contract is played in seconds."""
+for network in NETWORKS.values():
+    network["dtype"] = "float64"  # so that formulas can be held to their last digits; test_float32.py compares the two precisions
 
 
 def random_actions(env: Any, generator: np.random.Generator) -> dict[str, np.ndarray]:

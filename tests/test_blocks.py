@@ -13,7 +13,7 @@ from multicell_env.config import NetworkConfig
 def draw_blocks(config, num_blocks, seed=0):
     generator = np.random.default_rng(seed)
     drawn = [draw_channels(config, generator) for _ in range(num_blocks)]
-    return Blocks(config, *(np.stack(arrays) for arrays in zip(*drawn, strict=True))), drawn
+    return Blocks.of(config, *(np.stack(arrays) for arrays in zip(*drawn, strict=True))), drawn
 
 
 def draw_fractions(config, num_blocks, seed=0, largest=1.0):
@@ -22,7 +22,7 @@ def draw_fractions(config, num_blocks, seed=0, largest=1.0):
 
 
 def variant(config, **changes):
-    fields = ("num_cells", "num_antennas", "num_users", "num_bands", "num_iterations", "sir_db", "snr_db", "mean_gains", "damping")
+    fields = ("num_cells", "num_antennas", "num_users", "num_bands", "num_iterations", "sir_db", "snr_db", "mean_gains", "damping", "dtype")
     return NetworkConfig(**{name: getattr(config, name) for name in fields} | changes)
 
 
@@ -117,7 +117,7 @@ def test_no_user_can_spend_more_than_its_share():
 def test_blocks_played_side_by_side_are_independent(name, num_iterations):
     config = variant(CONFIGS[name], num_iterations=num_iterations)
     together, drawn = draw_blocks(config, 4)
-    alone = [Blocks(config, own[None], cross[None]) for own, cross in drawn]
+    alone = [Blocks.of(config, own[None], cross[None]) for own, cross in drawn]
     for slot in range(3):
         fractions = draw_fractions(config, 4, seed=slot, largest=0.5)
         rates = together.play_slot(fractions)
@@ -155,4 +155,4 @@ def test_blocks_whose_users_cannot_be_separated_are_refused():
     own = np.stack([block.own, block.own])
     own[1, 2, 3, :, 0] = own[1, 2, 3, :, 1]
     with pytest.raises(ValueError, match=r"separate the users of a cell.*Remove the duplicate or zero channel, or serve fewer users"):
-        Blocks(CONFIGS["small"], own, np.stack([block.cross, block.cross]))
+        Blocks.of(CONFIGS["small"], own, np.stack([block.cross, block.cross]))

@@ -1,0 +1,272 @@
+"""Vectors of numbers for the kernels. Numba's own loops over a few users stay scalar, which costs a factor of three.
+
+A vector is a value, held in registers. `load` and `store` move it from and to a flat array; `+ - * /` and the functions below work element
+by element. The processor's own width does not matter: LLVM splits or joins. Numba's cache does not see changes of this file: after one,
+remove `multicell_env/__pycache__`.
+"""
+
+import operator
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic, models, overload, register_model
+
+LANES = 8
+"""Numbers in a vector, unless it is said otherwise."""
+
+
+class VectorType(types.Type):
+    """`lanes` numbers of one type, side by side."""
+
+    def __init__(self, scalar: Any, lanes: int) -> None:
+        super().__init__(name=f"vector({scalar}, {lanes})")
+        self.scalar = scalar
+        self.lanes = lanes
+
+
+@register_model(VectorType)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, data_model_manager: Any, vector: VectorType) -> None:
+        scalar = data_model_manager.lookup(vector.scalar).get_value_type()
+        super().__init__(data_model_manager, vector, ir.VectorType(scalar, vector.lanes))
+
+
+def _address(context: Any, builder: Any, array_type: Any, array: Any, index: Any, of: Any) -> Any:
+    data = context.make_array(array_type)(context, builder, value=array).data
+    return builder.bitcast(builder.gep(data, [index]), of.as_pointer())
+
+
+def _loading(lanes: int) -> Any:
+    @intrinsic
+    def loading(typing_context: Any, array: Any, index: Any) -> Any:
+        vector = VectorType(array.dtype, lanes)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            of = context.get_value_type(vector)
+            value = builder.load(_address(context, builder, array, *arguments, of), typ=of)
+            value.align = context.get_abi_sizeof(of.element)
+            return value
+
+        return vector(array, types.intp), generate
+
+    return loading
+
+
+load = _loading(LANES)
+"""`load(array, index)`: the numbers of a flat array from an index on."""
+load_double = _loading(2 * LANES)
+"""`load_double(array, index)`: twice as many, where one factor serves them all."""
+load_half = _loading(LANES // 2)
+"""`load_half(array, index)`: half as many, for cells with few users."""
+load_one = _loading(1)
+"""`load_one(array, index)`: one, for what is left over."""
+
+
+@intrinsic
+def store(typing_context: Any, array: Any, index: Any, vector: Any) -> Any:
+    """`store(array, index, vector)`: write into a flat array from an index on."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data, position, value = arguments
+        written = builder.store(value, _address(context, builder, array, data, position, value.type))
+        written.align = context.get_abi_sizeof(value.type.element)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, vector), generate
+
+
+@intrinsic
+def splat(typing_context: Any, number: Any, like: Any) -> Any:
+    """`splat(number, like)`: a vector like another with the number in every lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        scalar = context.cast(builder, arguments[0], number, like.scalar)
+        of = context.get_value_type(like)
+        first = builder.insert_element(ir.Constant(of, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
+        return builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(ir.IntType(32), like.lanes), [0] * like.lanes))
+
+    return like(number, like), generate
+
+
+@intrinsic
+def load_splat(typing_context: Any, array: Any, index: Any, like: Any) -> Any:
+    """`load_splat(array, index, like)`: a vector like another with one number of a flat array in every lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data, position, _ = arguments
+        of = context.get_value_type(like)
+        number = builder.load(builder.gep(context.make_array(array)(context, builder, value=data).data, [position]), typ=of.element)
+        first = builder.insert_element(ir.Constant(of, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
+        return builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(ir.IntType(32), like.lanes), [0] * like.lanes))
+
+    return like(array, types.intp, like), generate
+
+
+def _elementwise(arity: int, emit: Any) -> Any:
+    """An intrinsic on vectors of one type, by the instruction that it emits."""
+
+    def typed(vectors: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return emit(builder, *arguments)
+
+        return vectors[0](*vectors), generate
+
+    if arity == 1:
+        return intrinsic(lambda typing_context, a: typed((a,)))
+    if arity == 2:
+        return intrinsic(lambda typing_context, a, b: typed((a, b)))
+    return intrinsic(lambda typing_context, a, b, c: typed((a, b, c)))
+
+
+def _llvm(name: str) -> Any:
+    """What calls LLVM's own function on vectors."""
+
+    def emit(builder: Any, *values: Any) -> Any:
+        of = values[0].type
+        scalar = "f32" if isinstance(of.element, ir.FloatType) else "f64"
+        function_type = ir.FunctionType(of, [of] * len(values))
+        return builder.call(builder.module.declare_intrinsic(f"llvm.{name}.v{of.count}{scalar}", fnty=function_type), values)
+
+    return emit
+
+
+add = _elementwise(2, lambda builder, a, b: builder.fadd(a, b))
+subtract = _elementwise(2, lambda builder, a, b: builder.fsub(a, b))
+multiply = _elementwise(2, lambda builder, a, b: builder.fmul(a, b))
+divide = _elementwise(2, lambda builder, a, b: builder.fdiv(a, b))
+multiply_add = _elementwise(3, _llvm("fmuladd"))
+"""a b + c, in one rounding where the processor can."""
+square_root = _elementwise(1, _llvm("sqrt"))
+smaller = _elementwise(2, lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), a, b))
+larger = _elementwise(2, lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
+
+
+@intrinsic
+def where_less(typing_context: Any, a: Any, b: Any, then: Any, otherwise: Any) -> Any:
+    """`then` where a < b, `otherwise` elsewhere."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        first, second, yes, no = arguments
+        return builder.select(builder.fcmp_ordered("<", first, second), yes, no)
+
+    return a(a, b, then, otherwise), generate
+
+
+@intrinsic
+def any_less(typing_context: Any, a: Any, b: Any) -> Any:
+    """Whether a < b in any lane."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        bits = builder.bitcast(builder.fcmp_ordered("<", *arguments), ir.IntType(a.lanes))
+        return builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
+
+    return types.boolean(a, b), generate
+
+
+@intrinsic
+def split_exponent(typing_context: Any, vector: Any) -> Any:
+    """Mantissa in [sqrt(1/2), sqrt(2)) and exponent of positive numbers: x = mantissa 2^exponent."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        of = context.get_value_type(vector)
+        single = isinstance(of.element, ir.FloatType)
+        width, digits = (32, 23) if single else (64, 52)
+        integers = ir.VectorType(ir.IntType(width), of.count)
+        root_half = int(np.sqrt(np.float32(0.5)).view(np.int32)) if single else int(np.sqrt(np.float64(0.5)).view(np.int64))
+
+        def constant(value: int) -> Any:
+            return ir.Constant(integers, [value] * of.count)
+
+        bits = builder.bitcast(arguments[0], integers)
+        exponent = builder.ashr(builder.sub(bits, constant(root_half)), constant(digits))
+        mantissa = builder.bitcast(builder.sub(bits, builder.shl(exponent, constant(digits))), of)
+        return context.make_tuple(builder, signature.return_type, (mantissa, builder.sitofp(exponent, of)))
+
+    return types.UniTuple(vector, 2)(vector), generate
+
+
+@intrinsic
+def sum_lanes(typing_context: Any, vector: Any) -> Any:
+    """Sum over the lanes, pairwise."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        (value,) = arguments
+        count = vector.lanes
+        while count > 1:
+            count //= 2
+            halves = [ir.Constant(ir.VectorType(ir.IntType(32), count), [half + lane for lane in range(count)]) for half in (0, count)]
+            value = builder.fadd(*(builder.shuffle_vector(value, value, half) for half in halves))
+        return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
+
+    return vector.scalar(vector), generate
+
+
+@intrinsic
+def split_uniform(typing_context: Any, bits: Any, index: Any) -> Any:
+    """Two vectors of float32 in (0, 1) from the upper and the lower 31 bits of as many 64-bit integers of a flat array."""
+    vector = VectorType(types.float32, LANES)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        words, halves = (ir.VectorType(ir.IntType(width), LANES) for width in (64, 32))
+        raw = builder.load(_address(context, builder, bits, *arguments, words), typ=words)
+        raw.align = 8
+        of = context.get_value_type(vector)
+
+        def uniform(shift: int) -> Any:
+            shifted = builder.lshr(raw, ir.Constant(words, [shift] * LANES))
+            number = builder.sitofp(builder.and_(builder.trunc(shifted, halves), ir.Constant(halves, [2**31 - 1] * LANES)), of)
+            return builder.fmul(builder.fadd(number, ir.Constant(of, [0.5] * LANES)), ir.Constant(of, [2.0**-31] * LANES))
+
+        return context.make_tuple(builder, signature.return_type, (uniform(33), uniform(0)))
+
+    return types.UniTuple(vector, 2)(bits, types.intp), generate
+
+
+@intrinsic
+def store_interleaved(typing_context: Any, array: Any, index: Any, first: Any, second: Any) -> Any:
+    """Write two vectors into a flat array from an index on, a number of each by turns: real and imaginary parts."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data, position, a, b = arguments
+        turns = ir.Constant(ir.VectorType(ir.IntType(32), 2 * first.lanes), [lane // 2 + lane % 2 * first.lanes for lane in range(2 * first.lanes)])
+        both = builder.shuffle_vector(a, b, turns)
+        written = builder.store(both, _address(context, builder, array, data, position, both.type))
+        written.align = context.get_abi_sizeof(both.type.element)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, first, second), generate
+
+
+def _overload(symbol: Any, function: Any) -> None:
+    @overload(symbol)
+    def on_vectors(a, b):  # numba wants the very parameters of what is returned, so no annotations
+        return (lambda a, b: function(a, b)) if isinstance(a, VectorType) and a == b else None
+
+
+for _symbol, _function in ((operator.add, add), (operator.sub, subtract), (operator.mul, multiply), (operator.truediv, divide)):
+    _overload(_symbol, _function)
+
+
+def polynomial(*coefficients: float) -> Any:
+    """`polynomial(c_0, c_1, ...)(x)`: c_0 + c_1 x + c_2 x^2 + ..., unrolled."""
+    multiply_then_add = _llvm("fmuladd")
+
+    def emit(builder: Any, x: Any) -> Any:
+        value, *others = (ir.Constant(x.type, [coefficient] * x.type.count) for coefficient in reversed(coefficients))
+        for constant in others:
+            value = multiply_then_add(builder, value, x, constant)
+        return value
+
+    return _elementwise(1, emit)
+
+
+_artanh_series = polynomial(*(2.0 / n for n in range(1, 23, 2)))  # one more term would be below the last digit of float64
+
+
+@njit(error_model="numpy", forceinline=True)
+def natural_log(above, exponent):
+    """Natural logarithm of (1 + above) 2^exponent, for a mantissa in [sqrt(1/2), sqrt(2)): 2 artanh(above / (2 + above)) and n log 2."""
+    s = above / (splat(2.0, above) + above)
+    return multiply_add(exponent, splat(np.log(2.0), above), s * _artanh_series(s * s))

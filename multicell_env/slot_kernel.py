@@ -1,0 +1,273 @@
+"""One slot of a block in one compiled function: what `waterfilling.py` and `interference.py` say in NumPy, in vectors and without temporaries.
+
+Arrays are flat inside, in their usual order `[cell, band, user]`; the users of a cell and band lie side by side and share a vector.
+Powers are in units of `scale`, a power of two near the largest nominal power: float32 then has room on both sides and loses nothing.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from multicell_env.simd import (
+    LANES,
+    any_less,
+    larger,
+    load,
+    load_double,
+    load_half,
+    load_one,
+    load_splat,
+    multiply_add,
+    natural_log,
+    smaller,
+    splat,
+    split_exponent,
+    square_root,
+    store,
+    where_less,
+)
+
+_inner = njit(error_model="numpy", nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_entry = njit(error_model="numpy", nogil=True, cache=True)
+
+
+def _in_vectors(make: Callable[[Any], Any], widest: Any = load) -> Any:
+    """A function of `(count, *arguments)` that works through `count` numbers vector by vector, and through the rest in smaller ones.
+
+    `make(load)` gives the function of `(index, *arguments)` that does one vector, as wide as `load` reads.
+    """
+    wide, half, one = make(widest), make(load_half), make(load_one)
+    width = 2 * LANES if widest is load_double else LANES
+
+    @_inner
+    def in_vectors(count, *arguments):
+        index = 0
+        while index + width <= count:
+            wide(index, *arguments)
+            index += width
+        while index + LANES // 2 <= count:
+            half(index, *arguments)
+            index += LANES // 2
+        while index < count:
+            one(index, *arguments)
+            index += 1
+
+    return in_vectors
+
+
+@_in_vectors
+def _open(load):
+    """Fractions of the users' budgets to powers: clipped to [0, 1], scaled down where they sum to more than 1 over the bands."""
+
+    @_inner
+    def users(user, fractions, powers, cell, budgets, first, num_bands, num_users):
+        budget = load(budgets, first + user)
+        zero, one = splat(0.0, budget), splat(1.0, budget)
+        total = zero
+        for band in range(num_bands):
+            total = total + smaller(larger(load(fractions, cell + band * num_users + user), zero), one)
+        share = budget / larger(total, one)
+        for band in range(num_bands):
+            at = cell + band * num_users + user
+            store(powers, at, smaller(larger(load(fractions, at), zero), one) * share)
+
+    return users
+
+
+@partial(_in_vectors, widest=load_double)
+def _hear(load):
+    """What users of a cell measure (7): noise, and the powers of all cells that reach them, over their own gain."""
+
+    @_inner
+    def users(user, ingr, powers, inverse_gains, cross_gains, interferers, loud, block, cell, num_bands, num_users, noise):
+        num_cells, num_interferers = interferers.shape
+        size = num_bands * num_users
+        first = block * num_cells * size
+        mine = first + cell * size + user
+        # Every store and load here is of one width: the processor hands a number over at once only then.
+        for band in range(num_bands):
+            at = mine + band * num_users
+            store(ingr, at, splat(noise, load(ingr, at)))
+        for i in range(num_interferers):
+            sender = interferers[cell, i]
+            if sender < 0:
+                continue
+            pair = ((block * num_cells + cell) * num_interferers + i) * size * num_users + user
+            for n in range(1, loud[sender, 0] + 1):
+                row = loud[sender, n] * num_users
+                power, gain = first + sender * size + row, pair + row * num_users
+                total = load(ingr, mine + row)
+                for _ in range(num_users // 4):  # two sums side by side, because each addition waits for the last one
+                    other = load(cross_gains, gain) * load_splat(powers, power, total)
+                    more = load(cross_gains, gain + num_users) * load_splat(powers, power + 1, total)
+                    gain += 2 * num_users
+                    total = multiply_add(load(cross_gains, gain), load_splat(powers, power + 2, total), total)
+                    other = multiply_add(load(cross_gains, gain + num_users), load_splat(powers, power + 3, total), other)
+                    total = total + (other + more)
+                    gain += 2 * num_users
+                    power += 4
+                for _ in range(num_users % 4):
+                    total = multiply_add(load(cross_gains, gain), load_splat(powers, power, total), total)
+                    gain += num_users
+                    power += 1
+                store(ingr, mine + row, total)
+        for band in range(num_bands):
+            at = mine + band * num_users
+            store(ingr, at, load(ingr, at) * load(inverse_gains, at))
+
+    return users
+
+
+@_in_vectors
+def _respond(load):
+    """What users of a cell answer to the INGR that they measured: levels (15)-(16), then water-filling on them."""
+
+    @_inner
+    def users(user, powers, ingr, first, levels, cell, water_levels, budgets, own, num_bands, num_users, forward_looking, damping):
+        budget = load(budgets, own + user)
+        zero, one, lowest = splat(0.0, budget), splat(1.0, budget), splat(np.inf, budget)
+        looking = splat(forward_looking, budget)
+        for band in range(num_bands):
+            at = cell + band * num_users + user
+            power, c = load(powers, first + at), load(ingr, first + at)
+            # (15) with phi from (16), both sides of the fraction times m / c: one root and one division instead of two.
+            m = square_root(c * (c + c + power))
+            level = where_less(zero, looking, (c * m - power * power) / (m + power), c)
+            store(levels, at, level)
+            lowest = smaller(level, lowest)
+        # Newton's method on the water level. The first pass, from the last iteration's level, ends at the true one or above; each
+        # further pass drops the bands that stand out of the water. It ends at the exact level, without a sort and without a tolerance.
+        # Levels are taken from the lowest, so that a common offset costs no digits.
+        water = load(water_levels, own + user) - lowest
+        for iteration in range(num_bands + 2):
+            total, num_open = budget, zero
+            for band in range(num_bands):
+                depth = load(levels, cell + band * num_users + user) - lowest
+                total = total + where_less(depth, water, depth, zero)
+                num_open = num_open + where_less(depth, water, one, zero)
+            new = total / larger(num_open, one)
+            if iteration > 0 and not any_less(new, water):
+                break
+            water = new if iteration == 0 else smaller(new, water)
+        store(water_levels, own + user, water + lowest)
+        kept = splat(damping, budget)
+        for band in range(num_bands):
+            at = cell + band * num_users + user
+            answer = larger(water - (load(levels, at) - lowest), zero)
+            store(powers, first + at, multiply_add(kept, load(powers, first + at) - answer, answer))
+
+    return users
+
+
+@_in_vectors
+def _rate(load):
+    """Rates of users of a cell over their bands (6a)."""
+
+    @_inner
+    def users(user, rates, powers, ingr, cell, num_bands, num_users):
+        rate = splat(0.0, load(rates, user))
+        one = splat(1.0, rate)
+        for band in range(num_bands):
+            at = cell + band * num_users + user
+            sinr = load(powers, at) / load(ingr, at)
+            mantissa, exponent = split_exponent(sinr + one)
+            # While the exponent is 0 the SINR itself is the mantissa less 1, with all its digits.
+            rate = rate + natural_log(where_less(exponent, one, sinr, mantissa - one), exponent)
+        store(rates, user, rate * splat(1.0 / np.log(2.0), rate))
+
+    return users
+
+
+@_in_vectors
+def _log10(load):
+    """Decimal logarithms of positive numbers."""
+
+    @_inner
+    def numbers(index, logarithms, values, first):
+        value = load(values, first + index)
+        mantissa, exponent = split_exponent(value)
+        store(logarithms, first + index, natural_log(mantissa - splat(1.0, value), exponent) * splat(1.0 / np.log(10.0), value))
+
+    return numbers
+
+
+@_in_vectors
+def _rescale(load):
+    """Numbers times a factor, in place."""
+
+    @_inner
+    def numbers(index, values, first, factor):
+        value = load(values, first + index)
+        store(values, first + index, value * splat(factor, value))
+
+    return numbers
+
+
+@_inner
+def _measure(ingr, powers, inverse_gains, cross_gains, interferers, block, num_bands, num_users, loud, noise):
+    """INGR of every user of a block (7). Cells that are silent in a band are passed over: once cells have separated, most are."""
+    num_cells, num_interferers = interferers.shape
+    size = num_bands * num_users
+    first = block * num_cells * size
+    for cell in range(num_cells):
+        count = 0
+        for band in range(num_bands):
+            user, at = 0, first + cell * size + band * num_users
+            while user < num_users and powers[at + user] == 0.0:
+                user += 1
+            loud[cell, 1 + count] = band
+            count += user < num_users
+        loud[cell, 0] = count
+    for cell in range(num_cells):
+        _hear(num_users, ingr, powers, inverse_gains, cross_gains, interferers, loud, block, cell, num_bands, num_users, noise)
+
+
+@_entry
+def play_slots(
+    fractions, inverse_gains, cross_gains, interferers, users_per_cell, nominal_budgets, scale, num_iterations, forward_looking, damping,
+    power_budget, powers, ingr, log_ingr, rates,
+):
+    """One slot of every block: open, negotiate, measure, roll over.
+
+    All arrays are C-contiguous and, but for the integer ones, of one floating type, as are the numbers but `num_iterations`;
+    `forward_looking` is 1 for FLWF and 0 for IWF. Reads `inverse_gains` (1 / signal gain). Writes `power_budget` `[block, cell]` (5), and
+    the outputs `powers`, `ingr`, `log_ingr` (log10 of INGR) `[block, cell, band, user]` and `rates` `[block, cell]` (18).
+    """
+    num_blocks, num_cells, num_bands, num_users = powers.shape
+    size = num_bands * num_users
+    levels = np.empty(num_cells * size, powers.dtype)
+    budgets, water_levels = np.zeros(num_cells * num_users, powers.dtype), np.empty(num_cells * num_users, powers.dtype)
+    user_rates = np.zeros(num_users, powers.dtype)
+    loud = np.empty((num_cells, 1 + num_bands), np.int64)
+    opening, power, heard, logs = fractions.reshape(-1), powers.reshape(-1), ingr.reshape(-1), log_ingr.reshape(-1)
+    own, gains = inverse_gains.reshape(-1), cross_gains.reshape(-1)
+    noise = 1.0 / scale
+    for block in range(num_blocks):
+        first = block * num_cells * size
+        for cell in range(num_cells):
+            share = power_budget[block, cell] / users_per_cell[cell] * noise
+            for user in range(num_users):
+                budgets[cell * num_users + user] = share if user < users_per_cell[cell] else 0.0
+            _open(num_users, opening, power, first + cell * size, budgets, cell * num_users, num_bands, num_users)
+        water_levels[:] = np.inf
+        for iteration in range(num_iterations + 1):
+            _measure(heard, power, own, gains, interferers, block, num_bands, num_users, loud, noise)
+            if iteration == num_iterations:
+                break
+            for cell in range(num_cells):
+                _respond(
+                    num_users, power, heard, first, levels, cell * size, water_levels, budgets, cell * num_users, num_bands, num_users,
+                    forward_looking, damping,
+                )
+        for cell in range(num_cells):
+            _rate(num_users, user_rates, power, heard, first + cell * size, num_bands, num_users)
+            rates[block, cell] = user_rates.sum()
+        _rescale(num_cells * size, power, first, scale)
+        _rescale(num_cells * size, heard, first, scale)
+        _log10(num_cells * size, logs, heard, first)
+        for cell in range(num_cells):
+            spent = power[first + cell * size : first + (cell + 1) * size].sum()
+            power_budget[block, cell] = nominal_budgets[cell] + max(power_budget[block, cell] - spent, 0.0)

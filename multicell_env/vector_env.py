@@ -1,0 +1,249 @@
+"""Many environments in one: independent blocks stepped together, for learners that want millions of slots."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Box
+from gymnasium.utils import seeding
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from jaxtyping import Bool, Float
+
+from multicell_env.blocks import Blocks
+from multicell_env.config import NetworkConfig
+from multicell_env.env import MulticellEnv, resolve_config
+from multicell_env.observation import Observation, Observer, observation_limits, observe
+
+Observations = Float[np.ndarray, "env cell plane band user"]
+Step = tuple[Observations, Float[np.ndarray, "env cell"], Bool[np.ndarray, " env"], Bool[np.ndarray, " env"], dict[str, Any]]
+
+
+class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
+    """Independent blocks of one network in one set of arrays `[env, cell, ...]`, with Gymnasium's vector interface.
+
+    Environment i is a `MulticellEnv` bit for bit: same seed, same actions, same numbers. `as_dicts()` shows the same arrays as
+    `{agent: array[env, ...]}`.
+
+    * Action: fractions `[env, cell, band, user]` of each user's slot budget, float32 best. Entries of padded users are ignored.
+    * Observation: `[env, cell, plane, band, user]`, float32; cells with fewer users are padded with what is constant there.
+    * Reward: `[env, cell]`; termination (never) and truncation: `[env]`.
+    * Infos: `power` `[env, cell, band, user]` and `sum_rate` `[env, cell]` of the slot that was played. Where an environment was reset
+      in the same step, `final_obs` holds its last observation and `_final_obs` tells where.
+
+    Args:
+        num_envs: E.
+        config: The network; the paper's (8, 4) network by default.
+        observation: "csi" or "gain".
+        autoreset_mode: SAME_STEP begins a new block in the step that ended one; DISABLED waits for `reset` with a mask.
+        num_threads: Threads that share the environments. The numbers do not depend on it.
+        max_cycles: PettingZoo's name for `num_slots`.
+        **overrides: Fields of `NetworkConfig` to change.
+
+    Raises:
+        ValueError: a field breaks its rule, `num_envs` or `num_threads` is no positive number, or the mode is not supported.
+        TypeError: an argument that does not exist.
+    """
+
+    def __init__(
+        self,
+        num_envs: int,
+        config: NetworkConfig | None = None,
+        *,
+        observation: Observation = "csi",
+        autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP,
+        num_threads: int = 1,
+        max_cycles: int | None = None,
+        **overrides: Any,
+    ) -> None:
+        for name, value in (("num_envs", num_envs), ("num_threads", num_threads)):
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1; got {value!r}. Give such a number.")
+        if autoreset_mode not in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED):
+            raise ValueError(f"autoreset_mode must be AutoresetMode.SAME_STEP or DISABLED; got {autoreset_mode!r}. Choose one of the two.")
+        self.config = resolve_config(config, max_cycles=max_cycles, **overrides)
+        self.num_envs = int(num_envs)
+        self.observation: Observation = observation
+        self.metadata = {**MulticellEnv.metadata, "autoreset_mode": autoreset_mode}
+        single = MulticellEnv(self.config, observation=observation)
+        self.possible_agents = single.possible_agents
+        self.action_spaces = single.action_spaces
+        self.observation_spaces = single.observation_spaces
+        self.single_action_space = Box(0.0, 1.0, (self.config.num_cells, self.config.num_bands, self.config.max_users), np.float32)
+        limit = np.stack([observation_limits(observation, self.config, cell, padded=True) for cell in range(self.config.num_cells)])
+        self.single_observation_space = Box(-limit, limit, dtype=np.float32)
+        self.single_state_space = single.state_space
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self._blocks = Blocks(self.config, self.num_envs, keep_channels=observation == "csi", num_threads=int(num_threads))
+        self._observer = Observer(observation, self._blocks)
+        self._generators: list[np.random.Generator] = []
+        self._slots = np.full(self.num_envs, -1)  # -1: no block yet
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: Mapping[str, Any] | None = None
+    ) -> tuple[Observations, dict[str, Any]]:
+        """Begin new blocks, in all environments or in those of a mask.
+
+        Args:
+            seed: One per environment; a single number s gives environment i the seed s + i. None goes on with the generator that is there.
+            options: `{"reset_mask": bool array [env]}` resets those alone. Unknown keys are ignored.
+
+        Raises:
+            ValueError: a wrong number of seeds, or a mask of another shape or type.
+        """
+        mask = (options or {}).get("reset_mask")
+        chosen = np.ones(self.num_envs, dtype=bool) if mask is None else np.asarray(mask)
+        if chosen.shape != (self.num_envs,) or chosen.dtype != bool:
+            raise ValueError(
+                f"reset_mask must be a bool array of shape ({self.num_envs},); got {chosen.dtype} of shape {chosen.shape}. "
+                "Give True for every environment that begins anew."
+            )
+        seeds = [None if seed is None else seed + i for i in range(self.num_envs)] if not isinstance(seed, Sequence) else list(seed)
+        if len(seeds) != self.num_envs:
+            raise ValueError(f"seed must be one number, or one for each of {self.num_envs} environments; got {len(seeds)}. Give either.")
+        begun = bool(self._generators)
+        generators = self._generators or [None] * self.num_envs
+        self._generators = [
+            seeding.np_random(own)[0] if chosen[i] and (own is not None or not begun) else generators[i] or seeding.np_random()[0]
+            for i, own in enumerate(seeds)
+        ]
+        self._begin(np.flatnonzero(chosen))
+        return self._observer.observe(), self._infos(np.zeros((self.num_envs, self.config.num_cells), self._blocks.powers.dtype))
+
+    def step(self, actions: Float[np.ndarray, "env cell band user"]) -> Step:
+        """Play one slot in every environment.
+
+        Raises:
+            RuntimeError: an environment has no block, or its block has ended.
+            ValueError: a wrong shape, NaN or infinity. Nothing has changed then.
+        """
+        fractions = self._checked(actions)
+        rates = self._blocks.play_slot(fractions)
+        self._slots += 1
+        over = self._slots >= self.config.num_slots
+        rewards = rates if self.config.reward == "cell" else np.repeat(rates.mean(axis=1, keepdims=True), self.config.num_cells, axis=1)
+        infos, observations = self._infos(rates), self._observer.observe()
+        if over.any() and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
+            infos |= {"final_obs": observations, "_final_obs": over}
+            self._begin(np.flatnonzero(over))
+            observations = self._observer.observe()
+        return observations, rewards, np.zeros(self.num_envs, dtype=bool), over, infos
+
+    def state(self) -> Float[np.ndarray, "env cell plane band user"]:
+        """Global state of every environment: the "gain" planes of all cells, float32; for centralised training.
+
+        Raises:
+            RuntimeError: before `reset`.
+        """
+        if np.any(self._slots < 0):
+            raise RuntimeError("An environment has no block yet: call reset() first.")
+        return self._observer.observe() if self.observation == "gain" else observe("gain", self._blocks)
+
+    def hold(self) -> Float[np.ndarray, "env cell band user"]:
+        """Actions that keep the last powers: their fractions of the coming slot's budget, float32."""
+        return self._blocks.hold().astype(np.float32)
+
+    def as_dicts(self) -> "DictFace":
+        """The same environments with dicts of arrays, `{agent: array[env, ...]}`, as multi-agent vector users know them."""
+        return DictFace(self)
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Nothing to close."""
+
+    def _begin(self, rows: np.ndarray) -> None:
+        self._blocks.draw(rows, [self._generators[row] for row in rows])
+        self._observer.begin(rows)
+        self._slots[rows] = 0
+
+    def _infos(self, rates: np.ndarray) -> dict[str, Any]:
+        return {"power": self._blocks.powers.copy(), "sum_rate": rates.copy()}
+
+    def _checked(self, actions: np.ndarray) -> np.ndarray:
+        waiting = np.flatnonzero((self._slots < 0) | (self._slots >= self.config.num_slots))
+        if waiting.size:
+            raise RuntimeError(f"Environments {waiting[:8].tolist()} have no block to play: call reset(), with a reset_mask for some.")
+        fractions = np.asarray(actions)
+        if fractions.shape != self.action_space.shape or fractions.dtype.kind not in "fiub":
+            raise ValueError(
+                f"actions must be real numbers [env, cell, band, user] of shape {self.action_space.shape}; got {fractions.dtype} of shape "
+                f"{fractions.shape}. Give fractions in [0, 1]."
+            )
+        if not np.isfinite(fractions).all():
+            env = int(np.argwhere(~np.isfinite(fractions))[0][0])
+            raise ValueError(f"actions must be finite; got NaN or infinity in environment {env}. Give fractions in [0, 1].")
+        return fractions
+
+
+class DictFace:
+    """A `MulticellVectorEnv` seen as dicts of arrays `{agent: array[env, ...]}`, each cut to the agent's own users.
+
+    Args:
+        env: The environments; both faces drive the same ones.
+    """
+
+    def __init__(self, env: MulticellVectorEnv) -> None:
+        self.env = env
+        self.num_envs = env.num_envs
+        self.metadata = env.metadata
+        self.possible_agents = env.possible_agents
+        self.agents = env.possible_agents
+        self.action_spaces, self.observation_spaces = env.action_spaces, env.observation_spaces
+        self._users = dict(zip(self.agents, env.config.users_per_cell.tolist(), strict=True))
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: Mapping[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
+        """As `MulticellVectorEnv.reset`."""
+        observations, infos = self.env.reset(seed=seed, options=options)
+        return self._by_agent(observations), self._infos(infos)
+
+    def step(
+        self, actions: Mapping[str, np.ndarray]
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray], dict[str, dict[str, Any]]]:
+        """As `MulticellVectorEnv.step`, with actions `{agent: [env, band, user]}`.
+
+        Raises:
+            RuntimeError: an environment has no block, or its block has ended.
+            ValueError: a missing or unknown agent, a wrong shape, NaN or infinity. Nothing has changed then.
+        """
+        if set(actions) != set(self.agents):
+            raise ValueError(f"actions must have one entry for each of {self.agents}; got {sorted(map(str, actions))}. Add or remove some.")
+        stacked = np.zeros(self.env.action_space.shape, self.env.config.dtype)
+        for cell, (agent, users) in enumerate(self._users.items()):
+            own = np.asarray(actions[agent])
+            shape = (self.num_envs, stacked.shape[2], users)
+            if own.shape != shape or own.dtype.kind not in "fiub":
+                raise ValueError(f"the actions of {agent} must be real numbers of shape {shape}; got {own.dtype} of shape {own.shape}.")
+            stacked[:, cell, :, :users] = own
+        observations, rewards, terminations, truncations, infos = self.env.step(stacked)
+        agents = self.agents
+        return (
+            self._by_agent(observations),
+            {agent: rewards[:, cell] for cell, agent in enumerate(agents)},
+            {agent: terminations.copy() for agent in agents},
+            {agent: truncations.copy() for agent in agents},
+            self._infos(infos),
+        )
+
+    def state(self) -> Float[np.ndarray, "env cell plane band user"]:
+        """As `MulticellVectorEnv.state`."""
+        return self.env.state()
+
+    def close(self) -> None:
+        """Close the environments."""
+        self.env.close()
+
+    def _by_agent(self, stacked: np.ndarray) -> dict[str, np.ndarray]:
+        return {agent: stacked[:, cell, ..., :users] for cell, (agent, users) in enumerate(self._users.items())}
+
+    def _infos(self, infos: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        by_agent = {key: self._by_agent(infos[key]) for key in ("power", "final_obs") if key in infos}
+        return {
+            agent: {
+                **{key: arrays[agent] for key, arrays in by_agent.items()},
+                "sum_rate": infos["sum_rate"][:, cell],
+                **({"_final_obs": infos["_final_obs"].copy()} if "_final_obs" in infos else {}),
+            }
+            for cell, agent in enumerate(self.agents)
+        }
