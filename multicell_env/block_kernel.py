@@ -1,5 +1,8 @@
 """A block in two compiled functions: random bits to channels, and channels to gains, what `beamforming.py` says in NumPy."""
 
+# An intrinsic is called without the typing context that it is defined with, which pyright cannot know.
+# pyright: reportCallIssue=false
+
 from math import factorial
 
 import numpy as np
@@ -46,9 +49,7 @@ def complex_normal(bits, numbers):
         half = (v - splat(0.5, v)) * splat(np.pi, v)
         sine, cosine = half * _sine_series(half * half), _cosine_series(half * half)
         # The angle is v less a half turn, so both change their sign.
-        store_interleaved(
-            numbers, 2 * index, (sine * sine - cosine * cosine) * radius, splat(-2.0, v) * sine * cosine * radius
-        )
+        store_interleaved(numbers, 2 * index, (sine * sine - cosine * cosine) * radius, splat(-2.0, v) * sine * cosine * radius)
 
 
 @_inner

@@ -181,7 +181,9 @@ _ready: set[Any] = set()
 @contextmanager
 def _announced(kernel: Any) -> Iterator[None]:
     """Says what is happening where the first call of a kernel takes long, because it is compiled."""
-    timer = Timer(PATIENCE, print, [f"multicell_env: compiling {kernel.__name__} (once; the next process finds it) ..."], {"file": sys.stderr})
+    timer = Timer(
+        PATIENCE, print, [f"multicell_env: compiling {kernel.__name__} (once; the next process finds it) ..."], {"file": sys.stderr}
+    )
     timer.daemon = True
     if kernel not in _ready:
         timer.start()

@@ -77,9 +77,9 @@ class NetworkConfig:
 
     def _check_float32_reaches(self) -> None:
         gains = self.mean_gain_matrix
-        received = gains * self.nominal_powers[:, None] / np.diagonal(gains) / self.power_unit
+        received = gains * self.nominal_powers[:, None] / np.diagonal(gains) / self._largest_power
         farthest = 10.0 * math.log10(received.max())
-        if farthest > FLOAT32_LIMIT_DB:
+        if farthest > FLOAT32_LIMIT_DB + 1e-9:
             raise ValueError(
                 f"dtype 'float32' needs interference within {FLOAT32_LIMIT_DB:g} dB of a user's own gain; got {farthest:.0f} dB. "
                 "Give dtype='float64', or raise the SIR."
@@ -184,8 +184,11 @@ class NetworkConfig:
     @cached_property
     def power_unit(self) -> float:
         """A power of two near the largest nominal power or noise over gain, in sigma^2: powers in this unit are near 1."""
-        largest = max(self.nominal_powers.max(), (1.0 / np.diagonal(self.mean_gain_matrix)).max())
-        return float(2.0 ** round(math.log2(largest)))
+        return float(2.0 ** round(math.log2(self._largest_power)))
+
+    @cached_property
+    def _largest_power(self) -> float:
+        return float(max(self.nominal_powers.max(), (1.0 / np.diagonal(self.mean_gain_matrix)).max()))
 
     @cached_property
     def amplitudes(self) -> tuple[Float[np.ndarray, "cell 1 1 user"], Float[np.ndarray, "cell interferer 1 1 user"]]:

@@ -78,7 +78,8 @@ def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell 
 def _csi_planes(blocks: Blocks, rows: np.ndarray | slice) -> Float[np.ndarray, "block cell plane band user"]:
     limits = CHANNEL_LIMIT * np.sqrt(np.diagonal(blocks.config.mean_gain_matrix))[:, None, None, None]
     h, w = (np.swapaxes(array[rows], -3, -2) for array in (blocks.channels, blocks.beamformers))
-    return np.concatenate([h.real.clip(-limits, limits), h.imag.clip(-limits, limits), w.real, w.imag], axis=-3)
+    h_parts = [np.real(h).clip(-limits, limits), np.imag(h).clip(-limits, limits)]
+    return np.concatenate([*h_parts, np.real(w), np.imag(w)], axis=-3)
 
 
 def observation_limits(kind: Observation, config: NetworkConfig, cell: int, *, padded: bool = False) -> Planes:

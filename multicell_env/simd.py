@@ -5,6 +5,9 @@ by element. The processor's own width does not matter: LLVM splits or joins. Num
 remove `multicell_env/__pycache__`.
 """
 
+# An intrinsic is called without the typing context that it is defined with, which pyright cannot know.
+# pyright: reportCallIssue=false
+
 import operator
 from typing import Any
 
@@ -230,7 +233,9 @@ def store_interleaved(typing_context: Any, array: Any, index: Any, first: Any, s
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data, position, a, b = arguments
-        turns = ir.Constant(ir.VectorType(ir.IntType(32), 2 * first.lanes), [lane // 2 + lane % 2 * first.lanes for lane in range(2 * first.lanes)])
+        turns = ir.Constant(
+            ir.VectorType(ir.IntType(32), 2 * first.lanes), [lane // 2 + lane % 2 * first.lanes for lane in range(2 * first.lanes)]
+        )
         both = builder.shuffle_vector(a, b, turns)
         written = builder.store(both, _address(context, builder, array, data, position, both.type))
         written.align = context.get_abi_sizeof(both.type.element)

@@ -1,8 +1,11 @@
-"""One slot of a block in one compiled function: what `waterfilling.py` and `interference.py` say in NumPy, in vectors and without temporaries.
+"""One slot of a block, compiled: what `waterfilling.py` and `interference.py` say in NumPy, in vectors and without temporaries.
 
 Arrays are flat inside, in their usual order `[cell, band, user]`; the users of a cell and band lie side by side and share a vector.
 Powers are in units of `scale`, a power of two near the largest nominal power: float32 then has room on both sides and loses nothing.
 """
+
+# An intrinsic is called without the typing context that it is defined with, which pyright cannot know.
+# pyright: reportCallIssue=false
 
 from collections.abc import Callable
 from functools import partial
@@ -209,7 +212,7 @@ def _rescale(load):
 @_inner
 def _measure(ingr, powers, inverse_gains, cross_gains, interferers, block, num_bands, num_users, loud, noise):
     """INGR of every user of a block (7). Cells that are silent in a band are passed over: once cells have separated, most are."""
-    num_cells, num_interferers = interferers.shape
+    num_cells = len(interferers)
     size = num_bands * num_users
     first = block * num_cells * size
     for cell in range(num_cells):
@@ -227,8 +230,21 @@ def _measure(ingr, powers, inverse_gains, cross_gains, interferers, block, num_b
 
 @_entry
 def play_slots(
-    fractions, inverse_gains, cross_gains, interferers, users_per_cell, nominal_budgets, scale, num_iterations, forward_looking, damping,
-    power_budget, powers, ingr, log_ingr, rates,
+    fractions,
+    inverse_gains,
+    cross_gains,
+    interferers,
+    users_per_cell,
+    nominal_budgets,
+    scale,
+    num_iterations,
+    forward_looking,
+    damping,
+    power_budget,
+    powers,
+    ingr,
+    log_ingr,
+    rates,
 ):
     """One slot of every block: open, negotiate, measure, roll over.
 
@@ -259,8 +275,19 @@ def play_slots(
                 break
             for cell in range(num_cells):
                 _respond(
-                    num_users, power, heard, first, levels, cell * size, water_levels, budgets, cell * num_users, num_bands, num_users,
-                    forward_looking, damping,
+                    num_users,
+                    power,
+                    heard,
+                    first,
+                    levels,
+                    cell * size,
+                    water_levels,
+                    budgets,
+                    cell * num_users,
+                    num_bands,
+                    num_users,
+                    forward_looking,
+                    damping,
                 )
         for cell in range(num_cells):
             _rate(num_users, user_rates, power, heard, first + cell * size, num_bands, num_users)

@@ -209,10 +209,11 @@ class DictFace:
         """
         if set(actions) != set(self.agents):
             raise ValueError(f"actions must have one entry for each of {self.agents}; got {sorted(map(str, actions))}. Add or remove some.")
-        stacked = np.zeros(self.env.action_space.shape, self.env.config.dtype)
+        config = self.env.config
+        stacked = np.zeros((self.num_envs, config.num_cells, config.num_bands, config.max_users), config.dtype)
         for cell, (agent, users) in enumerate(self._users.items()):
             own = np.asarray(actions[agent])
-            shape = (self.num_envs, stacked.shape[2], users)
+            shape = (self.num_envs, config.num_bands, users)
             if own.shape != shape or own.dtype.kind not in "fiub":
                 raise ValueError(f"the actions of {agent} must be real numbers of shape {shape}; got {own.dtype} of shape {own.shape}.")
             stacked[:, cell, :, :users] = own

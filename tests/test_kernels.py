@@ -1,0 +1,186 @@
+"""The compiled kernels are the readable equations: to ten digits in float64, to five in float32."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scenarios import CONFIGS, draw_block
+
+from multicell_env import PAPER_8X4, PAPER_32X16, NetworkConfig
+from multicell_env.beamforming import beamforming_gains, zero_forcing
+from multicell_env.block_kernel import complex_normal
+from multicell_env.blocks import Blocks
+from multicell_env.channel import draw_channels, draw_many
+from multicell_env.interference import ingr, spectral_efficiency, sum_rates
+from multicell_env.waterfilling import negotiate
+
+# What a sequence of additions of some hundred numbers keeps.
+TOLERANCE = {"float64": 1e-10, "float32": 1e-5}
+NETWORKS = CONFIGS | {
+    "paper (8, 4)": PAPER_8X4,
+    "paper (32, 16), 12 bands": replace(PAPER_32X16, num_bands=12),
+    "vectors of every width": NetworkConfig(num_antennas=30, num_users=29, num_bands=3),
+}
+EVERY_NETWORK = pytest.mark.parametrize("config", [pytest.param(config, id=name) for name, config in NETWORKS.items()])
+EVERY_DTYPE = pytest.mark.parametrize("dtype", ["float32", "float64"])
+
+
+def both(config, dtype, seed=0):
+    """The blocks that the kernels play, and the block's gains as the readable equations give them in float64."""
+    block = draw_block(replace(config, dtype="float64"), seed)
+    return Blocks.of(replace(config, dtype=dtype), block.own[None], block.cross[None]), block
+
+
+def fractions_of(config, seed=0):
+    """Openings of which some users are silent, some ask for less than their budget and some for all of it."""
+    generator = np.random.default_rng(seed)
+    shape = (1, config.num_cells, config.num_bands, config.max_users)
+    wanted = generator.random(shape) * (generator.random(shape) < 0.7)
+    return np.clip(wanted / np.maximum(wanted.sum(axis=-2, keepdims=True), 0.5), 0, 1) * config.user_mask[:, None, :]
+
+
+@EVERY_DTYPE
+@EVERY_NETWORK
+@pytest.mark.parametrize("forward_looking", [True, False])
+@pytest.mark.parametrize("num_iterations", [0, 1, 5])
+def test_a_slot_is_k_iterations_of_the_readable_equations(config, dtype, num_iterations, forward_looking):
+    blocks, block = both(config, dtype)
+    fractions = fractions_of(config)
+    rates = blocks.play_slot(fractions, num_iterations=num_iterations, forward_looking=forward_looking)[0]
+    opening = fractions[0] * block.user_budgets[:, None, :]
+    expected = negotiate(opening, block.gains, block.user_budgets, num_iterations, forward_looking=forward_looking, damping=config.damping)
+    c = ingr(expected, block.gains)
+    tolerance = TOLERANCE[dtype]
+    # A power is a small difference of a water level and a level, so it keeps its digits relative to the budget.
+    np.testing.assert_allclose(blocks.powers[0], expected, rtol=tolerance, atol=tolerance * block.user_budgets.max())
+    np.testing.assert_allclose(blocks.ingr[0], c, rtol=10 * tolerance)  # a sum over many such powers
+    np.testing.assert_allclose(10.0 ** blocks.log_ingr[0].astype(float), blocks.ingr[0], rtol=10 * tolerance)
+    np.testing.assert_allclose(rates, sum_rates(expected, c), rtol=10 * tolerance)
+
+
+@EVERY_DTYPE
+@EVERY_NETWORK
+def test_water_filling_spends_the_budget_and_nothing_else(config, dtype):
+    blocks, block = both(config, dtype, seed=1)
+    blocks.play_slot(fractions_of(config, seed=1), num_iterations=1)
+    if config.damping == 0.0:
+        spent = blocks.powers[0].sum(axis=-2)
+        np.testing.assert_allclose(spent, block.user_budgets, rtol=TOLERANCE[dtype])
+    assert np.all(blocks.powers >= 0)
+    assert np.all(blocks.powers[0][~np.broadcast_to(config.user_mask[:, None, :], blocks.powers[0].shape)] == 0)
+
+
+@EVERY_DTYPE
+def test_cells_that_are_silent_in_a_band_are_passed_over_without_a_trace(dtype):
+    config = replace(PAPER_8X4, num_iterations=0)
+    blocks, block = both(config, dtype)
+    fractions = np.zeros((1, 3, 6, 4))
+    for cell in range(3):
+        fractions[0, cell, [cell, cell + 3]] = 0.5  # fixed reuse
+    fractions[0, 1, 0, 3] = 0.25  # one user of cell 1 alone breaks into the band of cell 0
+    fractions[0, 1, 1, 3] = 0.25
+    rates = blocks.play_slot(fractions)[0]
+    powers = fractions[0] * block.user_budgets[:, None, :]
+    c = ingr(powers, block.gains)
+    np.testing.assert_allclose(blocks.ingr[0], c, rtol=TOLERANCE[dtype])
+    np.testing.assert_allclose(rates, sum_rates(powers, c), rtol=TOLERANCE[dtype])
+    assert np.all(c[0, 0] > 2 * c[0, 3].min())  # the intruder is heard
+
+
+@EVERY_DTYPE
+def test_rates_keep_their_digits_however_small_they_are(dtype):
+    config = NetworkConfig(num_antennas=3, num_users=2, num_bands=4, num_iterations=0, snr_db=-90, sir_db=10)
+    blocks, block = both(config, dtype)
+    fractions = fractions_of(config)
+    rates = blocks.play_slot(fractions)[0]
+    powers = fractions[0] * block.user_budgets[:, None, :]
+    expected = spectral_efficiency(powers, ingr(powers, block.gains)).sum(axis=-1)
+    assert expected.max() < 1e-6
+    np.testing.assert_allclose(rates, expected, rtol=TOLERANCE[dtype])
+
+
+@EVERY_DTYPE
+@EVERY_NETWORK
+def test_gains_and_beams_are_those_of_the_readable_equations(config, dtype):
+    blocks, block = both(config, dtype, seed=2)
+    gains, tolerance = blocks.gains, TOLERANCE[dtype]
+    np.testing.assert_allclose(gains.signal_gains[0], block.gains.signal_gains, rtol=tolerance)
+    np.testing.assert_allclose(blocks.inverse_gains[0], 1 / block.gains.signal_gains, rtol=tolerance)
+    # Gains near a zero of the inner product are small differences.
+    largest = block.gains.cross_gains.max(initial=1.0)
+    np.testing.assert_allclose(gains.cross_gains[0], block.gains.cross_gains, rtol=tolerance, atol=tolerance * largest)
+    np.testing.assert_allclose(blocks.beamformers[0], block.beamformers, atol=tolerance)
+
+
+def test_both_precisions_play_on_the_same_channels():
+    for config in (PAPER_8X4, NetworkConfig(num_users=(2, 3, 1), mean_gains=((1, 0.1, 0), (0.3, 2, 0), (0.7, 0, 0.5)))):
+        single, double = (draw_channels(replace(config, dtype=dtype), np.random.default_rng(3)) for dtype in ("float32", "float64"))
+        for array, other in zip(single, double, strict=True):
+            assert (array.dtype, other.dtype) == (np.complex64, np.complex128)
+            np.testing.assert_allclose(array, other, rtol=1e-6)
+
+
+def test_a_block_does_not_depend_on_what_is_drawn_beside_it():
+    together = draw_many(PAPER_8X4, [np.random.default_rng(seed) for seed in range(21)])
+    for seed in (0, 7, 20):
+        alone = draw_channels(PAPER_8X4, np.random.default_rng(seed))
+        for array, batch in zip(alone, together, strict=True):
+            assert np.array_equal(array, batch[seed])
+
+
+def test_channels_are_box_and_mullers_of_the_generators_bits():
+    bits = np.random.default_rng(0).integers(0, 2**64 - 1, 4096, dtype=np.uint64, endpoint=True)
+    bits[:4] = 0, 2**64 - 1, 2**33 - 1, 2**33
+    numbers = np.empty(2 * len(bits), np.float32)
+    complex_normal(bits, numbers)
+    u, v = ((half.astype(float) + 0.5) / 2**31 for half in (bits >> np.uint64(33), bits & np.uint64(2**31 - 1)))
+    expected = np.sqrt(-np.log(u)) * np.exp(2j * np.pi * v)
+    # Near u = 1 the root turns the last digit of float32 into half as many.
+    np.testing.assert_allclose(numbers.view(np.complex64), expected, rtol=1e-5, atol=2e-5)
+
+
+def test_channels_are_complex_normal_with_independent_parts():
+    generator = np.random.default_rng(1)
+    config = NetworkConfig(num_bands=12, num_antennas=16, num_users=16)
+    h = np.concatenate([draw_channels(config, generator)[0].ravel() for _ in range(20)]).astype(complex)
+    count, error = len(h), 5 / np.sqrt(len(h))  # five standard errors of a mean of numbers with variance 1
+    power, squares = np.abs(h) ** 2, h**2
+    assert abs(h.mean()) < error
+    assert abs(power.mean() - 1) < error
+    assert abs((power**2).mean() - 2) < error * np.sqrt(20)
+    assert abs(squares.mean()) < error * np.sqrt(2)
+    # |h|^2 is exponential and the phase uniform: Kolmogorov and Smirnov's distance, 1.95 / sqrt(n) at a level of 0.1 %.
+    for sample in (1 - np.exp(-power), (np.angle(h) / (2 * np.pi)) % 1):
+        distance = np.abs(np.sort(sample) - (np.arange(count) + 0.5) / count).max()
+        assert distance < 1.95 / np.sqrt(count)
+
+
+@EVERY_DTYPE
+def test_close_users_cost_no_digits_of_the_beams_in_either_precision(dtype):
+    config = NetworkConfig(num_cells=1, num_antennas=4, num_users=2, num_bands=1, dtype=dtype)
+    generator = np.random.default_rng(0)
+    h = np.asarray(generator.standard_normal((4, 2)) + 1j * generator.standard_normal((4, 2)), np.complex64)
+    h[:, 1] = h[:, 0] * (1 + 1e-3j) + np.float32(1e-3) * h[:, 1]  # a sine of about 1e-3
+    own = h[None, None].astype(np.result_type(dtype, np.complex64))
+    blocks = Blocks.of(config, own[None], np.zeros((1, 1, 0, 1, 4, 2), own.dtype))
+    reference = zero_forcing(own.astype(np.complex128))
+    gains = beamforming_gains(own.astype(np.complex128), np.zeros((1, 0, 1, 4, 2)), reference, config.interferers)
+    assert gains.signal_gains.min() < 1e-4
+    np.testing.assert_allclose(blocks.gains.signal_gains[0], gains.signal_gains, rtol=1e-6)
+    np.testing.assert_allclose(blocks.beamformers[0], reference, atol=1e-6)
+
+
+def test_float32_refuses_networks_whose_interference_it_cannot_square():
+    with pytest.raises(ValueError, match=r"float32.*140 dB.*float64"):
+        NetworkConfig(sir_db=-140)
+    NetworkConfig(sir_db=-140, dtype="float64")
+    for snr_db in (-300, 300):  # the unit of power goes with the network
+        blocks = Blocks(NetworkConfig(snr_db=snr_db), 2)
+        blocks.draw([0, 1], [np.random.default_rng(0), np.random.default_rng(1)])
+        assert np.isfinite(blocks.play_slot(np.full(blocks.powers.shape, 0.2))).all()
+        assert np.isfinite(blocks.powers).all()
+
+
+def test_a_wrong_precision_is_refused():
+    with pytest.raises(ValueError, match="dtype must be 'float32' or 'float64'; got 'float16'"):
+        NetworkConfig(dtype="float16")
