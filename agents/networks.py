@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
+
+from agents.set_linear import Mask, Padding, SetLinear, Tokens, to_tokens
 
 Observation = Float[Tensor, "batch agent *observation"]
 Action = Float[Tensor, "batch agent *action"]
-Mask = Bool[Tensor, "agent *action"] | None
-"""False where an action's entry is padding; None where nothing is padded."""
 
 
 def mlp(sizes: Sequence[int]) -> nn.Sequential:
@@ -25,55 +25,25 @@ def mlp(sizes: Sequence[int]) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-class SetLinear(nn.Module):
-    """A linear layer on every (band, user) token and on its means over users, over bands and over both.
-
-        y = W x + W_u mean_u(x) + W_f mean_f(x) + W_uf mean_uf(x) + b
-
-    Each mean is computed once and added by broadcasting. Padded tokens enter no mean.
-    """
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.token = nn.Linear(inputs, outputs)
-        self.over_users = nn.Linear(inputs, outputs, bias=False)
-        self.over_bands = nn.Linear(inputs, outputs, bias=False)
-        self.over_both = nn.Linear(inputs, outputs, bias=False)
-
-    def forward(self, x: Float[Tensor, "*batch band user inputs"], mask: Mask = None) -> Float[Tensor, "*batch band user outputs"]:
-        """Apply the layer; `mask` is `[..., band, user]`."""
-        users, bands, both = token_means(x, mask)
-        broadcast = self.over_users(users).unsqueeze(-2) + self.over_bands(bands).unsqueeze(-3)
-        return self.token(x) + broadcast + self.over_both(both)[..., None, None, :]
-
-
-def token_means(x: Float[Tensor, "*batch band user feature"], mask: Mask) -> tuple[Tensor, Tensor, Tensor]:
-    """Means of the real tokens over users, over bands and over both."""
-    if mask is None:
-        users = x.mean(dim=-2)
-        return users, x.mean(dim=-3), users.mean(dim=-2)
-    weights = mask[..., None].to(x.dtype)
-    x = x * weights
-    users, bands = x.sum(dim=-2), x.sum(dim=-3)
-    counts_users, counts_bands = weights.sum(dim=-2), weights.sum(dim=-3)
-    both = users.sum(dim=-2) / counts_users.sum(dim=-2).clamp(min=1.0)
-    return users / counts_users.clamp(min=1.0), bands / counts_bands.clamp(min=1.0), both
-
-
 class SetEncoder(nn.Module):
     """Planes `(plane, band, user)` to one feature vector for every token."""
 
     def __init__(self, num_planes: int, hidden_sizes: Sequence[int]) -> None:
         super().__init__()
         sizes = [num_planes, *hidden_sizes]
-        self.layers = nn.ModuleList(SetLinear(i, o) for i, o in pairwise(sizes))
+        self.layers = nn.ModuleList(SetLinear(i, o, rectify=True) for i, o in pairwise(sizes))
 
-    def forward(self, planes: Float[Tensor, "*batch plane band user"], mask: Mask = None) -> Float[Tensor, "*batch band user feature"]:
-        """Features of every token."""
-        x = planes.movedim(-3, -1)
+    def forward(self, planes: Float[Tensor, "*batch plane band user"], mask: Mask = None) -> Tokens:
+        """Features of every token; zero where it is padding."""
+        x = to_tokens(planes)
         for layer in self.layers:
-            x = torch.relu(layer(x, mask))
+            x = layer(x, mask)
         return x
+
+    def mean(self, planes: Float[Tensor, "*batch plane band user"], mask: Mask = None) -> Float[Tensor, "*batch feature"]:
+        """Features of every token, averaged over the tokens."""
+        x = self(planes, mask)
+        return x.sum(dim=(0, 1)) / Padding.of(mask, x).both
 
 
 class SetActor(nn.Module):
@@ -93,8 +63,8 @@ class SetActor(nn.Module):
     def preferences(self, observation: Observation, mask: Mask = None) -> Action:
         """Actions before tanh."""
         preferences = self.head(self.encoder(observation, mask), mask)
-        _, over_bands, _ = token_means(preferences, mask)
-        return (preferences - over_bands.unsqueeze(-3)).squeeze(-1)
+        over_bands = preferences.sum(dim=0) / Padding.of(mask, preferences).bands
+        return (preferences - over_bands).squeeze(-1).movedim((0, 1), (-2, -1))
 
     def forward(self, observation: Observation, mask: Mask = None) -> Action:
         """Actions of all agents."""
@@ -111,8 +81,8 @@ class SetCritic(nn.Module):
 
     def forward(self, observation: Observation, action: Action, mask: Mask = None) -> Float[Tensor, "*batch agent"]:
         """Q_b(s_b, a_b) in the mixer's units."""
-        features = self.encoder(torch.cat([observation, action.unsqueeze(-3)], dim=-3), mask)
-        return self.head(token_means(features, mask)[2]).squeeze(-1)
+        planes = torch.cat([observation, action.unsqueeze(-3)], dim=-3)
+        return self.head(self.encoder.mean(planes, mask)).squeeze(-1)
 
 
 class MLPActor(nn.Module):
@@ -188,7 +158,7 @@ class SetStateEncoder(nn.Module):
 
     def forward(self, state: Float[Tensor, "*batch cell plane band user"], mask: Mask = None) -> Float[Tensor, "*batch cell feature"]:
         """One vector a cell."""
-        return token_means(self.encoder(state, mask), mask)[2]
+        return self.encoder.mean(state, mask)
 
 
 class FlatStateEncoder(nn.Module):

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from agents.networks import FlatStateEncoder, MonotonicMixer, SetActor, SetCritic, SetLinear, SetStateEncoder
+from agents.networks import FlatStateEncoder, MonotonicMixer, SetActor, SetCritic, SetStateEncoder
+from agents.set_linear import SetLinear
 
 PLANES, BANDS, USERS, AGENTS = 3, 5, 4, 3
 
