@@ -48,8 +48,9 @@ class Padding(NamedTuple):
 
     def means(self, tokens: Tokens) -> tuple[Tensor, Tensor, Tensor]:
         """Means over users, over bands and over both, of tokens that are zero where they are padding."""
-        users = tokens.sum(dim=1)
-        return users / self.users, tokens.sum(dim=0) / self.bands, users.sum(dim=0) / self.both
+        users, bands = tokens.sum(dim=1), tokens.sum(dim=0)
+        both = users.sum(dim=0)
+        return users.div_(self.users), bands.div_(self.bands), both.div_(self.both)
 
 
 class SetLinear(nn.Module):
@@ -94,7 +95,8 @@ class _SetLinear(torch.autograd.Function):
         x, users, bands, both, rectified, *weights = ctx.saved_tensors
         padding: Padding = ctx.padding
         if rectified is not None:
-            grad = torch.ops.aten.threshold_backward(grad, rectified, 0)
+            # the gradient of a mean over the tokens arrives as one row with strides of 0, on which this operation crawls
+            grad = torch.ops.aten.threshold_backward(grad.contiguous(), rectified, 0)
         grad = padding.hide(grad)
         means = padding.means(grad)
         of_x = _mapped(grad, means, weights) if ctx.needs_input_grad[0] else None

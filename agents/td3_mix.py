@@ -223,11 +223,19 @@ class TD3Mix(TD3):
         _, loss2 = self._minimize_critic_squared_loss(batch, self.critic2, self.critic2_optim)
         self._cnt += 1
         if self._cnt % self.update_actor_freq == 0:
+            self.critic.requires_grad_(False)  # the actor climbs the critic, which stays as it is
             loss = self.actor_loss(batch.obs)
             self.policy_optim.step(loss)
+            self.critic.requires_grad_(True)
             self._last = loss.item()
             self._update_lagged_network_weights()
         return TD3TrainingStats(actor_loss=self._last, critic1_loss=loss1.item(), critic2_loss=loss2.item())
+
+    @torch.no_grad()
+    def _update_lagged_network_weights(self) -> None:
+        pairs = self._lagged_networks._lagged_network_pairs
+        targets, sources = ([weight for pair in pairs for weight in getattr(pair, side).parameters()] for side in ("target", "source"))
+        torch._foreach_lerp_(targets, sources, self.tau)
 
     def actor_loss(self, obs: Any) -> Tensor:
         """-Q_tot of the actor's own actions (or -Q_1 of each agent, by `actor_gradient`), plus the penalty."""
