@@ -1,9 +1,10 @@
-"""The linear layer of the `set` family, on every (band, user) token and on the means of the tokens, with its gradient written by hand.
+"""The linear layers of the learner: two side by side for twin critics, and the set layer with its gradient written by hand.
 
-Autograd would walk the same equation as some thirty small operations, each with a pass over all tokens.
+The networks are small, so calling operations would take most of an update. Twin critics are therefore one network whose weights have
+a leading axis, and a set layer is one operation to autograd instead of some thirty.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -13,44 +14,67 @@ from torch import Tensor, nn
 Mask = Bool[Tensor, "agent *action"] | None
 """False where an action's entry is padding; None where nothing is padded."""
 
-Tokens = Float[Tensor, "band user *batch feature"]
-"""Features of every token. Bands and users lead, so that a sum over either adds long contiguous rows."""
+Tokens = Float[Tensor, "copy band user row feature"]
+"""Features of every token; a row is one observation. Bands and users lead, so that a sum over either adds long contiguous vectors."""
 
 
-def to_tokens(planes: Float[Tensor, "*batch plane band user"]) -> Tokens:
-    """Image-like planes as tokens."""
-    return planes.movedim((-2, -1, -3), (0, 1, -1)).contiguous()
+class TwinLinear(nn.Module):
+    """Two linear layers side by side, each with weights of its own that begin as those of `nn.Linear`."""
+
+    def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
+        super().__init__()
+        layers = [nn.Linear(inputs, outputs, bias) for _ in range(2)]
+        self.weight = nn.Parameter(torch.stack([layer.weight.detach() for layer in layers]))
+        self.bias = nn.Parameter(torch.stack([layer.bias.detach()[None] for layer in layers])) if bias else None
+
+    def forward(self, x: Float[Tensor, "copy *batch inputs"]) -> Float[Tensor, "copy *batch outputs"]:
+        """Apply each layer to its copy of the input; one copy meets the first layer alone."""
+        weight, bias = (stacked(array, len(x)) for array in (self.weight, self.bias))
+        return torch.baddbmm(bias, x.flatten(1, -2), weight.mT).view(*x.shape[:-1], -1)
+
+
+def stacked(array: Any, copies: int) -> Float[Tensor, "copy _ inputs"]:
+    """The first copies of a layer's weight or bias; a plain `nn.Linear` is one copy."""
+    array = array if array.ndim == 3 else array.view(1, -1, array.shape[-1])
+    return array if len(array) == copies else array[:copies]
 
 
 class Padding(NamedTuple):
-    """Which tokens are real, and how many of them each mean is over."""
+    """Which tokens are real, and one over how many of them each mean is. Tokens are zero where they are padding."""
 
-    real: Float[Tensor, "band user *batch 1"] | None
-    users: float | Float[Tensor, "band *batch 1"]
-    bands: float | Float[Tensor, "user *batch 1"]
-    both: float | Float[Tensor, "*batch 1"]
-
-    @classmethod
-    def of(cls, mask: Mask, tokens: Tokens) -> "Padding":
-        """Padding of these tokens; `mask` is `[..., band, user]` and broadcasts against their batch axes."""
-        if mask is None:
-            bands, users = tokens.shape[:2]
-            return cls(None, float(users), float(bands), float(bands * users))
-        real = mask.movedim((-2, -1), (0, 1)).to(tokens.dtype)
-        bands, users, *batch = real.shape
-        real = real.reshape(bands, users, *[1] * (tokens.ndim - 3 - len(batch)), *batch, 1)
-        counts = [real.sum(dim=axes).clamp(min=1.0) for axes in (1, 0, (0, 1))]
-        return cls(real, *counts)
+    real: Float[Tensor, "1 band user row 1"] | None
+    per_user: float | Float[Tensor, "1 band row 1"]
+    per_band: float | Float[Tensor, "1 user row 1"]
+    per_token: float | Float[Tensor, "1 row 1"]
 
     def hide(self, tokens: Tokens) -> Tokens:
         """The tokens with zeros for padding."""
         return tokens if self.real is None else tokens * self.real
 
     def means(self, tokens: Tokens) -> tuple[Tensor, Tensor, Tensor]:
-        """Means over users, over bands and over both, of tokens that are zero where they are padding."""
-        users, bands = tokens.sum(dim=1), tokens.sum(dim=0)
-        both = users.sum(dim=0)
-        return users.div_(self.users), bands.div_(self.bands), both.div_(self.both)
+        """Means over users, over bands and over both."""
+        users, bands = tokens.sum(dim=2), tokens.sum(dim=1)
+        both = users.sum(dim=1)
+        return users.mul_(self.per_user), bands.mul_(self.per_band), both.mul_(self.per_token)
+
+    def mean_over_bands(self, tokens: Tokens) -> Float[Tensor, "copy 1 user row feature"]:
+        """Mean over bands."""
+        return (tokens.sum(dim=1) * self.per_band).unsqueeze(1)
+
+    def mean_over_both(self, tokens: Tokens) -> Float[Tensor, "copy row feature"]:
+        """Mean over bands and users."""
+        return tokens.sum(dim=(1, 2)) * self.per_token
+
+
+def to_tokens(planes: Float[Tensor, "*batch plane band user"], mask: Mask) -> tuple[Tokens, Padding]:
+    """Image-like planes as one copy of tokens, a row for each entry of the batch, and their padding; `mask` is `[..., band, user]`."""
+    *batch, _, bands, users = planes.shape
+    tokens = planes.reshape(-1, *planes.shape[-3:]).permute(2, 3, 0, 1).contiguous()[None]
+    if mask is None:
+        return tokens, Padding(None, 1.0 / users, 1.0 / bands, 1.0 / (bands * users))
+    real = mask.expand(*batch, bands, users).reshape(-1, bands, users).permute(1, 2, 0)[None, ..., None].to(planes.dtype)
+    padding = Padding(real, *(1.0 / real.sum(dim=axes).clamp(min=1.0) for axes in (2, 1, (1, 2))))
+    return padding.hide(tokens), padding
 
 
 class SetLinear(nn.Module):
@@ -58,21 +82,28 @@ class SetLinear(nn.Module):
 
         y = W x + W_u mean_u(x) + W_f mean_f(x) + W_uf mean_uf(x) + b
 
-    Padded tokens enter no mean and come out as zero.
+    Padded tokens must be zero, and stay so.
+
+    Args:
+        inputs: Features of a token.
+        outputs: Features of a token after the layer.
+        linear: `nn.Linear` for one copy, `TwinLinear` for two.
+        rectify: Whether ReLU follows.
     """
 
-    def __init__(self, inputs: int, outputs: int, *, rectify: bool = False) -> None:
+    def __init__(self, inputs: int, outputs: int, linear: Callable[..., Any] = nn.Linear, *, rectify: bool = False) -> None:
         super().__init__()
         self.rectify = rectify
-        self.token = nn.Linear(inputs, outputs)
-        self.over_users = nn.Linear(inputs, outputs, bias=False)
-        self.over_bands = nn.Linear(inputs, outputs, bias=False)
-        self.over_both = nn.Linear(inputs, outputs, bias=False)
+        self.token = linear(inputs, outputs)
+        self.over_users = linear(inputs, outputs, bias=False)
+        self.over_bands = linear(inputs, outputs, bias=False)
+        self.over_both = linear(inputs, outputs, bias=False)
 
-    def forward(self, x: Float[Tensor, "band user *batch inputs"], mask: Mask = None) -> Float[Tensor, "band user *batch outputs"]:
-        """Apply the layer; `mask` is `[..., band, user]`."""
-        weights = (self.token.weight, self.over_users.weight, self.over_bands.weight, self.over_both.weight)
-        y: Any = _SetLinear.apply(x, Padding.of(mask, x), self.rectify, self.token.bias, *weights)
+    def forward(self, x: Float[Tensor, "copy band user row inputs"], padding: Padding) -> Float[Tensor, "copy band user row outputs"]:
+        """Apply the layer."""
+        token = self.token
+        weights = [layer.weight for layer in (token, self.over_users, self.over_bands, self.over_both)]
+        y: Any = _SetLinear.apply(x, padding, self.rectify, *(stacked(array, len(x)) for array in (token.bias, *weights)))
         return y
 
 
@@ -80,10 +111,9 @@ class _SetLinear(torch.autograd.Function):
     """Each mean is a symmetric projection of the tokens, so the gradient of the tokens is the same layer with transposed weights."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, padding: Padding, rectify: bool, bias: Tensor, *weights: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        x = padding.hide(x)
+    def forward(ctx: Any, x: Tokens, padding: Padding, rectify: bool, bias: Tensor, *weights: Tensor) -> Tokens:  # pyright: ignore[reportIncompatibleMethodOverride]
         means = padding.means(x)
-        y = padding.hide(_mapped(x, means, [weight.t() for weight in weights], bias))
+        y = padding.hide(_mapped((x, *means), [weight.mT for weight in weights], bias))
         if rectify:
             y.relu_()
         ctx.save_for_backward(x, *means, y if rectify else None, *weights)
@@ -91,31 +121,29 @@ class _SetLinear(torch.autograd.Function):
         return y
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        x, users, bands, both, rectified, *weights = ctx.saved_tensors
-        padding: Padding = ctx.padding
+    def backward(ctx: Any, grad: Tokens) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        *inputs, rectified = ctx.saved_tensors[:5]
+        weights, padding = ctx.saved_tensors[5:], ctx.padding
+        grad = padding.hide(grad.contiguous())
         if rectified is not None:
-            # the gradient of a mean over the tokens arrives as one row with strides of 0, on which this operation crawls
-            grad = torch.ops.aten.threshold_backward(grad.contiguous(), rectified, 0)
-        grad = padding.hide(grad)
+            grad = torch.ops.aten.threshold_backward(grad, rectified, 0)
         means = padding.means(grad)
-        of_x = _mapped(grad, means, weights) if ctx.needs_input_grad[0] else None
+        of_x = _mapped((grad, *means), weights) if ctx.needs_input_grad[0] else None
         if not ctx.needs_input_grad[4]:
             return of_x, *[None] * 7
-        sums = [mean * count for mean, count in zip(means, padding[1:], strict=True)]
-        of_weights = [_flat(a).t().mm(_flat(b)).t() for a, b in zip((x, users, bands, both), (grad, *sums), strict=True)]
-        return of_x, None, None, _flat(sums[2]).sum(dim=0), *of_weights
+        sums = [mean / scale for mean, scale in zip(means, padding[1:], strict=True)]
+        of_weights = [_rows(x).mT.bmm(_rows(y)).mT for x, y in zip(inputs, (grad, *sums), strict=True)]
+        return of_x, None, None, sums[2].sum(dim=1, keepdim=True), *of_weights
 
 
-def _mapped(x: Tokens, means: Sequence[Tensor], weights: Sequence[Tensor], bias: Tensor | None = None) -> Tokens:
-    """The layer's equation, with weights `[inputs, outputs]`."""
-    users, bands, both = (mean @ weight for mean, weight in zip(means, weights[1:], strict=True))
+def _mapped(terms: Sequence[Tensor], weights: Sequence[Tensor], bias: Tensor | None = None) -> Tokens:
+    """The layer's equation on the tokens and their means, with weights `[copy, inputs, outputs]`."""
+    y, users, bands, both = (_rows(x).bmm(weight).view(*x.shape[:-1], -1) for x, weight in zip(terms, weights, strict=True))
     if bias is not None:
         both += bias
-    users += both
-    y = x @ weights[0]
-    return y.add_(users.unsqueeze(1)).add_(bands)
+    bands += both.unsqueeze(1)
+    return y.add_(users.unsqueeze(2)).add_(bands.unsqueeze(1))
 
 
-def _flat(tokens: Tensor) -> Float[Tensor, "token feature"]:
-    return tokens.reshape(-1, tokens.shape[-1])
+def _rows(x: Float[Tensor, "copy *axes feature"]) -> Float[Tensor, "copy row feature"]:
+    return x.flatten(1, -2)

@@ -1,10 +1,12 @@
 """Actors, critics and the mixer."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 
-from agents.networks import FlatStateEncoder, MonotonicMixer, SetActor, SetCritic, SetStateEncoder
-from agents.set_linear import SetLinear
+from agents.networks import FlatStateEncoder, MLPCritic, MonotonicMixer, SetActor, SetCritic, SetStateEncoder
+from agents.set_linear import TwinLinear
 
 PLANES, BANDS, USERS, AGENTS = 3, 5, 4, 3
 
@@ -12,19 +14,6 @@ PLANES, BANDS, USERS, AGENTS = 3, 5, 4, 3
 @pytest.fixture(autouse=True)
 def _seed():
     torch.manual_seed(0)
-
-
-def test_a_set_layer_is_a_linear_layer_on_each_token_and_its_three_means():
-    layer = SetLinear(PLANES, 2)
-    x = torch.randn(BANDS, USERS, PLANES)
-    y = layer(x)
-    for f in range(BANDS):
-        for u in range(USERS):
-            expected = layer.token.weight @ x[f, u] + layer.token.bias
-            expected = expected + layer.over_users.weight @ (sum(x[f, v] for v in range(USERS)) / USERS)
-            expected = expected + layer.over_bands.weight @ (sum(x[g, u] for g in range(BANDS)) / BANDS)
-            expected = expected + layer.over_both.weight @ (sum(x[g, v] for g in range(BANDS) for v in range(USERS)) / (BANDS * USERS))
-            torch.testing.assert_close(y[f, u], expected)
 
 
 def test_permuting_bands_and_users_permutes_the_set_actors_action():
@@ -40,6 +29,7 @@ def test_permuting_bands_and_users_leaves_the_set_critics_values():
     observation, action = torch.randn(2, AGENTS, PLANES, BANDS, USERS), torch.rand(2, AGENTS, BANDS, USERS)
     bands, users = torch.randperm(BANDS), torch.randperm(USERS)
     permuted = critic(observation[..., bands, :][..., users], action[..., bands, :][..., users])
+    assert permuted.shape == (2, 2, AGENTS)
     torch.testing.assert_close(permuted, critic(observation, action))
 
 
@@ -82,7 +72,7 @@ def test_the_mixed_value_never_falls_when_an_agents_value_rises(seed):
         (FlatStateEncoder((7,), AGENTS, 8), torch.randn(32, 7)),
     )
     for encoder, state in cases:
-        values = (10 * torch.randn(32, AGENTS)).requires_grad_()
+        values = (10 * torch.randn(2, 32, AGENTS)).requires_grad_()
         (slopes,) = torch.autograd.grad(mixer(values, encoder(state)).sum(), values)
         assert slopes.min() >= 0.0
         assert slopes.max() > 0.0
@@ -90,7 +80,44 @@ def test_the_mixed_value_never_falls_when_an_agents_value_rises(seed):
 
 def test_the_mixer_does_weigh_agents_by_the_state():
     mixer, encoder = MonotonicMixer(8, 16), FlatStateEncoder((7,), AGENTS, 8)
-    values = torch.zeros(2, AGENTS, requires_grad=True)
+    values = torch.zeros(2, 2, AGENTS, requires_grad=True)
     (slopes,) = torch.autograd.grad(mixer(values, encoder(torch.randn(2, 7))).sum(), values)
-    assert not torch.allclose(slopes[0], slopes[1])
     assert not torch.allclose(slopes[:, 0], slopes[:, 1])
+    assert not torch.allclose(slopes[..., 0], slopes[..., 1])
+
+
+def one_of(twins: torch.nn.Module, index: int) -> torch.nn.Module:
+    """A network whose both twins are one twin of another."""
+    copy = deepcopy(twins)
+    for parameter in copy.parameters():
+        parameter.data.copy_(parameter.data[index].clone())
+    return copy
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("critic", [SetCritic(PLANES, (8, 8)), MLPCritic((PLANES, BANDS, USERS), (BANDS, USERS), (8, 8))])
+def test_twin_critics_are_two_critics_that_know_nothing_of_each_other(critic, masked):
+    observation, action = torch.randn(2, AGENTS, PLANES, BANDS, USERS), torch.rand(2, AGENTS, BANDS, USERS)
+    mask = torch.rand(AGENTS, BANDS, USERS) < 0.7 if masked else None
+    values = critic(observation, action, mask)
+    assert not torch.allclose(*values)
+    torch.testing.assert_close(critic(observation, action, mask, twins=1), values[:1])
+    for index in range(2):
+        torch.testing.assert_close(one_of(critic, index)(observation, action, mask), values[[index, index]])
+
+
+def test_twin_mixers_are_two_mixers_that_know_nothing_of_each_other():
+    mixer, values, features = MonotonicMixer(8, 16), torch.randn(2, 4, AGENTS), torch.randn(2, 4, AGENTS, 8)
+    mixed = mixer(values, features)
+    assert not torch.allclose(*mixed)
+    for index in range(2):
+        torch.testing.assert_close(one_of(mixer, index)(values, features)[index], mixed[index])
+
+
+def test_a_twin_linear_layer_is_two_linear_layers_that_begin_as_torchs_own():
+    torch.manual_seed(3)
+    layer = TwinLinear(4, 5)
+    torch.manual_seed(3)
+    alone = [torch.nn.Linear(4, 5) for _ in range(2)]
+    x = torch.randn(2, 3, 7, 4)
+    torch.testing.assert_close(layer(x), torch.stack([linear(own) for linear, own in zip(alone, x, strict=True)]))
