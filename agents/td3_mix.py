@@ -241,7 +241,7 @@ class TD3Mix(TD3):
     def _update_lagged_network_weights(self) -> None:
         pairs = self._lagged_networks._lagged_network_pairs
         targets, sources = ([weight for pair in pairs for weight in getattr(pair, side).parameters()] for side in ("target", "source"))
-        torch._foreach_lerp_(targets, sources, self.tau)
+        torch._foreach_lerp_(targets, sources, self.tau)  # pyright: ignore[reportPrivateImportUsage]
 
     def actor_loss(self, obs: Any) -> Tensor:
         """-Q_tot of the actor's own actions (or -Q_1 of each agent, by `actor_gradient`), plus the penalty."""
