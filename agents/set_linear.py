@@ -124,9 +124,7 @@ class _SetLinear(torch.autograd.Function):
     def backward(ctx: Any, grad: Tokens) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
         *inputs, rectified = ctx.saved_tensors[:5]
         weights, padding = ctx.saved_tensors[5:], ctx.padding
-        grad = padding.hide(grad.contiguous())
-        if rectified is not None:
-            grad = torch.ops.aten.threshold_backward(grad, rectified, 0)
+        grad = padding.hide(grad.contiguous() if rectified is None else torch.ops.aten.threshold_backward(grad, rectified, 0))
         means = padding.means(grad)
         of_x = _mapped((grad, *means), weights) if ctx.needs_input_grad[0] else None
         if not ctx.needs_input_grad[4]:
