@@ -1,78 +1,44 @@
-"""Actors, critics and the monotonic mixer, in two families.
+"""Actors, twin critics and the monotonic mixer, in two families.
 
 `mlp` is the paper's: two hidden layers on the flattened arrays, for any Box. `set` shares its weights over bands and users: it reads an
 observation `(plane, band, user)` and writes an action `(band, user)`, with the same few thousand weights for any number of either.
+
+Critics, mixers and their encoders are twins: their values have a leading axis `twin`, of length 2, or 1 for the first of them alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
+
+from agents.set_linear import Mask, Padding, SetLinear, Tokens, TwinLinear, to_tokens
 
 Observation = Float[Tensor, "batch agent *observation"]
 Action = Float[Tensor, "batch agent *action"]
-Mask = Bool[Tensor, "agent *action"] | None
-"""False where an action's entry is padding; None where nothing is padded."""
 
 
-def mlp(sizes: Sequence[int]) -> nn.Sequential:
+def mlp(sizes: Sequence[int], linear: Callable[..., nn.Module] = nn.Linear) -> nn.Sequential:
     """Linear layers of these sizes with ReLU between them."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        layers += [linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
 
-class SetLinear(nn.Module):
-    """A linear layer on every (band, user) token and on its means over users, over bands and over both.
-
-        y = W x + W_u mean_u(x) + W_f mean_f(x) + W_uf mean_uf(x) + b
-
-    Each mean is computed once and added by broadcasting. Padded tokens enter no mean.
-    """
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.token = nn.Linear(inputs, outputs)
-        self.over_users = nn.Linear(inputs, outputs, bias=False)
-        self.over_bands = nn.Linear(inputs, outputs, bias=False)
-        self.over_both = nn.Linear(inputs, outputs, bias=False)
-
-    def forward(self, x: Float[Tensor, "*batch band user inputs"], mask: Mask = None) -> Float[Tensor, "*batch band user outputs"]:
-        """Apply the layer; `mask` is `[..., band, user]`."""
-        users, bands, both = token_means(x, mask)
-        broadcast = self.over_users(users).unsqueeze(-2) + self.over_bands(bands).unsqueeze(-3)
-        return self.token(x) + broadcast + self.over_both(both)[..., None, None, :]
-
-
-def token_means(x: Float[Tensor, "*batch band user feature"], mask: Mask) -> tuple[Tensor, Tensor, Tensor]:
-    """Means of the real tokens over users, over bands and over both."""
-    if mask is None:
-        users = x.mean(dim=-2)
-        return users, x.mean(dim=-3), users.mean(dim=-2)
-    weights = mask[..., None].to(x.dtype)
-    x = x * weights
-    users, bands = x.sum(dim=-2), x.sum(dim=-3)
-    counts_users, counts_bands = weights.sum(dim=-2), weights.sum(dim=-3)
-    both = users.sum(dim=-2) / counts_users.sum(dim=-2).clamp(min=1.0)
-    return users / counts_users.clamp(min=1.0), bands / counts_bands.clamp(min=1.0), both
-
-
 class SetEncoder(nn.Module):
-    """Planes `(plane, band, user)` to one feature vector for every token."""
+    """Set layers of these sizes, each with ReLU."""
 
-    def __init__(self, num_planes: int, hidden_sizes: Sequence[int]) -> None:
+    def __init__(self, sizes: Sequence[int], linear: Callable[..., Any] = nn.Linear) -> None:
         super().__init__()
-        sizes = [num_planes, *hidden_sizes]
-        self.layers = nn.ModuleList(SetLinear(i, o) for i, o in pairwise(sizes))
+        self.layers = nn.ModuleList(SetLinear(inputs, outputs, linear, rectify=True) for inputs, outputs in pairwise(sizes))
 
-    def forward(self, planes: Float[Tensor, "*batch plane band user"], mask: Mask = None) -> Float[Tensor, "*batch band user feature"]:
+    def forward(self, x: Tokens, padding: Padding) -> Tokens:
         """Features of every token."""
-        x = planes.movedim(-3, -1)
         for layer in self.layers:
-            x = torch.relu(layer(x, mask))
+            x = layer(x, padding)
         return x
 
 
@@ -87,14 +53,15 @@ class SetActor(nn.Module):
         super().__init__()
         self.arguments = {"num_planes": num_planes, "hidden_sizes": list(hidden_sizes)}
         self.num_planes = num_planes
-        self.encoder = SetEncoder(num_planes, hidden_sizes)
+        self.encoder = SetEncoder([num_planes, *hidden_sizes])
         self.head = SetLinear(hidden_sizes[-1], 1)
 
     def preferences(self, observation: Observation, mask: Mask = None) -> Action:
         """Actions before tanh."""
-        preferences = self.head(self.encoder(observation, mask), mask)
-        _, over_bands, _ = token_means(preferences, mask)
-        return (preferences - over_bands.unsqueeze(-3)).squeeze(-1)
+        tokens, padding = to_tokens(observation, mask)
+        preferences = self.head(self.encoder(tokens, padding), padding)
+        centred = preferences - padding.mean_over_bands(preferences)
+        return centred.permute(0, 3, 4, 1, 2).view(*observation.shape[:-3], *observation.shape[-2:])
 
     def forward(self, observation: Observation, mask: Mask = None) -> Action:
         """Actions of all agents."""
@@ -102,17 +69,18 @@ class SetActor(nn.Module):
 
 
 class SetCritic(nn.Module):
-    """Critic of the `set` family: one value for every agent."""
+    """Twin critics of the `set` family: one value for every agent from each."""
 
     def __init__(self, num_planes: int, hidden_sizes: Sequence[int]) -> None:
         super().__init__()
-        self.encoder = SetEncoder(num_planes + 1, hidden_sizes)
-        self.head = nn.Linear(hidden_sizes[-1], 1)
+        self.encoder = SetEncoder([num_planes + 1, *hidden_sizes], TwinLinear)
+        self.head = TwinLinear(hidden_sizes[-1], 1)
 
-    def forward(self, observation: Observation, action: Action, mask: Mask = None) -> Float[Tensor, "*batch agent"]:
+    def forward(self, observation: Observation, action: Action, mask: Mask = None, *, twins: int = 2) -> Float[Tensor, "twin *batch agent"]:
         """Q_b(s_b, a_b) in the mixer's units."""
-        features = self.encoder(torch.cat([observation, action.unsqueeze(-3)], dim=-3), mask)
-        return self.head(token_means(features, mask)[2]).squeeze(-1)
+        tokens, padding = to_tokens(torch.cat([observation, action.unsqueeze(-3)], dim=-3), mask)
+        features = self.encoder(tokens.expand(twins, -1, -1, -1, -1), padding)
+        return self.head(padding.mean_over_both(features)).view(twins, *action.shape[:-2])
 
 
 class MLPActor(nn.Module):
@@ -139,18 +107,18 @@ class MLPActor(nn.Module):
 
 
 class MLPCritic(nn.Module):
-    """Critic of the `mlp` family: one value for every agent."""
+    """Twin critics of the `mlp` family: one value for every agent from each."""
 
     def __init__(self, observation_shape: Sequence[int], action_shape: Sequence[int], hidden_sizes: Sequence[int]) -> None:
         super().__init__()
         self.observation_axes, self.action_axes = len(observation_shape), len(action_shape)
-        self.layers = mlp([_size(observation_shape) + _size(action_shape), *hidden_sizes, 1])
+        self.layers = mlp([_size(observation_shape) + _size(action_shape), *hidden_sizes, 1], TwinLinear)
 
-    def forward(self, observation: Observation, action: Action, mask: Mask = None) -> Float[Tensor, "*batch agent"]:
+    def forward(self, observation: Observation, action: Action, mask: Mask = None, *, twins: int = 2) -> Float[Tensor, "twin *batch agent"]:
         """Q_b(s_b, a_b) in the mixer's units."""
         action = action if mask is None else action * mask
-        flat = [observation.flatten(-self.observation_axes), action.flatten(-self.action_axes)]
-        return self.layers(torch.cat(flat, dim=-1)).squeeze(-1)
+        flat = torch.cat([observation.flatten(-self.observation_axes), action.flatten(-self.action_axes)], dim=-1)
+        return self.layers(flat.expand(twins, *flat.shape)).squeeze(-1)
 
 
 class MonotonicMixer(nn.Module):
@@ -166,13 +134,15 @@ class MonotonicMixer(nn.Module):
 
     def __init__(self, num_features: int, mixing_size: int) -> None:
         super().__init__()
-        self.first_weights = nn.Linear(num_features, mixing_size)
-        self.first_bias = nn.Linear(num_features, mixing_size)
-        self.last_weights = nn.Linear(num_features, mixing_size)
-        self.last_bias = nn.Sequential(nn.Linear(num_features, mixing_size), nn.ReLU(), nn.Linear(mixing_size, 1))
+        self.first_weights = TwinLinear(num_features, mixing_size)
+        self.first_bias = TwinLinear(num_features, mixing_size)
+        self.last_weights = TwinLinear(num_features, mixing_size)
+        self.last_bias = mlp([num_features, mixing_size, 1], TwinLinear)
 
-    def forward(self, values: Float[Tensor, "*batch agent"], features: Float[Tensor, "*batch agent feature"]) -> Float[Tensor, " *batch"]:
-        """Q_tot of the agents' values."""
+    def forward(
+        self, values: Float[Tensor, "twin *batch agent"], features: Float[Tensor, "twin *batch agent feature"]
+    ) -> Float[Tensor, "twin *batch"]:
+        """Q_tot of the agents' values, by each twin."""
         network = features.mean(dim=-2)
         mixed = (values.unsqueeze(-2) @ self.first_weights(features).abs()).squeeze(-2)
         hidden = nn.functional.elu(mixed + self.first_bias(network))
@@ -184,11 +154,15 @@ class SetStateEncoder(nn.Module):
 
     def __init__(self, num_planes: int, hidden_sizes: Sequence[int]) -> None:
         super().__init__()
-        self.encoder = SetEncoder(num_planes, hidden_sizes)
+        self.encoder = SetEncoder([num_planes, *hidden_sizes], TwinLinear)
 
-    def forward(self, state: Float[Tensor, "*batch cell plane band user"], mask: Mask = None) -> Float[Tensor, "*batch cell feature"]:
-        """One vector a cell."""
-        return token_means(self.encoder(state, mask), mask)[2]
+    def forward(
+        self, state: Float[Tensor, "*batch cell plane band user"], mask: Mask = None, *, twins: int = 2
+    ) -> Float[Tensor, "twin *batch cell feature"]:
+        """One vector a cell, by each twin."""
+        tokens, padding = to_tokens(state, mask)
+        features = self.encoder(tokens.expand(twins, -1, -1, -1, -1), padding)
+        return padding.mean_over_both(features).view(twins, *state.shape[:-3], -1)
 
 
 class FlatStateEncoder(nn.Module):
@@ -197,12 +171,15 @@ class FlatStateEncoder(nn.Module):
     def __init__(self, state_shape: Sequence[int], num_agents: int, hidden_size: int) -> None:
         super().__init__()
         self.axes = len(state_shape)
-        self.state = nn.Linear(_size(state_shape), hidden_size)
-        self.agent = nn.Parameter(torch.randn(num_agents, hidden_size) * hidden_size**-0.5)
+        self.state = TwinLinear(_size(state_shape), hidden_size)
+        self.agent = nn.Parameter(torch.randn(2, 1, num_agents, hidden_size) * hidden_size**-0.5)
 
-    def forward(self, state: Float[Tensor, "batch *state"], mask: Mask = None) -> Float[Tensor, "batch agent feature"]:
-        """One vector an agent."""
-        return torch.relu(self.state(state.flatten(-self.axes)).unsqueeze(-2) + self.agent)
+    def forward(
+        self, state: Float[Tensor, "batch *state"], mask: Mask = None, *, twins: int = 2
+    ) -> Float[Tensor, "twin batch agent feature"]:
+        """One vector an agent, by each twin."""
+        flat = state.flatten(-self.axes)
+        return torch.relu(self.state(flat.expand(twins, *flat.shape)).unsqueeze(-2) + self.agent[:twins])
 
 
 def _size(shape: Sequence[int]) -> int:

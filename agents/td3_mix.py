@@ -6,7 +6,7 @@ from typing import Any, Literal, cast
 import numpy as np
 import torch
 from jaxtyping import Float
-from tianshou.algorithm.modelfree.ddpg import ContinuousDeterministicPolicy
+from tianshou.algorithm.modelfree.ddpg import ActorCriticOffPolicyAlgorithm, ContinuousDeterministicPolicy
 from tianshou.algorithm.modelfree.td3 import TD3, TD3TrainingStats
 from tianshou.algorithm.optim import TorchOptimizerFactory
 from tianshou.data import Batch, ReplayBuffer
@@ -117,7 +117,10 @@ class JointPolicy(ContinuousDeterministicPolicy):
 
 
 class MixedCritic(nn.Module):
-    """Q_tot(s, a) = mixer(Q(s_1, a_1), ..., Q(s_B, a_B); s): one critic shared by all agents, and a monotonic mixer."""
+    """Twins of Q_tot(s, a) = mixer(Q(s_1, a_1), ..., Q(s_B, a_B); s): one critic shared by all agents, and a monotonic mixer.
+
+    Both twins are computed at once, on a leading axis; `twins=1` computes the first alone.
+    """
 
     def __init__(self, critic: nn.Module, state_encoder: nn.Module, mixer: MonotonicMixer, mask: Mask) -> None:
         super().__init__()
@@ -127,18 +130,18 @@ class MixedCritic(nn.Module):
         self.mask: Mask
         self.register_buffer("mask", mask, persistent=False)
 
-    def agent_values(self, obs: Any, act: Any) -> Float[Tensor, "batch agent"]:
+    def agent_values(self, obs: Any, act: Any, *, twins: int = 2) -> Float[Tensor, "twin batch agent"]:
         """Q(s_b, a_b) of every agent, before mixing."""
-        return self.critic(as_tensor(obs["observation"]), as_tensor(act), self.mask)
+        return self.critic(as_tensor(obs["observation"]), as_tensor(act), self.mask, twins=twins)
 
-    def mix(self, values: Float[Tensor, "batch agent"], obs: Any) -> Float[Tensor, " batch"]:
+    def mix(self, values: Float[Tensor, "twin batch agent"], obs: Any) -> Float[Tensor, "twin batch"]:
         """Q_tot of given agents' values."""
         state = as_tensor(obs["state"] if "state" in obs else obs["observation"])
-        return self.mixer(values, self.state_encoder(state, self.mask))
+        return self.mixer(values, self.state_encoder(state, self.mask, twins=len(values)))
 
-    def forward(self, obs: Any, act: Any) -> Float[Tensor, " batch"]:
+    def forward(self, obs: Any, act: Any, *, twins: int = 2) -> Float[Tensor, "twin batch"]:
         """Q_tot, in units of `TD3Mix.value_scale` around `TD3Mix.value_offset`."""
-        return self.mix(self.agent_values(obs, act), obs)
+        return self.mix(self.agent_values(obs, act, twins=twins), obs)
 
 
 class TD3Mix(TD3):
@@ -163,18 +166,21 @@ class TD3Mix(TD3):
             TorchOptimizerFactory(torch.optim.Adam, lr=rate, fused=True)
             for rate in (config.actor_learning_rate, config.critic_learning_rate)
         )
-        super().__init__(
+        # TD3's own constructor would make a second critic with targets and an optimiser; the twins are one module here.
+        ActorCriticOffPolicyAlgorithm.__init__(
+            self,
             policy=JointPolicy(build_actor(env, config), env, config.exploration_noise),
             policy_optim=actor_adam,
             critic=build_critic(env, config),
             critic_optim=critic_adam,
-            critic2=build_critic(env, config),
             tau=config.tau,
             gamma=config.gamma,
-            policy_noise=config.target_noise if config.target_noise_clip > 0 else 0.0,  # Tianshou takes a clip of 0 for none
-            noise_clip=config.target_noise_clip,
-            update_actor_freq=config.actor_delay,
         )
+        self.actor_old = self._add_lagged_network(self.policy.actor)
+        self.policy_noise = config.target_noise if config.target_noise_clip > 0 else 0.0  # Tianshou takes a clip of 0 for none
+        self.noise_clip = config.target_noise_clip
+        self.update_actor_freq = config.actor_delay
+        self._cnt, self._last = 0, 0.0
         self.actor_gradient = config.actor_gradient
         self.actor_penalty = config.actor_penalty
         self.value_offset: Tensor
@@ -206,8 +212,7 @@ class TD3Mix(TD3):
         A terminal state is followed by 0; a truncated one is not terminal.
         """
         action = self.target_action(batch.obs_next)
-        normalised = torch.min(self.critic_old(batch.obs_next, action), self.critic2_old(batch.obs_next, action))
-        value = self.value_offset + self.value_scale * normalised
+        value = self.value_offset + self.value_scale * self.critic_old(batch.obs_next, action).amin(dim=0)
         goes_on = 1.0 - as_tensor(batch.terminated)
         return as_tensor(batch.rew) + self.gamma * goes_on * value
 
@@ -219,15 +224,24 @@ class TD3Mix(TD3):
         return batch
 
     def _update_with_batch(self, batch: Any) -> TD3TrainingStats:
-        _, loss1 = self._minimize_critic_squared_loss(batch, self.critic, self.critic_optim)
-        _, loss2 = self._minimize_critic_squared_loss(batch, self.critic2, self.critic2_optim)
+        losses = (self.critic(batch.obs, batch.act) - batch.returns).square().mean(dim=1)
+        self.critic_optim.step(losses.sum())
         self._cnt += 1
         if self._cnt % self.update_actor_freq == 0:
+            self.critic.requires_grad_(False)  # the actor climbs the critic, which stays as it is
             loss = self.actor_loss(batch.obs)
             self.policy_optim.step(loss)
+            self.critic.requires_grad_(True)
             self._last = loss.item()
             self._update_lagged_network_weights()
-        return TD3TrainingStats(actor_loss=self._last, critic1_loss=loss1.item(), critic2_loss=loss2.item())
+        first, second = losses.tolist()
+        return TD3TrainingStats(actor_loss=self._last, critic1_loss=first, critic2_loss=second)
+
+    @torch.no_grad()
+    def _update_lagged_network_weights(self) -> None:
+        pairs = self._lagged_networks._lagged_network_pairs
+        targets, sources = ([weight for pair in pairs for weight in getattr(pair, side).parameters()] for side in ("target", "source"))
+        torch._foreach_lerp_(targets, sources, self.tau)  # pyright: ignore[reportPrivateImportUsage]
 
     def actor_loss(self, obs: Any) -> Tensor:
         """-Q_tot of the actor's own actions (or -Q_1 of each agent, by `actor_gradient`), plus the penalty."""
@@ -235,7 +249,7 @@ class TD3Mix(TD3):
         actor: Any = self.policy.actor
         mask = self.policy.mask
         preferences = actor.preferences(as_tensor(obs["observation"]), mask)
-        values = critic.agent_values(obs, torch.tanh(preferences))
+        values = critic.agent_values(obs, torch.tanh(preferences), twins=1)
         objective = critic.mix(values, obs) if self.actor_gradient == "mixer" else values
         real = preferences if mask is None else preferences[..., mask]
         return self.actor_penalty * real.square().mean() - objective.mean()
@@ -251,7 +265,7 @@ def build_actor(env: JointEnv, config: TD3MixConfig) -> nn.Module:
 
 
 def build_critic(env: JointEnv, config: TD3MixConfig) -> MixedCritic:
-    """A fresh critic with its mixer for the environment."""
+    """Fresh twin critics with their mixers for the environment."""
     observation_shape, action_shape = _agent_shapes(env)
     num_agents, feature_size = len(env.agents), config.hidden_sizes[-1]
     state_shape = (env.state_box or env.observation_box).shape

@@ -1,29 +1,19 @@
 """Actors, critics and the mixer."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 
-from agents.networks import FlatStateEncoder, MonotonicMixer, SetActor, SetCritic, SetLinear, SetStateEncoder
+from agents.networks import FlatStateEncoder, MLPCritic, MonotonicMixer, SetActor, SetCritic, SetStateEncoder
+from agents.set_linear import SetLinear, TwinLinear, to_tokens
 
-PLANES, BANDS, USERS, AGENTS = 3, 5, 4, 3
+PLANES, BANDS, USERS, AGENTS, BATCH = 3, 5, 4, 3, 2
 
 
 @pytest.fixture(autouse=True)
 def _seed():
     torch.manual_seed(0)
-
-
-def test_a_set_layer_is_a_linear_layer_on_each_token_and_its_three_means():
-    layer = SetLinear(PLANES, 2)
-    x = torch.randn(BANDS, USERS, PLANES)
-    y = layer(x)
-    for f in range(BANDS):
-        for u in range(USERS):
-            expected = layer.token.weight @ x[f, u] + layer.token.bias
-            expected = expected + layer.over_users.weight @ (sum(x[f, v] for v in range(USERS)) / USERS)
-            expected = expected + layer.over_bands.weight @ (sum(x[g, u] for g in range(BANDS)) / BANDS)
-            expected = expected + layer.over_both.weight @ (sum(x[g, v] for g in range(BANDS) for v in range(USERS)) / (BANDS * USERS))
-            torch.testing.assert_close(y[f, u], expected)
 
 
 def test_permuting_bands_and_users_permutes_the_set_actors_action():
@@ -39,6 +29,7 @@ def test_permuting_bands_and_users_leaves_the_set_critics_values():
     observation, action = torch.randn(2, AGENTS, PLANES, BANDS, USERS), torch.rand(2, AGENTS, BANDS, USERS)
     bands, users = torch.randperm(BANDS), torch.randperm(USERS)
     permuted = critic(observation[..., bands, :][..., users], action[..., bands, :][..., users])
+    assert permuted.shape == (2, 2, AGENTS)
     torch.testing.assert_close(permuted, critic(observation, action))
 
 
@@ -81,7 +72,7 @@ def test_the_mixed_value_never_falls_when_an_agents_value_rises(seed):
         (FlatStateEncoder((7,), AGENTS, 8), torch.randn(32, 7)),
     )
     for encoder, state in cases:
-        values = (10 * torch.randn(32, AGENTS)).requires_grad_()
+        values = (10 * torch.randn(2, 32, AGENTS)).requires_grad_()
         (slopes,) = torch.autograd.grad(mixer(values, encoder(state)).sum(), values)
         assert slopes.min() >= 0.0
         assert slopes.max() > 0.0
@@ -89,7 +80,111 @@ def test_the_mixed_value_never_falls_when_an_agents_value_rises(seed):
 
 def test_the_mixer_does_weigh_agents_by_the_state():
     mixer, encoder = MonotonicMixer(8, 16), FlatStateEncoder((7,), AGENTS, 8)
-    values = torch.zeros(2, AGENTS, requires_grad=True)
+    values = torch.zeros(2, 2, AGENTS, requires_grad=True)
     (slopes,) = torch.autograd.grad(mixer(values, encoder(torch.randn(2, 7))).sum(), values)
-    assert not torch.allclose(slopes[0], slopes[1])
     assert not torch.allclose(slopes[:, 0], slopes[:, 1])
+    assert not torch.allclose(slopes[..., 0], slopes[..., 1])
+
+
+def one_of(twins: torch.nn.Module, index: int) -> torch.nn.Module:
+    """A network whose both twins are one twin of another."""
+    copy = deepcopy(twins)
+    for parameter in copy.parameters():
+        parameter.data.copy_(parameter.data[index].clone())
+    return copy
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("critic", [SetCritic(PLANES, (8, 8)), MLPCritic((PLANES, BANDS, USERS), (BANDS, USERS), (8, 8))])
+def test_twin_critics_are_two_critics_that_know_nothing_of_each_other(critic, masked):
+    observation, action = torch.randn(2, AGENTS, PLANES, BANDS, USERS), torch.rand(2, AGENTS, BANDS, USERS)
+    mask = torch.rand(AGENTS, BANDS, USERS) < 0.7 if masked else None
+    values = critic(observation, action, mask)
+    assert not torch.allclose(*values)
+    torch.testing.assert_close(critic(observation, action, mask, twins=1), values[:1])
+    for index in range(2):
+        torch.testing.assert_close(one_of(critic, index)(observation, action, mask), values[[index, index]])
+
+
+def test_twin_mixers_are_two_mixers_that_know_nothing_of_each_other():
+    mixer, values, features = MonotonicMixer(8, 16), torch.randn(2, 4, AGENTS), torch.randn(2, 4, AGENTS, 8)
+    mixed = mixer(values, features)
+    assert not torch.allclose(*mixed)
+    for index in range(2):
+        torch.testing.assert_close(one_of(mixer, index)(values, features)[index], mixed[index])
+
+
+def test_a_twin_linear_layer_is_two_linear_layers_that_begin_as_torchs_own():
+    torch.manual_seed(3)
+    layer = TwinLinear(4, 5)
+    torch.manual_seed(3)
+    alone = [torch.nn.Linear(4, 5) for _ in range(2)]
+    x = torch.randn(2, 3, 7, 4)
+    torch.testing.assert_close(layer(x), torch.stack([linear(own) for linear, own in zip(alone, x, strict=True)]))
+
+
+def plain(layer: SetLinear, planes: torch.Tensor, mask: torch.Tensor, copy: int) -> torch.Tensor:
+    """The set layer's equation by torch's own operations, `[..., band, user, feature]`, zero for padding."""
+
+    def of(parameter: torch.Tensor) -> torch.Tensor:
+        return parameter[copy] if isinstance(layer.token, TwinLinear) else parameter
+
+    def mean(axes: tuple[int, ...]) -> torch.Tensor:
+        return (x * real).sum(axes, keepdim=True) / real.sum(axes, keepdim=True).clamp(min=1)
+
+    x, real = planes.movedim(-3, -1), mask[..., None].to(planes.dtype)
+    y = x @ of(layer.token.weight).T + of(layer.token.bias)
+    y = y + mean((-2,)) @ of(layer.over_users.weight).T
+    y = y + mean((-3,)) @ of(layer.over_bands.weight).T
+    y = y + mean((-3, -2)) @ of(layer.over_both.weight).T
+    return (torch.relu(y) if layer.rectify else y) * real
+
+
+def masks(masked: bool) -> torch.Tensor:
+    mask = torch.ones(AGENTS, BANDS, USERS, dtype=torch.bool)
+    if masked:
+        mask[0, :, 2:] = False  # fewer users
+        mask[1, 3:, :] = False  # fewer bands
+        mask[2, 1:, 1:] = False
+    return mask
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("rectify", [False, True])
+@pytest.mark.parametrize(("linear", "copies"), [(torch.nn.Linear, 1), (TwinLinear, 1), (TwinLinear, 2)])
+def test_the_layer_and_all_its_gradients_are_those_of_the_plain_equation(linear, copies, rectify, masked):
+    torch.manual_seed(0)
+    layer = SetLinear(3, 6, linear, rectify=rectify).double()
+    planes = torch.randn(BATCH, AGENTS, 3, BANDS, USERS, dtype=torch.float64, requires_grad=True)
+    mask = masks(masked)
+    tokens, padding = to_tokens(planes, mask if masked else None)
+    fast = layer(tokens.expand(copies, -1, -1, -1, -1), padding).unflatten(3, (BATCH, AGENTS)).movedim((3, 4), (1, 2))
+    slow = torch.stack([plain(layer, planes, mask, copy) for copy in range(copies)])
+    torch.testing.assert_close(fast, slow, rtol=1e-12, atol=1e-12)
+    weights = torch.randn_like(slow)
+    for mine, theirs in zip(gradients(fast, weights, planes, layer), gradients(slow, weights, planes, layer), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-12, atol=1e-12)
+        assert mine.abs().max() > 0.0
+
+
+def gradients(y: torch.Tensor, weights: torch.Tensor, planes: torch.Tensor, layer: SetLinear) -> tuple[torch.Tensor, ...]:
+    return torch.autograd.grad((y * weights).sum(), [planes, *layer.parameters()], retain_graph=True)
+
+
+def test_finite_differences_give_the_same_gradient_through_two_layers():
+    torch.manual_seed(0)
+    first, second = SetLinear(2, 3, rectify=True).double(), SetLinear(3, 2, TwinLinear).double()
+
+    def through(planes: torch.Tensor) -> torch.Tensor:
+        tokens, padding = to_tokens(planes, torch.tensor([[True, True], [True, False]]))
+        return second(first(tokens, padding).expand(2, -1, -1, -1, -1), padding)
+
+    assert torch.autograd.gradcheck(through, torch.randn(3, 2, 2, 2, dtype=torch.float64, requires_grad=True))
+
+
+def test_weights_that_need_no_gradient_get_none_and_the_tokens_get_theirs():
+    layer = SetLinear(3, 6).requires_grad_(False)
+    planes = torch.randn(BATCH, 3, BANDS, USERS, requires_grad=True)
+    layer(*to_tokens(planes, None)).sum().backward()
+    assert planes.grad is not None
+    assert all(parameter.grad is None for parameter in layer.parameters())

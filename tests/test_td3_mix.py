@@ -1,5 +1,7 @@
 """TD3-MIX against Algorithm 1."""
 
+from typing import Any, cast
+
 import numpy as np
 import pytest
 import torch
@@ -46,9 +48,8 @@ def test_the_target_is_what_one_computes_by_hand(algorithm):
     for i in range(len(batch)):
         observation = torch.from_numpy(batch.obs_next.observation[i : i + 1])
         action = algorithm.actor_old(observation, None)
-        first = algorithm.critic_old({"observation": observation}, action)
-        second = algorithm.critic2_old({"observation": observation}, action)
-        following = 2.0 + 3.0 * min(first.item(), second.item())
+        first, second = algorithm.critic_old({"observation": observation}, action).flatten().tolist()
+        following = 2.0 + 3.0 * min(first, second)
         expected = batch.rew[i] + (0.0 if batch.terminated[i] else SMALL.gamma * following)
         assert target[i].item() == pytest.approx(expected, rel=1e-5)
 
@@ -66,10 +67,10 @@ def test_the_smaller_twin_sets_the_target(algorithm):
     batch = transitions(algorithm)
     before = algorithm.target(batch)
     with torch.no_grad():
-        algorithm.critic2_old.module.mixer.last_bias[-1].bias += 1000.0
+        algorithm.critic_old.module.mixer.last_bias[-1].bias[1] += 1000.0
     alone = algorithm.target(batch)
     with torch.no_grad():
-        algorithm.critic2_old.module.mixer.last_bias[-1].bias -= 2000.0
+        algorithm.critic_old.module.mixer.last_bias[-1].bias[1] -= 2000.0
     lowered = algorithm.target(batch)
     going_on = torch.from_numpy(batch.truncated)
     assert torch.all(alone >= before)
@@ -133,7 +134,6 @@ def test_targets_make_an_exact_polyak_step(algorithm):
     pairs = (
         ("actor_old", algorithm.policy.actor),
         ("critic_old", algorithm.critic),
-        ("critic2_old", algorithm.critic2),
     )
     before = {name: weights(getattr(algorithm, name)) for name, _ in pairs}
     one_update(algorithm)
@@ -144,7 +144,22 @@ def test_targets_make_an_exact_polyak_step(algorithm):
 
 
 def test_the_twins_begin_apart(algorithm):
-    assert not torch.allclose(weights(algorithm.critic), weights(algorithm.critic2))
+    for name, parameter in algorithm.critic.named_parameters():
+        assert not torch.allclose(*parameter), name
+
+
+def test_each_twin_minimises_its_own_squared_error_and_moves_as_if_it_were_alone(algorithm):
+    batch = algorithm._preprocess_batch(transitions(algorithm), cast(Any, None), np.array([]))
+    first = algorithm.critic(batch.obs, batch.act, twins=1)
+    torch.testing.assert_close(first, algorithm.critic(batch.obs, batch.act)[:1])
+    (first[0] - batch.returns).square().mean().backward()
+    alone = [parameter.grad.clone() for parameter in algorithm.critic.parameters()]
+    algorithm.critic.zero_grad()
+    stats = algorithm._update_with_batch(batch)
+    assert stats.critic1_loss == pytest.approx((first[0] - batch.returns).square().mean().item(), rel=1e-5)
+    for parameter, gradient in zip(algorithm.critic.parameters(), alone, strict=True):
+        torch.testing.assert_close(parameter.grad[0], gradient[0])
+        assert gradient[1].abs().max() == 0.0 < parameter.grad[1].abs().max()
 
 
 @pytest.mark.parametrize("actor_gradient", ["mixer", "critic"])
@@ -153,7 +168,7 @@ def test_the_actors_gradient_takes_the_way_that_was_chosen(actor_gradient):
     algorithm = TD3Mix(game(), TD3MixConfig(network="mlp", hidden_sizes=(16,), actor_gradient=actor_gradient, actor_penalty=0.0))
     obs = {"observation": torch.eye(2).expand(4, 2, 2)}
     action = algorithm.policy.actor(obs["observation"], None)
-    total, each = algorithm.critic(obs, action).mean(), algorithm.critic.agent_values(obs, action).mean()
+    total, each = algorithm.critic(obs, action)[0].mean(), algorithm.critic.agent_values(obs, action)[0].mean()
     loss = algorithm.actor_loss(obs)
     assert loss.item() == pytest.approx(-(total if actor_gradient == "mixer" else each).item(), rel=1e-5)
     loss.backward()
