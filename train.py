@@ -22,6 +22,7 @@ from typing import Any, Literal, cast
 
 import torch
 import tyro
+from gymnasium.vector import AutoresetMode
 from tianshou.utils import TensorboardLogger
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
@@ -32,7 +33,7 @@ from agents.saved_actor import ActorPolicy, load_actor, save_actor
 from agents.td3_mix import TD3MixConfig
 from agents.training import Training, TrainingConfig, check_memory
 from evaluate import check_positive, evaluate_actor, network_config, parse, run_command
-from multicell_env import NetworkConfig, multicell_v0
+from multicell_env import MulticellVectorEnv, NetworkConfig, multicell_v0
 from multicell_env.allocation import MAX_BANDS, best_assignment
 from multicell_env.evaluation import FIRST_SEED, draw_blocks, play
 from multicell_env.figures import save_learning_curve
@@ -158,6 +159,9 @@ class _Run:
             arguments.training,
             seed=arguments.seed,
             logger=TensorboardLogger(self.writer, info_interval=10**9, write_flush=False),
+            stacked_env=MulticellVectorEnv(
+                arguments.training.num_envs, config, observation=arguments.observation, autoreset_mode=AutoresetMode.DISABLED
+            ),
         )
         self.bound: float | None = None
         if config.num_bands <= MAX_BANDS:

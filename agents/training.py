@@ -15,6 +15,7 @@ from tianshou.trainer import OffPolicyTrainerParams
 from tianshou.utils import BaseLogger
 
 from agents.joint import JointEnv, JointVectorEnv
+from agents.stacked import StackedEnv, StackedVectorEnv
 from agents.td3_mix import TD3Mix, TD3MixConfig
 
 
@@ -55,11 +56,12 @@ class Training:
     them, and every environment gets a seed of its own.
 
     Args:
-        make_env: Makes one environment; called `training.num_envs` times.
+        make_env: Makes one environment; called `training.num_envs` times, or once where `stacked_env` is given.
         learner: Hyperparameters of TD3-MIX.
         training: Length and width of the run.
         seed: Seed of everything.
         logger: Where Tianshou logs losses and returns.
+        stacked_env: The same environments in one, `training.num_envs` of them, where there is such a thing: it is what collects then.
 
     Raises:
         ValueError: the environment's spaces do not suit the learner.
@@ -73,14 +75,19 @@ class Training:
         *,
         seed: int = 0,
         logger: BaseLogger | None = None,
+        stacked_env: StackedEnv | None = None,
     ) -> None:
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002 - Tianshou's buffer and noise draw from the global generator
         torch.manual_seed(seed)
         self.training = training
         env_seeds = np.random.SeedSequence(seed).generate_state(training.num_envs).tolist()
-        envs = JointVectorEnv([JointEnv(make_env()) for _ in range(training.num_envs)], env_seeds)
-        self.env = envs.envs[0]
+        self.env = JointEnv(make_env())
+        if stacked_env is None:
+            others = [JointEnv(make_env()) for _ in range(1, training.num_envs)]
+            envs: JointVectorEnv | StackedVectorEnv = JointVectorEnv([self.env, *others], env_seeds)
+        else:
+            envs = StackedVectorEnv(stacked_env, env_seeds)
         check_memory(self.env, training)
         self.algorithm = TD3Mix(self.env, learner)
         buffer = CompactReplayBuffer(training.buffer_size, training.num_envs, random_seed=seed)

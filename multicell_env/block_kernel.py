@@ -4,6 +4,7 @@
 # pyright: reportCallIssue=false
 
 from math import factorial
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -24,8 +25,8 @@ from multicell_env.simd import (
     sum_lanes,
 )
 
-_inner = njit(error_model="numpy", nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-_entry = njit(error_model="numpy", nogil=True, cache=True)
+_inner: Any = njit(error_model="numpy", nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_entry: Any = njit(error_model="numpy", nogil=True, cache=True)
 
 
 _sine_series = polynomial(*((-1.0) ** n / factorial(2 * n + 1) for n in range(8)))
@@ -53,7 +54,7 @@ def complex_normal(bits, numbers):
 
 
 @_inner
-def _inner_product(re, im, first, second):
+def _inner_product(re: Any, im: Any, first: Any, second: Any) -> Any:
     """q^H a of two rows."""
     zero = splat(0.0, load(re, 0))
     real, imaginary = zero, zero

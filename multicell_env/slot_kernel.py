@@ -33,8 +33,8 @@ from multicell_env.simd import (
     where_less,
 )
 
-_inner = njit(error_model="numpy", nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-_entry = njit(error_model="numpy", nogil=True, cache=True)
+_inner: Any = njit(error_model="numpy", nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_entry: Any = njit(error_model="numpy", nogil=True, cache=True)
 
 
 def _in_vectors(make: Callable[[Any], Any], widest: Any = load) -> Any:

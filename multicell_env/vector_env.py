@@ -77,6 +77,8 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self._blocks = Blocks(self.config, self.num_envs, keep_channels=observation == "csi", num_threads=int(num_threads))
         self._observer = Observer(observation, self._blocks)
+        self.state_is_observation = observation == "gain"
+        """Whether `state()` is what `step` has returned as observations already."""
         self._generators: list[np.random.Generator] = []
         self._slots = np.full(self.num_envs, -1)  # -1: no block yet
 
