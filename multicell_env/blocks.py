@@ -19,6 +19,8 @@ from multicell_env.slot_kernel import play_slots
 
 DRAWN_AT_ONCE = 16
 """Blocks drawn together: enough to spread the cost of a call, few enough for their channels to stay in the cache."""
+ONE_LAYOUT: Any = ["C", "W"]
+"""How arrays enter a kernel: numba would compile another one for arrays that are read-only or in another order."""
 PATIENCE = 2.0
 """Seconds of compiling before a line says so."""
 
@@ -55,7 +57,8 @@ class Blocks:
         """log10 of the INGR."""
         self.power_budget: Float[np.ndarray, "block cell"] = np.tile(config.nominal_budgets.astype(dtype), (num_blocks, 1))
         nominal, unit = config.nominal_budgets.astype(dtype), dtype.type(config.power_unit)
-        self._rules = (config.interferers, config.users_per_cell, nominal, unit)
+        self._cells = tuple(np.array(numbers) for numbers in (config.interferers, config.users_per_cell))
+        self._rules = (*self._cells, nominal, unit)
         self._pool: ThreadPoolExecutor | None = None
 
     @classmethod
@@ -88,11 +91,11 @@ class Blocks:
         Raises:
             ValueError: zero-forcing cannot separate the users of a cell. Nothing has changed then, but for the gains of these rows.
         """
-        config, chosen = self.config, np.asarray(rows, dtype=np.int64)
-        own, cross = (np.ascontiguousarray(array, dtype=self.channels.dtype) for array in (channels, cross_channels))
+        chosen = np.require(rows, np.int64, ONE_LAYOUT)
+        own, cross = (np.require(array, self.channels.dtype, ONE_LAYOUT) for array in (channels, cross_channels))
         outputs = (self.gains.signal_gains, self.inverse_gains, self.gains.cross_gains, self.beamformers)
         with _announced(beamform):
-            smallest = beamform(chosen, own, cross, config.interferers, config.users_per_cell, *outputs)
+            smallest = beamform(chosen, own, cross, *self._cells, *outputs)
         if not smallest >= MIN_SINE:
             refuse_inseparable(smallest)
         if len(self.channels):
@@ -134,7 +137,7 @@ class Blocks:
         number = self.powers.dtype.type
         if fractions.dtype != number:
             fractions = np.minimum(np.maximum(fractions, 0.0), 1.0)  # first, because what is large in float64 is infinite in float32
-        opening = np.ascontiguousarray(fractions, number)
+        opening = np.require(fractions, number, ONE_LAYOUT)
         rates = np.empty((len(self), self.config.num_cells), number)
         k = self.config.num_iterations if num_iterations is None else num_iterations
         rules = (*self._rules, k, number(forward_looking), number(self.config.damping))

@@ -124,7 +124,7 @@ def _hear(load):
     return users
 
 
-@_in_vectors
+@partial(_in_vectors, widest=load_double)
 def _respond(load):
     """What users of a cell answer to the INGR that they measured: levels (15)-(16), then water-filling on them."""
 

@@ -1,5 +1,6 @@
 """The compiled kernels are the readable equations: to ten digits in float64, to five in float32."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -8,10 +9,11 @@ from scenarios import CONFIGS, draw_block
 
 from multicell_env import PAPER_8X4, PAPER_32X16, NetworkConfig
 from multicell_env.beamforming import beamforming_gains, zero_forcing
-from multicell_env.block_kernel import complex_normal
+from multicell_env.block_kernel import beamform, complex_normal
 from multicell_env.blocks import Blocks
 from multicell_env.channel import draw_channels, draw_many
 from multicell_env.interference import ingr, spectral_efficiency, sum_rates
+from multicell_env.slot_kernel import play_slots
 from multicell_env.waterfilling import negotiate
 
 # What a sequence of additions of some hundred numbers keeps.
@@ -184,3 +186,18 @@ def test_float32_refuses_networks_whose_interference_it_cannot_square():
 def test_a_wrong_precision_is_refused():
     with pytest.raises(ValueError, match="dtype must be 'float32' or 'float64'; got 'float16'"):
         NetworkConfig(dtype="float16")
+
+
+def test_no_way_of_use_compiles_a_kernel_anew():
+    for config in (PAPER_8X4, NetworkConfig(num_users=(2, 3, 1)), NetworkConfig(num_cells=1), NetworkConfig(dtype="float64")):
+        for known in (config, pickle.loads(pickle.dumps(config))):  # pickling loses that arrays are read-only
+            blocks = Blocks(known, 3, num_threads=2)
+            blocks.draw([2, 0], [np.random.default_rng(0), np.random.default_rng(1)])
+            own, cross = draw_channels(known, np.random.default_rng(2))
+            own.flags.writeable = False
+            blocks.begin(range(1), np.asfortranarray(own[None]), cross[None].astype(np.complex128))
+            fractions = np.full(blocks.powers.shape, 0.1)
+            fractions.flags.writeable = False
+            for opening in (fractions, fractions.astype(np.float32), np.asfortranarray(fractions), fractions.astype(int)):
+                blocks.play_slot(opening)
+    assert len(play_slots.signatures) == len(beamform.signatures) == 2  # one for each precision

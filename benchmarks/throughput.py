@@ -1,0 +1,270 @@
+"""How fast the environment is: alone, in a batch, per iteration against the machine's ceilings, and beside its peers.
+
+    python benchmarks/throughput.py            # five minutes; prints tables, writes throughput.json and throughput.png
+    python benchmarks/throughput.py --quick    # half a minute, rough
+
+Seconds are processor seconds (see peers.py), but for the comparison of one thread with two, which needs elapsed ones.
+"""
+
+import os
+
+# BLAS reads them once, when numpy is first imported.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import itertools
+import json
+import platform
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from ceilings import copy_bandwidth, matmul_flops
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from peers import installed_peers, measure_in_turns, parallel_env_rate, steps_per_second
+from rich.console import Console
+from rich.table import Table
+
+from multicell_env import PAPER_8X4, PAPER_32X16, MulticellVectorEnv, NetworkConfig, multicell_v0
+from multicell_env.blocks import Blocks
+from multicell_env.waterfilling import negotiate
+
+NETWORKS = {"(8, 4, 6)": PAPER_8X4, "(32, 16, 6)": PAPER_32X16, "(32, 16, 12)": replace(PAPER_32X16, num_bands=12)}
+"""By (antennas, users per cell, bands); three cells each."""
+NO_DRAWS = 10**9
+"""Slots of a block that never ends."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Measure the environment's speed."""
+
+    output: Path = Path("docs")
+    """Where throughput.json and throughput.png go."""
+    quick: bool = False
+    """Fewer cases and repeats."""
+
+
+def batched_step(config: NetworkConfig, num_envs: int, num_threads: int = 1) -> Callable[[], object]:
+    """One step of a batch with actions that were drawn before, "gain" observations."""
+    env = MulticellVectorEnv(num_envs, config, observation="gain", num_threads=num_threads)
+    env.reset(seed=0)
+    shape = (num_envs, *env.single_action_space.shape)
+    actions = itertools.cycle([np.random.default_rng(i).random(shape, dtype=np.float32) for i in range(4)])
+    return lambda: env.step(next(actions))
+
+
+def best_seconds(run: Callable[[], object], *, calls: int = 1, repeats: int = 5, clock: Callable[[], float] = time.process_time) -> float:
+    """Shortest time of one call among several runs of `calls`, after one that is not counted."""
+    run()
+    shortest = float("inf")
+    for _ in range(repeats):
+        begin = clock()
+        for _ in range(calls):
+            run()
+        shortest = min(shortest, clock() - begin)
+    return shortest / calls
+
+
+def batched_rows(quick: bool) -> Iterator[dict[str, Any]]:
+    """Microseconds per environment step for every network, k, batch size, with draws (T = 10) and without."""
+    sizes = (1, 16, 256) if quick else (1, 16, 64, 256, 1024, 4096)
+    for (name, network), k, draws, size in itertools.product(NETWORKS.items(), (0, 5, 20), (False, True), sizes):
+        config = replace(network, num_iterations=k, num_slots=10 if draws else NO_DRAWS)
+        step = batched_step(config, size)
+        # Whole blocks, so that every run has its share of draws; about 50 ms at least.
+        guess = best_seconds(step, repeats=1)
+        calls = 10 * max(1, round(0.05 / guess / 10))
+        seconds = best_seconds(step, calls=calls, repeats=2 if quick or guess > 0.05 else 5)
+        yield {"network": name, "k": k, "draws": draws, "num_envs": size, "us_per_step": 1e6 * seconds / size}
+
+
+def iteration_row(name: str, config: NetworkConfig) -> dict[str, Any]:
+    """One FLWF iteration on one environment, float32: the kernel, the readable equations (float64) and the roofline.
+
+    Counted per iteration: two operations for each cross gain (multiply, add); 25 for each user and band: the INGR's product (1), the level
+    (9, root and division as one each) and the lowest (1), two passes of water-filling (8), the answer (6). Bytes: every cross gain read
+    once; powers read and written, INGR and 1 / signal gain read.
+    """
+    blocks = Blocks(config, 1)
+    blocks.draw([0], [np.random.default_rng(0)])
+    fractions = np.random.default_rng(1).random(blocks.powers.shape, dtype=np.float32)
+    pairs = blocks.gains.cross_gains.size
+    tokens = blocks.powers.size
+    operations, moved = 2 * pairs + 25 * tokens, 4 * (pairs + 4 * tokens)
+
+    def slot(k: int) -> float:
+        return best_seconds(lambda: blocks.play_slot(fractions, num_iterations=k), calls=100, repeats=20)
+
+    opening = fractions / np.maximum(fractions.sum(axis=-2, keepdims=True), 1.0) * blocks.user_budgets[..., None, :]
+    kernel, settled = [], []
+    roofline = []
+    numpy_reference = []
+    for _ in range(3):  # in turns, because the machine's speed drifts
+        none = slot(0)
+        kernel.append((slot(20) - none) / 20)
+        settled.append((slot(200) - slot(100)) / 100)
+        roofline.append(max(operations / matmul_flops(), moved / copy_bandwidth(max(moved, 16 * 1024))))
+        numpy_reference.append(best_seconds(lambda: negotiate(opening, blocks.gains, blocks.user_budgets, 20), calls=2, repeats=5) / 20)
+    return {
+        "network": name,
+        "kernel_us": 1e6 * min(kernel),
+        "settled_us": 1e6 * min(settled),
+        "numpy_us": 1e6 * min(numpy_reference),
+        "roofline_us": 1e6 * min(roofline),
+        "operations": operations,
+        "bytes": moved,
+        "times_roofline": float(np.median(np.array(kernel) / np.array(roofline))),
+        "settled_times_roofline": float(np.median(np.array(settled) / np.array(roofline))),
+        "times_faster_than_numpy": float(np.median(np.array(numpy_reference) / np.array(kernel))),
+    }
+
+
+def straightforward_block(config: NetworkConfig, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Signal and cross gains of a block as anybody would first write them, in complex128: the baseline of `draw_row`."""
+    cells, users = config.num_cells, config.max_users
+    shape = (cells, cells, config.num_bands, config.num_antennas, users)
+    h = (generator.standard_normal(shape) + 1j * generator.standard_normal(shape)) * np.sqrt(0.5 * config.mean_gain_matrix)[
+        ..., None, None, None
+    ]
+    own = h[np.arange(cells), np.arange(cells)]
+    gram = np.swapaxes(own.conj(), -1, -2) @ own
+    beams = own @ np.linalg.inv(gram)
+    beams /= np.linalg.norm(beams, axis=-2, keepdims=True)
+    heard = np.abs(np.swapaxes(beams.conj(), -1, -2)[:, None] @ h) ** 2
+    return np.abs(np.sum(beams.conj() * own, axis=-2)) ** 2, heard
+
+
+def draw_row(name: str, config: NetworkConfig) -> dict[str, Any]:
+    """Drawing and beamforming one block: ours against the straightforward NumPy in complex128."""
+    blocks, generator = Blocks(config, 1), np.random.default_rng(0)
+    ours, numpy_code = [], []
+    for _ in range(3):
+        ours.append(best_seconds(lambda: blocks.draw([0], [generator]), calls=10, repeats=10))
+        numpy_code.append(best_seconds(lambda: straightforward_block(config, generator), calls=3, repeats=5))
+    ratios = np.array(numpy_code) / np.array(ours)
+    return {"network": name, "ours_us": 1e6 * min(ours), "numpy_us": 1e6 * min(numpy_code), "times_faster": float(np.median(ratios))}
+
+
+def peer_rates(quick: bool) -> dict[str, Any]:
+    """Steps per second of ours and the peers', measured in turns."""
+    batch = {
+        f"ours, 1024 envs, k = {k}{', draws' if draws else ''}": lambda k=k, draws=draws: steps_per_second(
+            batched_step(replace(PAPER_8X4, num_iterations=k, num_slots=10 if draws else NO_DRAWS), 1024), steps_per_call=1024
+        )
+        for k, draws in ((0, False), (5, False), (5, True))
+    }
+    ours = {"ours, PettingZoo, k = 5, resets": lambda: parallel_env_rate(multicell_v0.parallel_env(observation="gain"))} | batch
+    return {name: rate._asdict() for name, rate in measure_in_turns(ours | installed_peers(), rounds=1 if quick else 5).items()}
+
+
+def thread_speedup() -> float:
+    """Elapsed time of one thread over two, 1,024 environments, k = 5; the two measured in turns, the median of the ratios."""
+    one, two = (batched_step(replace(PAPER_8X4, num_slots=NO_DRAWS), 1024, threads) for threads in (1, 2))
+    times = [[best_seconds(step, calls=20, clock=time.perf_counter) for step in (one, two)] for _ in range(9)]
+    return float(np.median([first / second for first, second in times]))
+
+
+def bytes_per_env() -> dict[str, float]:
+    """What one more environment of a batch holds, "gain" observations: all its arrays, from batches of 64 and of 128."""
+
+    def held(config: NetworkConfig, num_envs: int) -> int:
+        env = MulticellVectorEnv(num_envs, config, observation="gain")
+        arrays = [*vars(env._blocks).values(), *env._blocks.gains, *vars(env._observer).values()]
+        return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+
+    return {name: (held(config, 128) - held(config, 64)) / 64 for name, config in NETWORKS.items()}
+
+
+def ratios_of(peers: dict[str, Any]) -> dict[str, float]:
+    """Ours over a peer's, by the best of each."""
+    pairs = {
+        "PettingZoo API over mpe2": ("ours, PettingZoo, k = 5, resets", "mpe2 simple_spread_v3"),
+        "PettingZoo API over mobile-env": ("ours, PettingZoo, k = 5, resets", "mobile-env mobile-small-ma-v0"),
+        "batched k = 5 over VMAS": ("ours, 1024 envs, k = 5", "vmas simple_spread, 1024 envs"),
+        "batched k = 5 with draws over VMAS": ("ours, 1024 envs, k = 5, draws", "vmas simple_spread, 1024 envs"),
+        "batched k = 0 over VMAS": ("ours, 1024 envs, k = 0", "vmas simple_spread, 1024 envs"),
+    }
+    return {name: peers[ours]["best"] / peers[other]["best"] for name, (ours, other) in pairs.items() if other in peers}
+
+
+def table(title: str, rows: list[dict[str, Any]]) -> Table:
+    """Rows of equal keys as a table."""
+    shown = Table(title=title, title_justify="left", box=None)
+    for key in rows[0]:
+        shown.add_column(key, justify="left" if isinstance(rows[0][key], str) else "right")
+    for row in rows:
+        shown.add_row(*(f"{value:,.2f}" if isinstance(value, float) else str(value) for value in row.values()))
+    return shown
+
+
+def batch_table(rows: list[dict[str, Any]]) -> Table:
+    """Microseconds per environment step; a column for each batch size."""
+    sizes = sorted({row["num_envs"] for row in rows})
+    times = {(row["network"], row["k"], row["draws"], row["num_envs"]): row["us_per_step"] for row in rows}
+    cases = dict.fromkeys(key[:3] for key in times)
+    return table(
+        "us per environment step, one thread (columns: environments in the batch)",
+        [
+            {"network": name, "k": k, "blocks": "T = 10" if draws else "endless"}
+            | {str(size): times[name, k, draws, size] for size in sizes}
+            for name, k, draws in cases
+        ],
+    )
+
+
+def save_picture(rows: list[dict[str, Any]], path: Path) -> None:
+    """Time per environment step against the batch size."""
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, len(NETWORKS), sharey=True)
+    styles = {0: ("#009E73", "s"), 5: ("#0072B2", "o"), 20: ("#D55E00", "^")}
+    for axis, name in zip(axes, NETWORKS, strict=True):
+        for (k, (color, marker)), draws in itertools.product(styles.items(), (False, True)):
+            points = [(row["num_envs"], row["us_per_step"]) for row in rows if (row["network"], row["k"], row["draws"]) == (name, k, draws)]
+            label = f"k = {k}, {'new block every 10 slots' if draws else 'endless blocks'}"
+            axis.plot(*zip(*points, strict=True), color=color, marker=marker, linestyle="--" if draws else "-", label=label)
+        axis.set(xscale="log", yscale="log", title=f"(M, U, F) = {name}", xlabel="environments in the batch")
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel("time per environment step (µs)")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    figure.savefig(path, dpi=130)
+
+
+def main(arguments: Arguments) -> None:
+    """Measure, print, save."""
+    console = Console(width=110, markup=False, highlight=False)
+    if not arguments.output.is_dir():
+        raise SystemExit(f"error: --output must be a folder that exists; got {arguments.output}. Make it first.")
+    iterations = [iteration_row(name, config) for name, config in NETWORKS.items()]
+    console.print(table("one FLWF iteration, one environment, float32", iterations))
+    draws = [draw_row(name, config) for name, config in NETWORKS.items()]
+    console.print(table("drawing and beamforming one block", draws))
+    peers = peer_rates(arguments.quick)
+    console.print(table("steps per second, one thread", [{"what": name, **rate} for name, rate in peers.items()]))
+    ratios = ratios_of(peers) | {"two threads over one": thread_speedup()}
+    console.print(table("ratios", [{"what": name, "ratio": ratio} for name, ratio in ratios.items()]))
+    memory = bytes_per_env()
+    console.print(table("memory", [{"network": name, "bytes per environment": int(size)} for name, size in memory.items()]))
+    rows = list(batched_rows(arguments.quick))
+    console.print(batch_table(rows))
+    results = {
+        "machine": {"processor": platform.processor() or platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()},
+        "iterations": iterations,
+        "draws": draws,
+        "peers": peers,
+        "ratios": ratios,
+        "bytes_per_env": memory,
+        "batched": rows,
+    }
+    (arguments.output / "throughput.json").write_text(json.dumps(results, indent=1) + "\n")
+    save_picture(rows, arguments.output / "throughput.png")
+    console.print(f"wrote {arguments.output / 'throughput.json'} and {arguments.output / 'throughput.png'}")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Arguments))
