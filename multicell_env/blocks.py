@@ -148,13 +148,11 @@ class Blocks:
             first, second = ([array[some] for array in arrays] for arrays in (reads, writes))
             play_slots(*first, *rules, *second)
 
-        if play_slots not in _ready:
-            with _announced(play_slots):
+        with _announced(play_slots):
+            if self.num_threads == 1:
+                play_slots(*reads, *rules, *writes)
+            else:
                 self._share(play, len(self))
-        elif self.num_threads == 1:
-            play_slots(*reads, *rules, *writes)
-        else:
-            self._share(play, len(self))
         return rates
 
     def hold(self) -> Float[np.ndarray, "block cell band user"]:
@@ -184,12 +182,13 @@ _ready: set[Any] = set()
 @contextmanager
 def _announced(kernel: Any) -> Iterator[None]:
     """Says what is happening where the first call of a kernel takes long, because it is compiled."""
-    timer = Timer(
-        PATIENCE, print, [f"multicell_env: compiling {kernel.__name__} (once; the next process finds it) ..."], {"file": sys.stderr}
-    )
+    if kernel in _ready:
+        yield
+        return
+    message = f"multicell_env: compiling {kernel.__name__} (once; the next process finds it) ..."
+    timer = Timer(PATIENCE, print, [message], {"file": sys.stderr})
     timer.daemon = True
-    if kernel not in _ready:
-        timer.start()
+    timer.start()
     try:
         yield
     finally:

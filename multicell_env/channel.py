@@ -36,17 +36,21 @@ def draw_channels(config: NetworkConfig, generator: np.random.Generator) -> tupl
 def draw_many(config: NetworkConfig, generators: Sequence[np.random.Generator]) -> tuple[OwnChannels, CrossChannels]:
     """`draw_channels` for several blocks, one generator each; every block is what its generator alone would give."""
     shape = (config.num_bands, config.num_antennas, config.max_users)
-    own_amplitudes, cross_amplitudes = config.amplitudes
-    num_own, num_cross = config.num_cells * prod(shape), config.interferers.size * prod(shape)
-    bits = np.empty((len(generators), -(-(num_own + num_cross) // LANES) * LANES), np.uint64)
-    for row, generator in zip(bits, generators, strict=True):
-        row[:] = generator.integers(0, 2**64 - 1, bits.shape[1], dtype=np.uint64, endpoint=True)
-    numbers = np.empty(bits.shape, np.complex64)
-    complex_normal(bits.reshape(-1), numbers.reshape(-1).view(np.float32))
-    precision = np.complex64 if config.dtype == "float32" else np.complex128
-    own = numbers[:, :num_own].reshape(len(bits), config.num_cells, *shape)
-    cross = numbers[:, num_own : num_own + num_cross].reshape(len(bits), *config.interferers.shape, *shape)
-    return np.multiply(own, own_amplitudes, dtype=precision), np.multiply(cross, cross_amplitudes, dtype=precision)
+    shapes = (config.num_cells, *shape), (*config.interferers.shape, *shape)
+    counts = [prod(each) for each in shapes]
+    bits = [np.empty((len(generators), -(-count // LANES) * LANES), np.uint64) for count in counts]
+    for row, generator in enumerate(generators):
+        for rows in bits:
+            rows[row] = generator.integers(0, 2**64 - 1, rows.shape[1], dtype=np.uint64, endpoint=True)
+    channels = []
+    for rows, count, each, amplitudes in zip(bits, counts, shapes, config.amplitudes, strict=True):
+        numbers = np.empty(rows.shape, np.complex64)
+        complex_normal(rows.reshape(-1), numbers.reshape(-1).view(np.float32))
+        drawn = numbers[:, :count].reshape(len(generators), *each)
+        drawn *= amplitudes
+        channels.append(drawn if config.dtype == "float32" else drawn.astype(np.complex128))
+    own, cross = channels
+    return own, cross
 
 
 def split_channels(

@@ -192,12 +192,13 @@ class NetworkConfig:
 
     @cached_property
     def amplitudes(self) -> tuple[Float[np.ndarray, "cell 1 1 user"], Float[np.ndarray, "cell interferer 1 1 user"]]:
-        """Root of the mean gain of every channel, 0 for padding: own, and from the interferers (2), (23)."""
+        """Root of the mean gain of every channel, 0 for padding: own, and from the interferers (2), (23). In the precision of draws."""
         gains = self.mean_gain_matrix
         cross = np.where(self.interferers >= 0, gains[self.interferers, np.arange(self.num_cells)[:, None]], 0.0)
         users = self.user_mask[:, None, None, :]
         own = np.sqrt(np.diagonal(gains))[:, None, None, None] * users
-        return _read_only(own), _read_only(np.sqrt(cross)[..., None, None, None] * users[:, None])
+        crossing = np.sqrt(cross)[..., None, None, None] * users[:, None]
+        return _read_only(own.astype(np.float32)), _read_only(crossing.astype(np.float32))
 
     @cached_property
     def nominal_budgets(self) -> Float[np.ndarray, " cell"]:

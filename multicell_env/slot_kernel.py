@@ -89,37 +89,31 @@ def _hear(load):
         num_cells, num_interferers = interferers.shape
         size = num_bands * num_users
         first = block * num_cells * size
-        mine = first + cell * size + user
-        # Every store and load here is of one width: the processor hands a number over at once only then.
         for band in range(num_bands):
-            at = mine + band * num_users
-            store(ingr, at, splat(noise, load(ingr, at)))
-        for i in range(num_interferers):
-            sender = interferers[cell, i]
-            if sender < 0:
-                continue
-            pair = ((block * num_cells + cell) * num_interferers + i) * size * num_users + user
-            for n in range(1, loud[sender, 0] + 1):
-                row = loud[sender, n] * num_users
-                power, gain = first + sender * size + row, pair + row * num_users
-                total = load(ingr, mine + row)
-                for _ in range(num_users // 4):  # two sums side by side, because each addition waits for the last one
-                    other = load(cross_gains, gain) * load_splat(powers, power, total)
-                    more = load(cross_gains, gain + num_users) * load_splat(powers, power + 1, total)
+            row = band * num_users
+            mine = first + cell * size + row + user
+            inverse_gain = load(inverse_gains, mine)
+            # Two sums side by side, because each addition waits for the last one.
+            total, other = splat(noise, inverse_gain), splat(0.0, inverse_gain)
+            for i in range(num_interferers):
+                sender = interferers[cell, i]
+                if sender < 0 or not loud[sender, band]:
+                    continue
+                power = first + sender * size + row
+                gain = (((block * num_cells + cell) * num_interferers + i) * size + row) * num_users + user
+                for _ in range(num_users // 4):
+                    total = multiply_add(load(cross_gains, gain), load_splat(powers, power, total), total)
+                    other = multiply_add(load(cross_gains, gain + num_users), load_splat(powers, power + 1, total), other)
                     gain += 2 * num_users
                     total = multiply_add(load(cross_gains, gain), load_splat(powers, power + 2, total), total)
                     other = multiply_add(load(cross_gains, gain + num_users), load_splat(powers, power + 3, total), other)
-                    total = total + (other + more)
                     gain += 2 * num_users
                     power += 4
                 for _ in range(num_users % 4):
                     total = multiply_add(load(cross_gains, gain), load_splat(powers, power, total), total)
                     gain += num_users
                     power += 1
-                store(ingr, mine + row, total)
-        for band in range(num_bands):
-            at = mine + band * num_users
-            store(ingr, at, load(ingr, at) * load(inverse_gains, at))
+            store(ingr, mine, (total + other) * inverse_gain)
 
     return users
 
@@ -210,20 +204,24 @@ def _rescale(load):
 
 
 @_inner
+def _is_positive(numbers, index):
+    number = load_one(numbers, index)
+    return any_less(splat(0.0, number), number)
+
+
+@_inner
 def _measure(ingr, powers, inverse_gains, cross_gains, interferers, block, num_bands, num_users, loud, noise):
     """INGR of every user of a block (7). Cells that are silent in a band are passed over: once cells have separated, most are."""
     num_cells = len(interferers)
     size = num_bands * num_users
     first = block * num_cells * size
     for cell in range(num_cells):
-        count = 0
         for band in range(num_bands):
+            # For few users the sum is cheaper than the search.
             user, at = 0, first + cell * size + band * num_users
-            while user < num_users and powers[at + user] == 0.0:
+            while num_users >= LANES and user < num_users and not _is_positive(powers, at + user):
                 user += 1
-            loud[cell, 1 + count] = band
-            count += user < num_users
-        loud[cell, 0] = count
+            loud[cell, band] = user < num_users
     for cell in range(num_cells):
         _hear(num_users, ingr, powers, inverse_gains, cross_gains, interferers, loud, block, cell, num_bands, num_users, noise)
 
@@ -257,7 +255,7 @@ def play_slots(
     levels = np.empty(num_cells * size, powers.dtype)
     budgets, water_levels = np.zeros(num_cells * num_users, powers.dtype), np.empty(num_cells * num_users, powers.dtype)
     user_rates = np.zeros(num_users, powers.dtype)
-    loud = np.empty((num_cells, 1 + num_bands), np.int64)
+    loud = np.empty((num_cells, num_bands), np.bool_)
     opening, power, heard, logs = fractions.reshape(-1), powers.reshape(-1), ingr.reshape(-1), log_ingr.reshape(-1)
     own, gains = inverse_gains.reshape(-1), cross_gains.reshape(-1)
     noise = 1.0 / scale

@@ -52,7 +52,8 @@ def test_a_slot_is_k_iterations_of_the_readable_equations(config, dtype, num_ite
     opening = fractions[0] * block.user_budgets[:, None, :]
     expected = negotiate(opening, block.gains, block.user_budgets, num_iterations, forward_looking=forward_looking, damping=config.damping)
     c = ingr(expected, block.gains)
-    tolerance = TOLERANCE[dtype]
+    # Without looking forward the game does not settle, and what was rounded off grows from iteration to iteration.
+    tolerance = TOLERANCE[dtype] * (1 if forward_looking else 10)
     # A power is a small difference of a water level and a level, so it keeps its digits relative to the budget.
     np.testing.assert_allclose(blocks.powers[0], expected, rtol=tolerance, atol=tolerance * block.user_budgets.max())
     np.testing.assert_allclose(blocks.ingr[0], c, rtol=10 * tolerance)  # a sum over many such powers
