@@ -6,7 +6,7 @@ remove `multicell_env/__pycache__`.
 """
 
 # An intrinsic is called without the typing context that it is defined with, which pyright cannot know.
-# pyright: reportCallIssue=false
+# pyright: reportCallIssue=false, reportPrivateImportUsage=false, reportOptionalCall=false
 
 import operator
 from typing import Any
@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.extending import intrinsic, models, overload, register_model
+from numba.core.typing import signature
+from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.extending import intrinsic, lower_builtin, models, register_model
 
 LANES = 8
 """Numbers in a vector, unless it is said otherwise."""
@@ -135,10 +137,6 @@ def _llvm(name: str) -> Any:
     return emit
 
 
-add = _elementwise(2, lambda builder, a, b: builder.fadd(a, b))
-subtract = _elementwise(2, lambda builder, a, b: builder.fsub(a, b))
-multiply = _elementwise(2, lambda builder, a, b: builder.fmul(a, b))
-divide = _elementwise(2, lambda builder, a, b: builder.fdiv(a, b))
 multiply_add = _elementwise(3, _llvm("fmuladd"))
 """a b + c, in one rounding where the processor can."""
 square_root = _elementwise(1, _llvm("sqrt"))
@@ -244,14 +242,24 @@ def store_interleaved(typing_context: Any, array: Any, index: Any, first: Any, s
     return types.void(array, types.intp, first, second), generate
 
 
-def _overload(symbol: Any, function: Any) -> None:
-    @overload(symbol)
-    def on_vectors(a, b):  # numba wants the very parameters of what is returned, so no annotations
-        return (lambda a, b: function(a, b)) if isinstance(a, VectorType) and a == b else None
+def _define_operator(symbol: Any, emit: Any) -> None:
+    """An operator between two vectors of one type."""
+
+    @infer_global(symbol)
+    class _Typed(AbstractTemplate):
+        def generic(self, args: Any, kws: Any) -> Any:
+            is_ours = len(args) == 2 and isinstance(args[0], VectorType) and args[0] == args[1]
+            return signature(args[0], *args) if is_ours else None
+
+    @lower_builtin(symbol, VectorType, VectorType)
+    def lowered(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return emit(builder, *arguments)
 
 
-for _symbol, _function in ((operator.add, add), (operator.sub, subtract), (operator.mul, multiply), (operator.truediv, divide)):
-    _overload(_symbol, _function)
+_define_operator(operator.add, lambda builder, a, b: builder.fadd(a, b))
+_define_operator(operator.sub, lambda builder, a, b: builder.fsub(a, b))
+_define_operator(operator.mul, lambda builder, a, b: builder.fmul(a, b))
+_define_operator(operator.truediv, lambda builder, a, b: builder.fdiv(a, b))
 
 
 def polynomial(*coefficients: float) -> Any:

@@ -160,47 +160,30 @@ def _respond(load):
 
 
 @_in_vectors
-def _rate(load):
-    """Rates of users of a cell over their bands (6a)."""
+def _finish(load):
+    """What users of a cell get (6a) and spend; then powers and INGR in units of sigma^2, and the INGR's decimal logarithm."""
 
     @_inner
-    def users(user, rates, powers, ingr, cell, num_bands, num_users):
+    def users(user, rates, spent, powers, ingr, log_ingr, cell, num_bands, num_users, scale):
         rate = splat(0.0, load(rates, user))
-        one = splat(1.0, rate)
+        sum_of_powers, one, unit = rate, splat(1.0, rate), splat(scale, rate)
         for band in range(num_bands):
             at = cell + band * num_users + user
-            sinr = load(powers, at) / load(ingr, at)
+            power, c = load(powers, at), load(ingr, at)
+            sinr = power / c
             mantissa, exponent = split_exponent(sinr + one)
             # While the exponent is 0 the SINR itself is the mantissa less 1, with all its digits.
             rate = rate + natural_log(where_less(exponent, one, sinr, mantissa - one), exponent)
+            power, c = power * unit, c * unit
+            sum_of_powers = sum_of_powers + power
+            store(powers, at, power)
+            store(ingr, at, c)
+            mantissa, exponent = split_exponent(c)
+            store(log_ingr, at, natural_log(mantissa - one, exponent) * splat(1.0 / np.log(10.0), c))
         store(rates, user, rate * splat(1.0 / np.log(2.0), rate))
+        store(spent, user, sum_of_powers)
 
     return users
-
-
-@_in_vectors
-def _log10(load):
-    """Decimal logarithms of positive numbers."""
-
-    @_inner
-    def numbers(index, logarithms, values, first):
-        value = load(values, first + index)
-        mantissa, exponent = split_exponent(value)
-        store(logarithms, first + index, natural_log(mantissa - splat(1.0, value), exponent) * splat(1.0 / np.log(10.0), value))
-
-    return numbers
-
-
-@_in_vectors
-def _rescale(load):
-    """Numbers times a factor, in place."""
-
-    @_inner
-    def numbers(index, values, first, factor):
-        value = load(values, first + index)
-        store(values, first + index, value * splat(factor, value))
-
-    return numbers
 
 
 @_inner
@@ -253,8 +236,8 @@ def play_slots(
     num_blocks, num_cells, num_bands, num_users = powers.shape
     size = num_bands * num_users
     levels = np.empty(num_cells * size, powers.dtype)
-    budgets, water_levels = np.zeros(num_cells * num_users, powers.dtype), np.empty(num_cells * num_users, powers.dtype)
-    user_rates = np.zeros(num_users, powers.dtype)
+    budgets, water_levels = np.empty(num_cells * num_users, powers.dtype), np.empty(num_cells * num_users, powers.dtype)
+    user_rates, user_spent = np.empty(num_users, powers.dtype), np.empty(num_users, powers.dtype)
     loud = np.empty((num_cells, num_bands), np.bool_)
     opening, power, heard, logs = fractions.reshape(-1), powers.reshape(-1), ingr.reshape(-1), log_ingr.reshape(-1)
     own, gains = inverse_gains.reshape(-1), cross_gains.reshape(-1)
@@ -265,8 +248,8 @@ def play_slots(
             share = power_budget[block, cell] / users_per_cell[cell] * noise
             for user in range(num_users):
                 budgets[cell * num_users + user] = share if user < users_per_cell[cell] else 0.0
+                water_levels[cell * num_users + user] = np.inf
             _open(num_users, opening, power, first + cell * size, budgets, cell * num_users, num_bands, num_users)
-        water_levels[:] = np.inf
         for iteration in range(num_iterations + 1):
             _measure(heard, power, own, gains, interferers, block, num_bands, num_users, loud, noise)
             if iteration == num_iterations:
@@ -288,11 +271,10 @@ def play_slots(
                     damping,
                 )
         for cell in range(num_cells):
-            _rate(num_users, user_rates, power, heard, first + cell * size, num_bands, num_users)
-            rates[block, cell] = user_rates.sum()
-        _rescale(num_cells * size, power, first, scale)
-        _rescale(num_cells * size, heard, first, scale)
-        _log10(num_cells * size, logs, heard, first)
-        for cell in range(num_cells):
-            spent = power[first + cell * size : first + (cell + 1) * size].sum()
-            power_budget[block, cell] = nominal_budgets[cell] + max(power_budget[block, cell] - spent, 0.0)
+            _finish(num_users, user_rates, user_spent, power, heard, logs, first + cell * size, num_bands, num_users, scale)
+            rate, unspent = 0.0, float(power_budget[block, cell])
+            for user in range(num_users):
+                rate += user_rates[user]
+                unspent -= user_spent[user]
+            rates[block, cell] = rate
+            power_budget[block, cell] = nominal_budgets[cell] + max(unspent, 0.0)
