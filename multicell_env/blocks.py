@@ -15,7 +15,7 @@ from multicell_env.block_kernel import beamform
 from multicell_env.channel import CrossChannels, OwnChannels, draw_many
 from multicell_env.config import NetworkConfig
 from multicell_env.interference import Powers
-from multicell_env.slot_kernel import play_slots
+from multicell_env.slot_kernel import LOG_LIMIT, play_slots
 
 DRAWN_AT_ONCE = 16
 """Blocks drawn together: enough to spread the cost of a call, few enough for their channels to stay in the cache."""
@@ -54,11 +54,14 @@ class Blocks:
         self.powers: Powers = np.zeros(tokens, dtype)
         self.ingr: Powers = np.ones(tokens, dtype)
         self.log_ingr: Powers = np.zeros(tokens, dtype)
-        """log10 of the INGR."""
+        """log10 of the INGR over p0, within `LOG_LIMIT`."""
+        self.log_budget: Float[np.ndarray, "block cell"] = np.zeros(tokens[:2], dtype)
+        """log10 of the power budget over nominal."""
         self.power_budget: Float[np.ndarray, "block cell"] = np.tile(config.nominal_budgets.astype(dtype), (num_blocks, 1))
         nominal, unit = config.nominal_budgets.astype(dtype), dtype.type(config.power_unit)
+        log_nominal = np.log10(config.nominal_powers).astype(dtype)
         self._cells = tuple(np.array(numbers) for numbers in (config.interferers, config.users_per_cell))
-        self._rules = (*self._cells, nominal, unit)
+        self._rules = (*self._cells, nominal, log_nominal, unit)
         self._pool: ThreadPoolExecutor | None = None
 
     @classmethod
@@ -117,8 +120,10 @@ class Blocks:
         """Go back to before the first slot, on the same channels."""
         self.powers[rows] = 0.0
         self.ingr[rows] = self.inverse_gains[rows]
-        self.log_ingr[rows] = np.log10(self.inverse_gains[rows])
+        log_nominal = np.log10(self.config.nominal_powers)[:, None, None]
+        self.log_ingr[rows] = (np.log10(self.inverse_gains[rows]) - log_nominal).clip(-LOG_LIMIT, LOG_LIMIT)
         self.power_budget[rows] = self.config.nominal_budgets
+        self.log_budget[rows] = 0.0
 
     def play_slot(
         self, fractions: Float[np.ndarray, "block cell band user"], *, num_iterations: int | None = None, forward_looking: bool = True
@@ -142,16 +147,16 @@ class Blocks:
         k = self.config.num_iterations if num_iterations is None else num_iterations
         rules = (*self._rules, k, number(forward_looking), number(self.config.damping))
         reads = (opening, self.inverse_gains, self.gains.cross_gains)
-        writes = (self.power_budget, self.powers, self.ingr, self.log_ingr, rates)
+        writes = (self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget, rates)
 
         def play(some: slice) -> None:
             first, second = ([array[some] for array in arrays] for arrays in (reads, writes))
             play_slots(*first, *rules, *second)
 
-        with _announced(play_slots):
-            if self.num_threads == 1:
-                play_slots(*reads, *rules, *writes)
-            else:
+        if self.num_threads == 1 and play_slots in _ready:
+            play_slots(*reads, *rules, *writes)
+        else:
+            with _announced(play_slots):
                 self._share(play, len(self))
         return rates
 

@@ -13,7 +13,8 @@ from pettingzoo import ParallelEnv
 from multicell_env.blocks import Blocks
 from multicell_env.channel import split_channels
 from multicell_env.config import NetworkConfig
-from multicell_env.observation import LOG_LIMIT, Observation, Observer, observation_limits, observe
+from multicell_env.observation import Observation, Observer, observation_limits, observe
+from multicell_env.slot_kernel import LOG_LIMIT
 
 AgentID = str
 ObsDict = dict[AgentID, np.ndarray]

@@ -7,12 +7,11 @@ from jaxtyping import Float
 
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
+from multicell_env.slot_kernel import LOG_LIMIT
 
 Observation = Literal["csi", "gain"]
 Planes = Float[np.ndarray, "*batch plane band user"]
 
-LOG_LIMIT = 20.0
-"""Planes in log10 saturate here (+-200 dB), so that their space is bounded."""
 CHANNEL_LIMIT = 100.0
 """Planes of H saturate at this many times sqrt(a_bb), which a Rayleigh draw never reaches."""
 
@@ -46,7 +45,6 @@ class Observer:
         self.kind, self.blocks = kind, blocks
         shape = (len(blocks), config.num_cells, num_planes(kind, config), config.num_bands, config.max_users)
         self._template: Planes = np.zeros(shape, np.float32)
-        self._log_nominal = np.log10(config.nominal_powers)[:, None, None].astype(blocks.powers.dtype)
         self.begin()
 
     def begin(self, rows: np.ndarray | slice = slice(None)) -> None:
@@ -57,9 +55,8 @@ class Observer:
     def observe(self) -> Float[np.ndarray, "block cell plane band user"]:
         """Observation of every cell of every block, float32, a fresh array. Padded users are included; see `NetworkConfig.user_mask`."""
         blocks, planes = self.blocks, self._template.copy()
-        ingr = np.subtract(blocks.log_ingr, self._log_nominal, out=planes[:, :, -2], casting="same_kind")
-        np.minimum(np.maximum(ingr, -LOG_LIMIT, out=ingr), LOG_LIMIT, out=ingr)
-        planes[:, :, -1] = np.log10(blocks.power_budget / blocks.config.nominal_budgets)[:, :, None, None]
+        planes[:, :, -2] = blocks.log_ingr
+        planes[:, :, -1] = blocks.log_budget[:, :, None, None]
         return planes
 
 

@@ -7,6 +7,7 @@ Powers are in units of `scale`, a power of two near the largest nominal power: f
 # An intrinsic is called without the typing context that it is defined with, which pyright cannot know.
 # pyright: reportCallIssue=false
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -32,6 +33,9 @@ from multicell_env.simd import (
     store,
     where_less,
 )
+
+LOG_LIMIT = 20.0
+"""Logarithms saturate here (+-200 dB), so that observations are bounded."""
 
 _inner: Any = njit(error_model="numpy", nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 _entry: Any = njit(error_model="numpy", nogil=True, cache=True)
@@ -161,12 +165,12 @@ def _respond(load):
 
 @_in_vectors
 def _finish(load):
-    """What users of a cell get (6a) and spend; then powers and INGR in units of sigma^2, and the INGR's decimal logarithm."""
+    """What users of a cell get (6a) and spend; then powers and INGR in units of sigma^2, and log10 of the INGR less `log_nominal`."""
 
     @_inner
-    def users(user, rates, spent, powers, ingr, log_ingr, cell, num_bands, num_users, scale):
-        rate = splat(0.0, load(rates, user))
-        sum_of_powers, one, unit = rate, splat(1.0, rate), splat(scale, rate)
+    def users(user, rates, spent, powers, ingr, log_ingr, cell, num_bands, num_users, scale, log_nominal):
+        zero = splat(0.0, load(rates, user))
+        rate, sum_of_powers, one, unit = zero, zero, splat(1.0, zero), splat(scale, zero)
         for band in range(num_bands):
             at = cell + band * num_users + user
             power, c = load(powers, at), load(ingr, at)
@@ -179,7 +183,9 @@ def _finish(load):
             store(powers, at, power)
             store(ingr, at, c)
             mantissa, exponent = split_exponent(c)
-            store(log_ingr, at, natural_log(mantissa - one, exponent) * splat(1.0 / np.log(10.0), c))
+            log10_of_c = natural_log(mantissa - one, exponent) * splat(1.0 / np.log(10.0), c)
+            limit = splat(LOG_LIMIT, c)
+            store(log_ingr, at, smaller(larger(log10_of_c - splat(log_nominal, c), zero - limit), limit))
         store(rates, user, rate * splat(1.0 / np.log(2.0), rate))
         store(spent, user, sum_of_powers)
 
@@ -217,6 +223,7 @@ def play_slots(
     interferers,
     users_per_cell,
     nominal_budgets,
+    log_nominal,
     scale,
     num_iterations,
     forward_looking,
@@ -225,13 +232,15 @@ def play_slots(
     powers,
     ingr,
     log_ingr,
+    log_budget,
     rates,
 ):
     """One slot of every block: open, negotiate, measure, roll over.
 
     All arrays are C-contiguous and, but for the integer ones, of one floating type, as are the numbers but `num_iterations`;
-    `forward_looking` is 1 for FLWF and 0 for IWF. Reads `inverse_gains` (1 / signal gain). Writes `power_budget` `[block, cell]` (5), and
-    the outputs `powers`, `ingr`, `log_ingr` (log10 of INGR) `[block, cell, band, user]` and `rates` `[block, cell]` (18).
+    `forward_looking` is 1 for FLWF and 0 for IWF. Reads `inverse_gains` (1 / signal gain) and `log_nominal` (log10 of p0, `[cell]`).
+    Writes `power_budget` (5), `log_budget` (log10 of it over nominal) and `rates` (18) `[block, cell]`, and `powers`, `ingr`, `log_ingr`
+    (log10 of INGR over p0, within `LOG_LIMIT`) `[block, cell, band, user]`.
     """
     num_blocks, num_cells, num_bands, num_users = powers.shape
     size = num_bands * num_users
@@ -271,10 +280,13 @@ def play_slots(
                     damping,
                 )
         for cell in range(num_cells):
-            _finish(num_users, user_rates, user_spent, power, heard, logs, first + cell * size, num_bands, num_users, scale)
+            _finish(
+                num_users, user_rates, user_spent, power, heard, logs, first + cell * size, num_bands, num_users, scale, log_nominal[cell]
+            )
             rate, unspent = 0.0, float(power_budget[block, cell])
             for user in range(num_users):
                 rate += user_rates[user]
                 unspent -= user_spent[user]
             rates[block, cell] = rate
             power_budget[block, cell] = nominal_budgets[cell] + max(unspent, 0.0)
+            log_budget[block, cell] = math.log10(power_budget[block, cell] / nominal_budgets[cell])

@@ -81,6 +81,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         """Whether `state()` is what `step` has returned as observations already."""
         self._generators: list[np.random.Generator] = []
         self._slots = np.full(self.num_envs, -1)  # -1: no block yet
+        self._some_wait = True
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: Mapping[str, Any] | None = None
@@ -126,7 +127,8 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         over = self._slots >= self.config.num_slots
         rewards = rates if self.config.reward == "cell" else np.repeat(rates.mean(axis=1, keepdims=True), self.config.num_cells, axis=1)
         infos, observations = self._infos(rates), self._observer.observe()
-        if over.any() and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
+        self._some_wait = bool(over.any())
+        if self._some_wait and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
             infos |= {"final_obs": observations, "_final_obs": over}
             self._begin(np.flatnonzero(over))
             observations = self._observer.observe()
@@ -157,13 +159,14 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         self._blocks.draw(rows, [self._generators[row] for row in rows])
         self._observer.begin(rows)
         self._slots[rows] = 0
+        self._some_wait = bool(np.any((self._slots < 0) | (self._slots >= self.config.num_slots)))
 
     def _infos(self, rates: np.ndarray) -> dict[str, Any]:
         return {"power": self._blocks.powers.copy(), "sum_rate": rates.copy()}
 
     def _checked(self, actions: np.ndarray) -> np.ndarray:
-        waiting = np.flatnonzero((self._slots < 0) | (self._slots >= self.config.num_slots))
-        if waiting.size:
+        if self._some_wait:
+            waiting = np.flatnonzero((self._slots < 0) | (self._slots >= self.config.num_slots))
             raise RuntimeError(f"Environments {waiting[:8].tolist()} have no block to play: call reset(), with a reset_mask for some.")
         fractions = np.asarray(actions)
         if fractions.shape != self.action_space.shape or fractions.dtype.kind not in "fiub":

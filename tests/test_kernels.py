@@ -57,7 +57,9 @@ def test_a_slot_is_k_iterations_of_the_readable_equations(config, dtype, num_ite
     # A power is a small difference of a water level and a level, so it keeps its digits relative to the budget.
     np.testing.assert_allclose(blocks.powers[0], expected, rtol=tolerance, atol=tolerance * block.user_budgets.max())
     np.testing.assert_allclose(blocks.ingr[0], c, rtol=10 * tolerance)  # a sum over many such powers
-    np.testing.assert_allclose(10.0 ** blocks.log_ingr[0].astype(float), blocks.ingr[0], rtol=10 * tolerance)
+    logarithms = np.log10(blocks.ingr[0].astype(float) / config.nominal_powers[:, None, None])
+    np.testing.assert_allclose(blocks.log_ingr[0], logarithms.clip(-20, 20), rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(blocks.log_budget, np.log10(blocks.power_budget / config.nominal_budgets), atol=tolerance)
     np.testing.assert_allclose(rates, sum_rates(expected, c), rtol=10 * tolerance)
 
 
