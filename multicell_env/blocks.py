@@ -126,7 +126,12 @@ class Blocks:
         self.log_budget[rows] = 0.0
 
     def play_slot(
-        self, fractions: Float[np.ndarray, "block cell band user"], *, num_iterations: int | None = None, forward_looking: bool = True
+        self,
+        fractions: Float[np.ndarray, "block cell band user"],
+        *,
+        num_iterations: int | None = None,
+        forward_looking: bool = True,
+        afterwards: Callable[[slice], None] | None = None,
     ) -> Float[np.ndarray, "block cell"]:
         """Play one slot: open with the given powers, negotiate k iterations, transmit, roll over.
 
@@ -135,6 +140,7 @@ class Blocks:
                 whose fractions sum to more than 1 is scaled down to 1.
             num_iterations: k, the network's own by default.
             forward_looking: True is FLWF, False is IWF.
+            afterwards: Called with every share of the blocks when it has played, in the share's thread.
 
         Returns:
             Sum rate of each cell (18), bit/s/Hz.
@@ -152,9 +158,11 @@ class Blocks:
         def play(some: slice) -> None:
             first, second = ([array[some] for array in arrays] for arrays in (reads, writes))
             play_slots(*first, *rules, *second)
+            if afterwards is not None:
+                afterwards(some)
 
-        if self.num_threads == 1 and play_slots in _ready:
-            play_slots(*reads, *rules, *writes)
+        if play_slots in _ready:
+            self._share(play, len(self))
         else:
             with _announced(play_slots):
                 self._share(play, len(self))

@@ -54,10 +54,19 @@ class Observer:
 
     def observe(self) -> Float[np.ndarray, "block cell plane band user"]:
         """Observation of every cell of every block, float32, a fresh array. Padded users are included; see `NetworkConfig.user_mask`."""
-        blocks, planes = self.blocks, self._template.copy()
-        planes[:, :, -2] = blocks.log_ingr
-        planes[:, :, -1] = blocks.log_budget[:, :, None, None]
+        planes = self.room()
+        self.write(planes)
         return planes
+
+    def room(self) -> Float[np.ndarray, "block cell plane band user"]:
+        """An array for `write`, not filled."""
+        return np.empty_like(self._template)
+
+    def write(self, planes: Float[np.ndarray, "block cell plane band user"], some: slice = slice(None)) -> None:
+        """Write the observations of some blocks to their place in an array from `room`."""
+        planes[some] = self._template[some]
+        planes[some, :, -2] = self.blocks.log_ingr[some]
+        planes[some, :, -1] = self.blocks.log_budget[some, :, None, None]
 
 
 def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell plane band user"]:

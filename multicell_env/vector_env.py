@@ -122,11 +122,12 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
             ValueError: a wrong shape, NaN or infinity. Nothing has changed then.
         """
         fractions = self._checked(actions)
-        rates = self._blocks.play_slot(fractions)
+        observations = self._observer.room()
+        rates = self._blocks.play_slot(fractions, afterwards=lambda some: self._observer.write(observations, some))
         self._slots += 1
         over = self._slots >= self.config.num_slots
         rewards = rates if self.config.reward == "cell" else np.repeat(rates.mean(axis=1, keepdims=True), self.config.num_cells, axis=1)
-        infos, observations = self._infos(rates), self._observer.observe()
+        infos = self._infos(rates)
         self._some_wait = bool(over.any())
         if self._some_wait and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
             infos |= {"final_obs": observations, "_final_obs": over}
