@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import gymnasium
 import numpy as np
+from gymnasium.vector import AutoresetMode
 from tianshou.data import Batch
 
 
@@ -12,6 +13,7 @@ class StackedEnv(Protocol):
     """What is needed of a batched environment: Gymnasium's vector interface on arrays `[env, agent, ...]`, without automatic resets."""
 
     num_envs: int
+    metadata: dict[str, Any]
     single_action_space: Any
     state_is_observation: bool
     """Whether the joined observations are the global state, which then need not be stored twice."""
@@ -39,11 +41,19 @@ class StackedVectorEnv:
     Args:
         env: The environments.
         seeds: Seed of each environment's first reset; later resets go on from there.
+
+    Raises:
+        ValueError: the environments reset themselves, so that an episode's last observation would be the next one's first.
     """
 
     is_async = False
 
     def __init__(self, env: StackedEnv, seeds: Sequence[int]) -> None:
+        mode = env.metadata.get("autoreset_mode")
+        if mode != AutoresetMode.DISABLED:
+            raise ValueError(
+                f"the environments must leave resets to the collector; got {mode}. Give autoreset_mode=AutoresetMode.DISABLED."
+            )
         self.env = env
         self._seeds: list[int | None] = list(seeds)
         self.action_space: list[gymnasium.Space] = []

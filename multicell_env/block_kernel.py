@@ -11,11 +11,13 @@ from numba import njit
 
 from multicell_env.simd import (
     LANES,
+    compiled_entry,
     load,
     load_splat,
     multiply_add,
     natural_log,
     polynomial,
+    smaller,
     splat,
     split_exponent,
     split_uniform,
@@ -26,14 +28,13 @@ from multicell_env.simd import (
 )
 
 _inner: Any = njit(error_model="numpy", nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-_entry: Any = njit(error_model="numpy", nogil=True, cache=True)
 
 
 _sine_series = polynomial(*((-1.0) ** n / factorial(2 * n + 1) for n in range(8)))
 _cosine_series = polynomial(*((-1.0) ** n / factorial(2 * n) for n in range(9)))
 
 
-@_entry
+@compiled_entry
 def complex_normal(bits, numbers):
     """CN(0, 1) from uniform bits by Box and Muller: sqrt(-log u) exp(2 pi i v), with |h|^2 exponential and the phase uniform.
 
@@ -44,6 +45,7 @@ def complex_normal(bits, numbers):
     for index in range(0, len(bits), LANES):
         u, v = split_uniform(bits, index)
         one = splat(1.0, u)
+        u = smaller(u, splat(1.0 - 2.0**-24, u))  # rounded to 1 it would give a channel of exactly zero
         mantissa, exponent = split_exponent(u)
         radius = square_root(splat(0.0, u) - natural_log(mantissa - one, exponent))
         # Half the angle, in [-pi/2, pi/2], where few terms of the Taylor series suffice; the doubled one follows.
@@ -109,17 +111,16 @@ def _zero_force(re, im, r_re, r_im, gains, num_users):
         _scale(re, im, j, 1.0 / np.sqrt(length))
         sine = 1.0 / np.sqrt(length * gains[j])
         gains[j] = 1.0 / length
-        if not sine >= smallest:  # NaN too
-            smallest = sine
+        if not sine >= smallest:
+            smallest = sine if sine > 0.0 else 0.0  # NaN, from a zero channel, would let every later sine pass
     return smallest
 
 
 @_inner
-def _cross(gains, first, beams_re, beams_im, beam, h_re, h_im, num_users):
+def _cross(gains, first, beams_re, beams_im, beam, h_re, h_im, num_users, products):
     """|w^H h|^2 from every beam of a cell to every user of another."""
     num_antennas, width = h_re.shape
     stride = beams_re.shape[-1]
-    row = np.empty((2, LANES), gains.dtype)
     for tx in range(0, num_users, 2):  # two beams at once: eight sums side by side, none of which waits for another
         one = beam + tx * stride
         two = beam + min(tx + 1, num_users - 1) * stride
@@ -134,15 +135,15 @@ def _cross(gains, first, beams_re, beams_im, beam, h_re, h_im, num_users):
                 w_re, w_im = load_splat(beams_re, two + m, re), load_splat(beams_im, two + m, re)
                 e, f = multiply_add(w_re, re, e), multiply_add(w_im, im, f)
                 g, h = multiply_add(w_re, im, g), multiply_add(w_im, re, h)
-            store(row, 0, (a + b) * (a + b) + (c - d) * (c - d))
-            store(row, LANES, (e + f) * (e + f) + (g - h) * (g - h))
+            store(products, 0, (a + b) * (a + b) + (c - d) * (c - d))
+            store(products, LANES, (e + f) * (e + f) + (g - h) * (g - h))
             for beside in range(min(2, num_users - tx)):
                 at = first + (tx + beside) * num_users + user
                 for lane in range(min(LANES, num_users - user)):
-                    gains[at + lane] = row[beside, lane]
+                    gains[at + lane] = products[beside, lane]
 
 
-@_entry
+@compiled_entry
 def beamform(rows, channels, cross_channels, interferers, users_per_cell, signal_gains, inverse_gains, cross_gains, beamformers):
     """`zero_forcing` and `beamforming_gains` of some blocks, into the given rows of `signal_gains`, its inverse and `cross_gains`.
 
@@ -150,16 +151,17 @@ def beamform(rows, channels, cross_channels, interferers, users_per_cell, signal
     whatever that is, because users that are nearly in line cost digits.
 
     Returns:
-        The smallest sine that a user's channel stands off the span of the others' by; NaN or 0 where one does not.
+        The smallest sine that a user's channel stands off the span of the others' by; 0 where one does not.
     """
     num_blocks, num_cells, num_bands, num_antennas, num_users = channels.shape
     padded_antennas, padded_users = -(-num_antennas // LANES) * LANES, -(-num_users // LANES) * LANES
-    q_re, q_im = np.zeros((num_users, padded_antennas)), np.zeros((num_users, padded_antennas))
-    r_re, r_im = np.zeros((num_users, num_users)), np.zeros((num_users, num_users))
-    own_gains = np.zeros(num_users)
-    beams_re = np.zeros((num_cells, num_users, padded_antennas), signal_gains.dtype)
-    beams_im = np.zeros_like(beams_re)
-    h_re, h_im = np.zeros((num_antennas, padded_users), signal_gains.dtype), np.zeros((num_antennas, padded_users), signal_gains.dtype)
+    # Three axes each, because numba compiles an allocation for every number of axes.
+    q, r, own_gains = np.zeros((2, num_users, padded_antennas)), np.zeros((2, num_users, num_users)), np.zeros((1, 1, num_users))[0, 0]
+    q_re, q_im, r_re, r_im = q[0], q[1], r[0], r[1]
+    beams = np.zeros((2 * num_cells, num_users, padded_antennas), signal_gains.dtype)
+    beams_re, beams_im = beams[:num_cells], beams[num_cells:]
+    h = np.zeros((2, num_antennas, padded_users), signal_gains.dtype)
+    h_re, h_im, products = h[0], h[1], np.zeros((1, 2, LANES), signal_gains.dtype)[0]
     smallest = 1.0
     flat_gains = cross_gains.reshape(-1)
     for block in range(num_blocks):
@@ -172,8 +174,7 @@ def beamform(rows, channels, cross_channels, interferers, users_per_cell, signal
                         number = channels[block, cell, band, m, user]
                         q_re[user, m], q_im[user, m] = number.real, number.imag
                 sine = _zero_force(q_re, q_im, r_re, r_im, own_gains, users)
-                if not sine >= smallest:
-                    smallest = sine
+                smallest = min(smallest, sine)
                 for user in range(num_users):
                     gain = own_gains[user] if user < users else 1.0
                     signal_gains[row, cell, band, user], inverse_gains[row, cell, band, user] = gain, 1.0 / gain
@@ -197,5 +198,5 @@ def beamform(rows, channels, cross_channels, interferers, users_per_cell, signal
                             number = cross_channels[block, cell, i, band, m, user]
                             h_re[m, user], h_im[m, user] = number.real, number.imag
                     beam = sender * num_users * padded_antennas
-                    _cross(flat_gains, first, beams_re, beams_im, beam, h_re, h_im, num_users)
+                    _cross(flat_gains, first, beams_re, beams_im, beam, h_re, h_im, num_users, products)
     return smallest

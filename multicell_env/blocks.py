@@ -1,5 +1,6 @@
 """Blocks being played: the state of the game and the law of one slot, for any number of blocks side by side."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -63,6 +64,7 @@ class Blocks:
         self._cells = tuple(np.array(numbers) for numbers in (config.interferers, config.users_per_cell))
         self._rules = (*self._cells, nominal, log_nominal, unit)
         self._pool: ThreadPoolExecutor | None = None
+        self._pool_process = 0
 
     @classmethod
     def of(cls, config: NetworkConfig, channels: OwnChannels, cross_channels: CrossChannels) -> "Blocks":
@@ -92,10 +94,20 @@ class Blocks:
             cross_channels: Channels from the interferers, from the same.
 
         Raises:
-            ValueError: zero-forcing cannot separate the users of a cell. Nothing has changed then, but for the gains of these rows.
+            ValueError: the channels have another shape, a row does not exist, or zero-forcing cannot separate the users of a cell (then
+                only the gains of these rows have changed).
         """
         chosen = np.require(rows, np.int64, ONE_LAYOUT)
         own, cross = (np.require(array, self.channels.dtype, ONE_LAYOUT) for array in (channels, cross_channels))
+        expected = self.config.num_cells, self.config.num_bands, self.config.num_antennas, self.config.max_users
+        crossing = (expected[0], self.config.interferers.shape[1], *expected[1:])
+        if own.shape != (len(chosen), *expected) or cross.shape != (len(chosen), *crossing):
+            raise ValueError(
+                f"channels must have shapes {(len(chosen), *expected)} and {(len(chosen), *crossing)} for {len(chosen)} blocks of this "
+                f"network; got {own.shape} and {cross.shape}. Stack what draw_channels or split_channels returned."
+            )
+        if chosen.size and not 0 <= chosen.min() <= chosen.max() < len(self):
+            raise ValueError(f"rows must be within [0, {len(self)}); got {chosen.tolist()}. Make more blocks, or choose others.")
         outputs = (self.gains.signal_gains, self.inverse_gains, self.gains.cross_gains, self.beamformers)
         with _announced(beamform):
             smallest = beamform(chosen, own, cross, *self._cells, *outputs)
@@ -144,8 +156,13 @@ class Blocks:
 
         Returns:
             Sum rate of each cell (18), bit/s/Hz.
+
+        Raises:
+            ValueError: the fractions have another shape.
         """
         number = self.powers.dtype.type
+        if fractions.shape != self.powers.shape:
+            raise ValueError(f"fractions must have shape {self.powers.shape}; got {fractions.shape}. Give [block, cell, band, user].")
         if fractions.dtype != number:
             fractions = np.minimum(np.maximum(fractions, 0.0), 1.0)  # first, because what is large in float64 is infinite in float32
         opening = np.require(fractions, number, ONE_LAYOUT)
@@ -179,10 +196,16 @@ class Blocks:
         if self.num_threads == 1 or count == 1:
             work(slice(0, count))
             return
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.num_threads)
+        if self._pool is None or self._pool_process != os.getpid():  # a forked process has the pool without its threads
+            self._pool, self._pool_process = ThreadPoolExecutor(self.num_threads), os.getpid()
         edges = np.linspace(0, count, self.num_threads + 1).astype(int).tolist()
         list(self._pool.map(work, map(slice, edges[:-1], edges[1:])))
+
+    def close(self) -> None:
+        """Stop the threads; they start again with the next slot."""
+        if self._pool is not None and self._pool_process == os.getpid():
+            self._pool.shutdown()
+        self._pool = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_pool": None}

@@ -15,6 +15,8 @@ Precision = Literal["float32", "float64"]
 
 FLOAT32_LIMIT_DB = 120.0
 """How far, in dB, the network may reach over a user's own gain in float32: squares of the ratio must stay in range."""
+FLOAT32_LIMIT_SNR_DB = 180.0
+"""Largest SNR in float32: the square of the noise over a user's power must stay in range."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +85,12 @@ class NetworkConfig:
             raise ValueError(
                 f"dtype 'float32' needs interference within {FLOAT32_LIMIT_DB:g} dB of a user's own gain; got {farthest:.0f} dB. "
                 "Give dtype='float64', or raise the SIR."
+            )
+        powers = self.nominal_powers, self.nominal_budgets * self.num_slots
+        if self.snr_db > FLOAT32_LIMIT_SNR_DB or min(map(np.min, powers)) < 1e-36 or max(map(np.max, powers)) > 1e36:
+            raise ValueError(
+                f"dtype 'float32' needs an SNR of at most {FLOAT32_LIMIT_SNR_DB:g} dB, and powers within [1e-36, 1e36] of the noise; got "
+                f"{self.snr_db:g} dB and nominal powers {self.nominal_powers.tolist()}. Give dtype='float64', or scale the gains."
             )
 
     def _checked_num_users(self) -> int | tuple[int, ...]:

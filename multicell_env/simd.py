@@ -22,6 +22,14 @@ LANES = 8
 """Numbers in a vector, unless it is said otherwise."""
 
 
+def compiled_entry(function: Any) -> Any:
+    """A function that Python calls: compiled at its first call, without the interpreter's lock, and kept for the next process."""
+    try:
+        return njit(error_model="numpy", nogil=True, cache=True)(function)
+    except RuntimeError:  # there is no place to keep it: a read-only installation without a home
+        return njit(error_model="numpy", nogil=True)(function)
+
+
 class VectorType(types.Type):
     """`lanes` numbers of one type, side by side."""
 
@@ -206,7 +214,7 @@ def sum_lanes(typing_context: Any, vector: Any) -> Any:
 
 @intrinsic
 def split_uniform(typing_context: Any, bits: Any, index: Any) -> Any:
-    """Two vectors of float32 in (0, 1) from the upper and the lower 31 bits of as many 64-bit integers of a flat array."""
+    """Two vectors of float32 in (0, 1] from the upper and the lower 31 bits of as many 64-bit integers of a flat array."""
     vector = VectorType(types.float32, LANES)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

@@ -18,6 +18,7 @@ from numba import njit
 from multicell_env.simd import (
     LANES,
     any_less,
+    compiled_entry,
     larger,
     load,
     load_double,
@@ -38,7 +39,6 @@ LOG_LIMIT = 20.0
 """Logarithms saturate here (+-200 dB), so that observations are bounded."""
 
 _inner: Any = njit(error_model="numpy", nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-_entry: Any = njit(error_model="numpy", nogil=True, cache=True)
 
 
 def _in_vectors(make: Callable[[Any], Any], widest: Any = load) -> Any:
@@ -199,23 +199,17 @@ def _is_positive(numbers, index):
 
 
 @_inner
-def _measure(ingr, powers, inverse_gains, cross_gains, interferers, block, num_bands, num_users, loud, noise):
-    """INGR of every user of a block (7). Cells that are silent in a band are passed over: once cells have separated, most are."""
-    num_cells = len(interferers)
-    size = num_bands * num_users
-    first = block * num_cells * size
-    for cell in range(num_cells):
+def _find_loud(loud, powers, first, num_bands, num_users):
+    """Which cells transmit in which bands: once cells have separated, most are silent in most. For few users the sum is cheaper."""
+    for cell in range(len(loud)):
         for band in range(num_bands):
-            # For few users the sum is cheaper than the search.
-            user, at = 0, first + cell * size + band * num_users
+            user, at = 0, first + (cell * num_bands + band) * num_users
             while num_users >= LANES and user < num_users and not _is_positive(powers, at + user):
                 user += 1
             loud[cell, band] = user < num_users
-    for cell in range(num_cells):
-        _hear(num_users, ingr, powers, inverse_gains, cross_gains, interferers, loud, block, cell, num_bands, num_users, noise)
 
 
-@_entry
+@compiled_entry
 def play_slots(
     fractions,
     inverse_gains,
@@ -260,7 +254,9 @@ def play_slots(
                 water_levels[cell * num_users + user] = np.inf
             _open(num_users, opening, power, first + cell * size, budgets, cell * num_users, num_bands, num_users)
         for iteration in range(num_iterations + 1):
-            _measure(heard, power, own, gains, interferers, block, num_bands, num_users, loud, noise)
+            _find_loud(loud, power, first, num_bands, num_users)
+            for cell in range(num_cells):
+                _hear(num_users, heard, power, own, gains, interferers, loud, block, cell, num_bands, num_users, noise)
             if iteration == num_iterations:
                 break
             for cell in range(num_cells):

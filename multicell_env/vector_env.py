@@ -1,5 +1,6 @@
 """Many environments in one: independent blocks stepped together, for learners that want millions of slots."""
 
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,7 +28,8 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
 
     * Action: fractions `[env, cell, band, user]` of each user's slot budget, float32 best. Entries of padded users are ignored.
     * Observation: `[env, cell, plane, band, user]`, float32; cells with fewer users are padded with what is constant there.
-    * Reward: `[env, cell]`; termination (never) and truncation: `[env]`.
+    * Reward: `[env, cell]`, one for each agent, so that wrappers for a single agent's rewards do not fit; termination (never) and
+      truncation: `[env]`.
     * Infos: `power` `[env, cell, band, user]` and `sum_rate` `[env, cell]` of the slot that was played. Where an environment was reset
       in the same step, `final_obs` holds its last observation and `_final_obs` tells where.
 
@@ -64,7 +66,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         self.config = resolve_config(config, max_cycles=max_cycles, **overrides)
         self.num_envs = int(num_envs)
         self.observation: Observation = observation
-        self.metadata = {**MulticellEnv.metadata, "autoreset_mode": autoreset_mode}
+        self.metadata = {"name": MulticellEnv.metadata["name"], "render_modes": [], "autoreset_mode": autoreset_mode}
         single = MulticellEnv(self.config, observation=observation)
         self.possible_agents = single.possible_agents
         self.action_spaces = single.action_spaces
@@ -79,22 +81,29 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         self._observer = Observer(observation, self._blocks)
         self.state_is_observation = observation == "gain"
         """Whether `state()` is what `step` has returned as observations already."""
-        self._generators: list[np.random.Generator] = []
+        self._generators: dict[int, np.random.Generator] = {}
+        self._rates = np.zeros((self.num_envs, self.config.num_cells), self._blocks.powers.dtype)
         self._slots = np.full(self.num_envs, -1)  # -1: no block yet
         self._some_wait = True
 
     def reset(
-        self, *, seed: int | Sequence[int | None] | None = None, options: Mapping[str, Any] | None = None
+        self, *, seed: int | Sequence[int | None] | np.ndarray | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[Observations, dict[str, Any]]:
         """Begin new blocks, in all environments or in those of a mask.
 
         Args:
-            seed: One per environment; a single number s gives environment i the seed s + i. None goes on with the generator that is there.
+            seed: One per environment; a single number s gives environment i the seed s + i. None goes on with the generator that is
+                there. Environments outside of the mask take a seed only if they have had none.
             options: `{"reset_mask": bool array [env]}` resets those alone. Unknown keys are ignored.
 
         Raises:
-            ValueError: a wrong number of seeds, or a mask of another shape or type.
+            ValueError: a wrong number of seeds, a mask of another shape or type, or `channels`, which are for `MulticellEnv` alone.
         """
+        if options is not None and (not isinstance(options, Mapping) or "channels" in options):
+            got = "channels" if isinstance(options, Mapping) else type(options).__name__
+            raise ValueError(
+                f"options must be a mapping, and 'channels' are for MulticellEnv; got {got}. Give {{'reset_mask': array}}, or none."
+            )
         mask = (options or {}).get("reset_mask")
         chosen = np.ones(self.num_envs, dtype=bool) if mask is None else np.asarray(mask)
         if chosen.shape != (self.num_envs,) or chosen.dtype != bool:
@@ -102,17 +111,25 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
                 f"reset_mask must be a bool array of shape ({self.num_envs},); got {chosen.dtype} of shape {chosen.shape}. "
                 "Give True for every environment that begins anew."
             )
-        seeds = [None if seed is None else seed + i for i in range(self.num_envs)] if not isinstance(seed, Sequence) else list(seed)
+        for env, own in enumerate(self._seeds(seed)):
+            if env not in self._generators or (own is not None and chosen[env]):
+                self._generators[env] = seeding.np_random(own)[0]
+        self._begin(np.flatnonzero(chosen))
+        return self._observer.observe(), self._infos()
+
+    def _seeds(self, seed: Any) -> list[int | None]:
+        """One seed for each environment."""
+        if seed is None:
+            return [None] * self.num_envs
+        try:
+            if np.ndim(seed) == 0:
+                return [operator.index(seed) + env for env in range(self.num_envs)]
+            seeds = [None if own is None else operator.index(own) for own in seed]
+        except TypeError as error:
+            raise ValueError(f"seed must be a whole number, or one (or None) for each environment; got {seed!r}. Give either.") from error
         if len(seeds) != self.num_envs:
             raise ValueError(f"seed must be one number, or one for each of {self.num_envs} environments; got {len(seeds)}. Give either.")
-        begun = bool(self._generators)
-        generators = self._generators or [None] * self.num_envs
-        self._generators = [
-            seeding.np_random(own)[0] if chosen[i] and (own is not None or not begun) else generators[i] or seeding.np_random()[0]
-            for i, own in enumerate(seeds)
-        ]
-        self._begin(np.flatnonzero(chosen))
-        return self._observer.observe(), self._infos(np.zeros((self.num_envs, self.config.num_cells), self._blocks.powers.dtype))
+        return seeds
 
     def step(self, actions: Float[np.ndarray, "env cell band user"]) -> Step:
         """Play one slot in every environment.
@@ -127,10 +144,11 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         self._slots += 1
         over = self._slots >= self.config.num_slots
         rewards = rates if self.config.reward == "cell" else np.repeat(rates.mean(axis=1, keepdims=True), self.config.num_cells, axis=1)
-        infos = self._infos(rates)
+        self._rates = rates.copy()
+        infos = self._infos()
         self._some_wait = bool(over.any())
         if self._some_wait and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
-            infos |= {"final_obs": observations, "_final_obs": over}
+            infos |= {"final_obs": observations, "_final_obs": over.copy()}
             self._begin(np.flatnonzero(over))
             observations = self._observer.observe()
         return observations, rewards, np.zeros(self.num_envs, dtype=bool), over, infos
@@ -154,21 +172,26 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         return DictFace(self)
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Nothing to close."""
+        """Stop the threads."""
+        self._blocks.close()
 
     def _begin(self, rows: np.ndarray) -> None:
         self._blocks.draw(rows, [self._generators[row] for row in rows])
         self._observer.begin(rows)
         self._slots[rows] = 0
+        self._rates[rows] = 0.0
         self._some_wait = bool(np.any((self._slots < 0) | (self._slots >= self.config.num_slots)))
 
-    def _infos(self, rates: np.ndarray) -> dict[str, Any]:
-        return {"power": self._blocks.powers.copy(), "sum_rate": rates.copy()}
+    def _infos(self) -> dict[str, Any]:
+        return {"power": self._blocks.powers.copy(), "sum_rate": self._rates.copy()}
 
     def _checked(self, actions: np.ndarray) -> np.ndarray:
         if self._some_wait:
             waiting = np.flatnonzero((self._slots < 0) | (self._slots >= self.config.num_slots))
-            raise RuntimeError(f"Environments {waiting[:8].tolist()} have no block to play: call reset(), with a reset_mask for some.")
+            raise RuntimeError(
+                f"{waiting.size} environments have no block to play, the first {waiting[:8].tolist()}: call reset(), or "
+                "reset(options={'reset_mask': mask}) to begin anew in those alone."
+            )
         fractions = np.asarray(actions)
         if fractions.shape != self.action_space.shape or fractions.dtype.kind not in "fiub":
             raise ValueError(
@@ -192,9 +215,10 @@ class DictFace:
         self.env = env
         self.num_envs = env.num_envs
         self.metadata = env.metadata
-        self.possible_agents = env.possible_agents
-        self.agents = env.possible_agents
-        self.action_spaces, self.observation_spaces = env.action_spaces, env.observation_spaces
+        self.possible_agents = list(env.possible_agents)
+        self.agents = list(env.possible_agents)
+        self.action_spaces, self.observation_spaces = dict(env.action_spaces), dict(env.observation_spaces)
+        self.state_space = env.single_state_space
         self._users = dict(zip(self.agents, env.config.users_per_cell.tolist(), strict=True))
 
     def reset(
@@ -216,12 +240,15 @@ class DictFace:
         if set(actions) != set(self.agents):
             raise ValueError(f"actions must have one entry for each of {self.agents}; got {sorted(map(str, actions))}. Add or remove some.")
         config = self.env.config
-        stacked = np.zeros((self.num_envs, config.num_cells, config.num_bands, config.max_users), config.dtype)
+        stacked = np.zeros((self.num_envs, config.num_cells, config.num_bands, config.max_users))
         for cell, (agent, users) in enumerate(self._users.items()):
             own = np.asarray(actions[agent])
             shape = (self.num_envs, config.num_bands, users)
             if own.shape != shape or own.dtype.kind not in "fiub":
-                raise ValueError(f"the actions of {agent} must be real numbers of shape {shape}; got {own.dtype} of shape {own.shape}.")
+                raise ValueError(
+                    f"the actions of {agent} must be real numbers [env, band, user] of shape {shape}; got {own.dtype}, {own.shape}. "
+                    "Give fractions in [0, 1]."
+                )
             stacked[:, cell, :, :users] = own
         observations, rewards, terminations, truncations, infos = self.env.step(stacked)
         agents = self.agents
@@ -232,6 +259,14 @@ class DictFace:
             {agent: truncations.copy() for agent in agents},
             self._infos(infos),
         )
+
+    def observation_space(self, agent: str) -> Box:
+        """Space of one agent's observations in one environment."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> Box:
+        """Space of one agent's actions in one environment."""
+        return self.action_spaces[agent]
 
     def state(self) -> Float[np.ndarray, "env cell plane band user"]:
         """As `MulticellVectorEnv.state`."""
