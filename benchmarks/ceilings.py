@@ -29,7 +29,7 @@ def best_seconds(run: Callable[[], object], *, repeats: int = 15) -> float:
     return shortest
 
 
-def matmul_flops(size: int = 512) -> float:
+def matmul_flops(size: int = 512, *, repeats: int = 15) -> float:
     """Float32 operations per second of a `size` x `size` matrix product: 2 size^3 of them, a multiply and an add being two."""
     generator = np.random.default_rng(0)
     a, b = generator.random((2, size, size), dtype=np.float32)
@@ -40,7 +40,7 @@ def matmul_flops(size: int = 512) -> float:
         for _ in range(products):
             np.matmul(a, b, out=out)
 
-    return products * 2 * size**3 / best_seconds(run)
+    return products * 2 * size**3 / best_seconds(run, repeats=repeats)
 
 
 @numba.njit
@@ -52,7 +52,7 @@ def _copy_to_and_fro(a: Float[np.ndarray, " n"], b: Float[np.ndarray, " n"], rou
             a[i] = b[i]
 
 
-def copy_bandwidth(working_set: int) -> float:
+def copy_bandwidth(working_set: int, *, repeats: int = 15) -> float:
     """Bytes per second of copying between two float32 arrays of `working_set` bytes together.
 
     A copy reads one array and writes the other: `working_set` bytes. What the memory moves beyond them (a line that is
@@ -67,7 +67,7 @@ def copy_bandwidth(working_set: int) -> float:
     a = np.ones(working_set // 8, np.float32)
     b = np.zeros_like(a)
     round_trips = max(1, int(1e9 / (2 * working_set)))  # 5 to 50 ms
-    seconds = best_seconds(lambda: _copy_to_and_fro(a, b, round_trips))
+    seconds = best_seconds(lambda: _copy_to_and_fro(a, b, round_trips), repeats=repeats)
     return round_trips * 2 * (a.nbytes + b.nbytes) / seconds
 
 

@@ -97,30 +97,29 @@ def iteration_row(name: str, config: NetworkConfig) -> dict[str, Any]:
     tokens = blocks.powers.size
     operations, moved = 2 * pairs + 25 * tokens, 4 * (pairs + 4 * tokens)
 
-    def slot(k: int) -> float:
-        return best_seconds(lambda: blocks.play_slot(fractions, num_iterations=k), calls=100, repeats=20)
-
     opening = fractions / np.maximum(fractions.sum(axis=-2, keepdims=True), 1.0) * blocks.user_budgets[..., None, :]
-    kernel, settled = [], []
-    roofline = []
-    numpy_reference = []
-    for _ in range(3):  # in turns, because the machine's speed drifts
-        none = slot(0)
-        kernel.append((slot(20) - none) / 20)
-        settled.append((slot(200) - slot(100)) / 100)
-        roofline.append(max(operations / matmul_flops(), moved / copy_bandwidth(max(moved, 16 * 1024))))
-        numpy_reference.append(best_seconds(lambda: negotiate(opening, blocks.gains, blocks.user_budgets, 20), calls=2, repeats=5) / 20)
+
+    def slot(k: int) -> float:
+        return best_seconds(lambda: blocks.play_slot(fractions, num_iterations=k), calls=20, repeats=5)
+
+    turns = []
+    for _ in range(15):  # in turns, because the machine's speed drifts
+        none, twenty, hundred, two_hundred = (slot(k) for k in (0, 20, 100, 200))
+        ceiling = max(operations / matmul_flops(repeats=3), moved / copy_bandwidth(max(moved, 16 * 1024), repeats=3))
+        readable = best_seconds(lambda: negotiate(opening, blocks.gains, blocks.user_budgets, 20), repeats=2) / 20
+        turns.append(((twenty - none) / 20, (two_hundred - hundred) / 100, ceiling, readable))
+    kernel, settled, roofline, numpy_reference = np.array(turns).T
     return {
         "network": name,
-        "kernel_us": 1e6 * min(kernel),
-        "settled_us": 1e6 * min(settled),
-        "numpy_us": 1e6 * min(numpy_reference),
-        "roofline_us": 1e6 * min(roofline),
+        "kernel_us": 1e6 * float(np.median(kernel)),
+        "settled_us": 1e6 * float(np.median(settled)),
+        "numpy_us": 1e6 * float(np.median(numpy_reference)),
+        "roofline_us": 1e6 * float(np.median(roofline)),
         "operations": operations,
         "bytes": moved,
-        "times_roofline": float(np.median(np.array(kernel) / np.array(roofline))),
-        "settled_times_roofline": float(np.median(np.array(settled) / np.array(roofline))),
-        "times_faster_than_numpy": float(np.median(np.array(numpy_reference) / np.array(kernel))),
+        "times_roofline": float(np.median(kernel / roofline)),
+        "settled_times_roofline": float(np.median(settled / roofline)),
+        "times_faster_than_numpy": float(np.median(numpy_reference / kernel)),
     }
 
 
@@ -142,12 +141,13 @@ def straightforward_block(config: NetworkConfig, generator: np.random.Generator)
 def draw_row(name: str, config: NetworkConfig) -> dict[str, Any]:
     """Drawing and beamforming one block: ours against the straightforward NumPy in complex128."""
     blocks, generator = Blocks(config, 1), np.random.default_rng(0)
-    ours, numpy_code = [], []
-    for _ in range(3):
-        ours.append(best_seconds(lambda: blocks.draw([0], [generator]), calls=10, repeats=10))
-        numpy_code.append(best_seconds(lambda: straightforward_block(config, generator), calls=3, repeats=5))
-    ratios = np.array(numpy_code) / np.array(ours)
-    return {"network": name, "ours_us": 1e6 * min(ours), "numpy_us": 1e6 * min(numpy_code), "times_faster": float(np.median(ratios))}
+    turns = []
+    for _ in range(15):
+        ours = best_seconds(lambda: blocks.draw([0], [generator]), calls=5, repeats=4)
+        turns.append((ours, best_seconds(lambda: straightforward_block(config, generator), repeats=4)))
+    ours, numpy_code = np.array(turns).T
+    median_us = [1e6 * float(np.median(times)) for times in (ours, numpy_code)]
+    return {"network": name, "ours_us": median_us[0], "numpy_us": median_us[1], "times_faster": float(np.median(numpy_code / ours))}
 
 
 def peer_rates(quick: bool) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def peer_rates(quick: bool) -> dict[str, Any]:
 def thread_speedup() -> float:
     """Elapsed time of one thread over two, 1,024 environments, k = 5; the two measured in turns, the median of the ratios."""
     one, two = (batched_step(replace(PAPER_8X4, num_slots=NO_DRAWS), 1024, threads) for threads in (1, 2))
-    times = [[best_seconds(step, calls=20, clock=time.perf_counter) for step in (one, two)] for _ in range(9)]
+    times = [[best_seconds(step, calls=5, repeats=4, clock=time.perf_counter) for step in (one, two)] for _ in range(25)]
     return float(np.median([first / second for first, second in times]))
 
 
@@ -194,7 +194,7 @@ def ratios_of(peers: dict[str, Any]) -> dict[str, float]:
 
 def table(title: str, rows: list[dict[str, Any]]) -> Table:
     """Rows of equal keys as a table."""
-    shown = Table(title=title, title_justify="left", box=None)
+    shown = Table(title=title, title_justify="left", box=None, title_style="bold")
     for key in rows[0]:
         shown.add_column(key, justify="left" if isinstance(rows[0][key], str) else "right")
     for row in rows:
