@@ -1,0 +1,127 @@
+"""What users do to a batch that a tidy loop does not: masks, seeds of every kind, copies, threads, forks."""
+
+import os
+import pickle
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+from multicell_env import MulticellVectorEnv
+
+
+def test_a_masked_reset_leaves_the_other_generators_alone() -> None:
+    env, other = (MulticellVectorEnv(3, observation="gain") for _ in range(2))
+    for each in (env, other):
+        each.reset(seed=1)
+    env.reset(seed=9, options={"reset_mask": np.array([False, True, False])})
+    after, untouched = env.reset()[0], other.reset()[0]
+    assert np.array_equal(after[[0, 2]], untouched[[0, 2]])
+    assert not np.array_equal(after[1], untouched[1])
+
+
+def test_environments_outside_of_the_first_mask_have_their_seeds_all_the_same() -> None:
+    env = MulticellVectorEnv(2, observation="gain")
+    env.reset(seed=5, options={"reset_mask": np.array([True, False])})
+    with pytest.raises(RuntimeError, match="reset"):
+        env.state()
+    assert np.array_equal(env.reset(options={"reset_mask": np.array([False, True])})[0][1], env_of_one(6))
+
+
+def env_of_one(seed: int, observation: Any = "gain") -> np.ndarray:
+    return MulticellVectorEnv(1, observation=observation).reset(seed=seed)[0][0]
+
+
+@pytest.mark.parametrize("observation", ["csi", "gain"])
+def test_more_blocks_than_are_drawn_at_once_and_some_of_them_anew(observation: Any) -> None:
+    env = MulticellVectorEnv(20, observation=observation, num_slots=3)
+    seen, _ = env.reset(seed=0)
+    for i in (0, 15, 16, 19):
+        assert np.array_equal(seen[i], env_of_one(i, observation))
+    mask = np.arange(20) == 18
+    again, _ = env.reset(seed=[77] * 20, options={"reset_mask": mask})
+    assert np.array_equal(again[18], env_of_one(77, observation))
+    assert np.array_equal(again[~mask], seen[~mask])
+
+
+def test_a_masked_reset_forgets_the_rates_of_the_new_blocks_alone() -> None:
+    env = MulticellVectorEnv(2, observation="gain")
+    env.reset(seed=0)
+    _, rewards, _, _, infos = env.step(np.full(env.action_space.shape, 0.1, np.float32))
+    expected = rewards[1].copy()
+    rewards[:], infos["sum_rate"][:] = -1.0, -1.0  # nobody's business but the receiver's
+    _, infos = env.reset(options={"reset_mask": np.array([True, False])})
+    assert not infos["sum_rate"][0].any()
+    assert np.array_equal(infos["sum_rate"][1], expected)
+
+
+def test_every_array_is_one_of_its_own() -> None:
+    env = MulticellVectorEnv(2, observation="gain", num_slots=1)
+    env.reset(seed=0)
+    _, rewards, _, over, infos = env.step(np.full(env.action_space.shape, 0.1, np.float32))
+    assert not np.shares_memory(rewards, infos["sum_rate"])
+    assert not np.shares_memory(over, infos["_final_obs"])
+    face = env.as_dicts()
+    face.reset(seed=0)
+    *_, truncations, by_agent = face.step({agent: np.full((2, *space.shape), 0.1) for agent, space in face.action_spaces.items()})
+    assert not np.shares_memory(truncations["bs_0"], truncations["bs_1"])
+    assert not np.shares_memory(by_agent["bs_0"]["_final_obs"], by_agent["bs_1"]["_final_obs"])
+    face.agents.clear()
+    assert env.possible_agents == ["bs_0", "bs_1", "bs_2"]
+
+
+def test_a_copy_of_threaded_environments_plays_on() -> None:
+    env = MulticellVectorEnv(3, observation="gain", num_slots=3, num_threads=2)
+    env.reset(seed=0)
+    actions = np.full(env.action_space.shape, 0.1, np.float32)
+    env.step(actions)
+    copy = pickle.loads(pickle.dumps(env))
+    for _ in range(4):
+        for own, others in zip(env.step(actions)[:4], copy.step(actions)[:4], strict=True):
+            assert np.array_equal(own, others)
+
+
+def test_closing_stops_the_threads_and_a_later_step_starts_them_again() -> None:
+    before = threading.active_count()
+    env = MulticellVectorEnv(4, observation="gain", num_threads=3)
+    env.reset(seed=0)
+    assert threading.active_count() > before
+    env.close()
+    assert threading.active_count() == before
+    env.step(np.full(env.action_space.shape, 0.1, np.float32))
+    env.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_makes_threads_of_its_own() -> None:
+    env = MulticellVectorEnv(4, observation="gain", num_threads=2)
+    env.reset(seed=0)
+    actions = np.full(env.action_space.shape, 0.1, np.float32)
+    env.step(actions)
+    child = os.fork()
+    if child == 0:
+        threading.Timer(60, os._exit, [1]).start()  # a pool without its threads would wait for ever
+        env.step(actions)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_seeds_of_any_integer_kind_are_the_same_seeds() -> None:
+    env = MulticellVectorEnv(2, observation="gain")
+    expected, _ = env.reset(seed=[3, 4])
+    for seed in (3, np.int64(3), np.array([3, 4]), (3, np.uint32(4))):
+        assert np.array_equal(env.reset(seed=seed)[0], expected)
+    for wrong in (1.5, "7", [1.0, 2.0]):
+        with pytest.raises(ValueError, match="whole number"):
+            env.reset(seed=wrong)
+
+
+def test_options_that_a_batch_does_not_know_are_refused_where_silence_would_mislead() -> None:
+    env = MulticellVectorEnv(2)
+    with pytest.raises(ValueError, match="channels"):
+        env.reset(options={"channels": np.zeros(3)})
+    with pytest.raises(ValueError, match="mapping"):
+        env.reset(options=[1])  # type: ignore[arg-type]
+    env.reset(options={"anything else": 1})
