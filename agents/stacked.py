@@ -5,7 +5,6 @@ from typing import Any, Protocol
 
 import gymnasium
 import numpy as np
-from gymnasium.vector import AutoresetMode
 from tianshou.data import Batch
 
 
@@ -50,7 +49,7 @@ class StackedVectorEnv:
 
     def __init__(self, env: StackedEnv, seeds: Sequence[int]) -> None:
         mode = env.metadata.get("autoreset_mode")
-        if mode != AutoresetMode.DISABLED:
+        if getattr(mode, "name", mode) != "DISABLED":
             raise ValueError(
                 f"the environments must leave resets to the collector; got {mode}. Give autoreset_mode=AutoresetMode.DISABLED."
             )

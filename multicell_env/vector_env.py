@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from gymnasium.spaces import Box
 from gymnasium.utils import seeding
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 from jaxtyping import Bool, Float
 
@@ -15,6 +15,11 @@ from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
 from multicell_env.env import MulticellEnv, resolve_config
 from multicell_env.observation import Observation, Observer, observation_limits, observe
+
+try:
+    from gymnasium.vector import AutoresetMode
+except ImportError as error:
+    raise ImportError("MulticellVectorEnv needs gymnasium 1.1 or newer; everything else here works with 1.0. Upgrade gymnasium.") from error
 
 Observations = Float[np.ndarray, "env cell plane band user"]
 Step = tuple[Observations, Float[np.ndarray, "env cell"], Bool[np.ndarray, " env"], Bool[np.ndarray, " env"], dict[str, Any]]
