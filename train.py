@@ -16,7 +16,6 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -32,9 +31,10 @@ from agents.run_directory import RunDirectory
 from agents.saved_actor import ActorPolicy, load_actor, save_actor
 from agents.td3_mix import TD3MixConfig
 from agents.training import Training, TrainingConfig, check_memory
-from evaluate import check_positive, evaluate_actor, network_config, parse, run_command
+from evaluate import evaluate_actor
 from multicell_env import MulticellVectorEnv, NetworkConfig, multicell_v0
 from multicell_env.allocation import MAX_BANDS, best_assignment
+from multicell_env.command_line import check_positive, parse, run_command, values_of
 from multicell_env.evaluation import FIRST_SEED, draw_blocks, play
 from multicell_env.figures import save_learning_curve
 from multicell_env.observation import Observation
@@ -113,7 +113,7 @@ def main(argv: list[str]) -> None:
 
 def _begun(argv: list[str]) -> tuple[TrainArguments, RunDirectory, None]:
     """A new run: everything is checked before its directory is made."""
-    arguments = parse(TrainArguments, argv, PRESETS["paper" if "paper" in _values_of("--preset", argv) else "default"])
+    arguments = parse(TrainArguments, argv, PRESETS["paper" if "paper" in values_of("--preset", argv) else "default"])
     check_positive(
         num_threads=arguments.num_threads,
         eval_interval=arguments.eval_interval,
@@ -262,12 +262,6 @@ def _close(arguments: TrainArguments, directory: RunDirectory) -> None:
     )
 
 
-def _values_of(flag: str, argv: list[str]) -> list[str]:
-    """What follows a flag on a command line, in either of its two forms."""
-    following = [after for word, after in pairwise(argv) if word == flag]
-    return following + [word.split("=", 1)[1] for word in argv if word.startswith(flag + "=")]
-
-
 def _described(arguments: TrainArguments) -> dict[str, Any]:
     """Everything that `config.json` tells of a run."""
     packages = ("multicell-env", "gymnasium", "numpy", "pettingzoo", "tianshou", "torch")
@@ -299,7 +293,7 @@ def _stored_arguments(directory: RunDirectory) -> TrainArguments:
         fields = dict(stored["arguments"])
         learner = {**fields.pop("learner")}
         return TrainArguments(
-            scenario=network_config(fields.pop("scenario")),
+            scenario=NetworkConfig.from_json(fields.pop("scenario")),
             learner=TD3MixConfig(**{**learner, "hidden_sizes": tuple(learner["hidden_sizes"])}),
             training=TrainingConfig(**fields.pop("training")),
             **{**fields, "runs": Path(fields["runs"]), "resume": None},

@@ -1,7 +1,7 @@
 """What a network is: sizes, powers and rules, validated. The only place where decibels appear."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Real
@@ -150,6 +150,29 @@ class NetworkConfig:
             )
         rows: Any = gains.tolist()
         return tuple(map(tuple, rows))
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "NetworkConfig":
+        """A network from its fields as JSON keeps them, with lists for tuples and "inf" for infinity.
+
+        Raises:
+            KeyError, TypeError, ValueError: the fields are not those of a network.
+        """
+        gains, users = fields["mean_gains"], fields["num_users"]
+        as_tuples = {
+            "mean_gains": None if gains is None else tuple(map(tuple, gains)),
+            "num_users": tuple(users) if isinstance(users, list) else users,
+            "sir_db": float(fields["sir_db"]),
+        }
+        return cls(**{**fields, **as_tuples})
+
+    def describe(self) -> str:
+        """The network in one line."""
+        interference = "given mean gains" if self.mean_gains is not None else f"SIR={self.sir_db:g} dB"
+        return (
+            f"B={self.num_cells} M={self.num_antennas} U={self.num_users} F={self.num_bands} "
+            f"{interference} SNR={self.snr_db:g} dB T={self.num_slots} k={self.num_iterations}"
+        )
 
     @cached_property
     def users_per_cell(self) -> Int[np.ndarray, " cell"]:
