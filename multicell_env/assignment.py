@@ -50,14 +50,15 @@ def best_assignment(gains: Gains, user_budgets: Float[np.ndarray, "*#batch cell 
     levels = np.ascontiguousarray(1.0 / gains.signal_gains.astype(np.float64)).reshape(blocks, num_cells, num_bands, num_users)
     budgets = np.ascontiguousarray(np.broadcast_to(user_budgets, (*batch, num_cells, num_users)), np.float64)
     owners = np.zeros((*batch, num_bands), np.int64)
-    _search(levels, budgets.reshape(blocks, num_cells, num_users), owners.reshape(blocks, num_bands))
+    order = np.ascontiguousarray(np.argsort(levels, axis=-2))  # here, because numba takes seconds to compile its own
+    _search(levels, order, budgets.reshape(blocks, num_cells, num_users), owners.reshape(blocks, num_bands))
     owned = np.equal(owners[..., None, :], np.arange(num_cells)[:, None])
     powers = water_fill_within(owned, gains, user_budgets)
     return Assignment(owners, powers, log2_of_1_plus(powers * gains.signal_gains).sum(axis=(-2, -1)))
 
 
 @compiled_entry
-def _search(levels, budgets, owners):
+def _search(levels, order, budgets, owners):
     """Owners of every block's bands, where all were the first cell's. A set of bands is a number whose bits are its bands."""
     num_blocks, num_cells, num_bands, num_users = levels.shape
     num_sets = 1 << num_bands
@@ -71,23 +72,22 @@ def _search(levels, budgets, owners):
     for block in range(num_blocks):
         # Rates of every cell on every set. For each user, sets are built from its lowest level up, so that one more band either opens
         # or lies above the water and changes nothing.
-        rates[:] = 0.0
         for cell in range(num_cells):
+            for chosen in range(num_sets):
+                rates[cell, chosen] = 0.0
             for user in range(num_users):
                 budget = budgets[block, cell, user]
                 if budget <= 0.0:
                     continue
-                order = np.argsort(levels[block, cell, :, user])
                 for i in range(num_bands):
-                    ascending[i] = levels[block, cell, order[i], user]
+                    ascending[i] = levels[block, cell, order[block, cell, i, user], user]
                 for i in range(num_bands):
                     for j in range(i, num_bands):
                         above[i, j] = np.log1p((ascending[j] - ascending[i]) / ascending[i])
                 for highest in range(num_bands):
-                    lowest = highest
                     for chosen in range(1 << highest, 2 << highest):
                         without = chosen - (1 << highest)
-                        bands[chosen] = bands[without] | (1 << order[highest])
+                        bands[chosen] = bands[without] | (1 << order[block, cell, highest, user])
                         if without == 0:
                             lowest = highest
                             num_open[chosen], depths[chosen], logs[chosen] = 1, 0.0, 0.0
@@ -104,7 +104,8 @@ def _search(levels, budgets, owners):
                         water = (budget + depths[chosen]) / num_open[chosen]
                         rates[cell, bands[chosen]] += num_open[chosen] * np.log1p(water / ascending[lowest]) - logs[chosen]
 
-        best[:] = rates[0]
+        for chosen in range(num_sets):
+            best[chosen] = rates[0, chosen]
         for cell in range(1, num_cells):
             # The last cell shares with the others whatever there is.
             for owned in range(num_sets - 1 if cell == num_cells - 1 else 0, num_sets):
@@ -117,7 +118,8 @@ def _search(levels, budgets, owners):
                         break
                     part = (part - 1) & owned
                 candidates[owned], taken[cell, owned] = most, choice
-            best[:] = candidates
+            for chosen in range(num_sets):
+                best[chosen] = candidates[chosen]
 
         left = num_sets - 1
         for cell in range(num_cells - 1, 0, -1):

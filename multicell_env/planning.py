@@ -56,7 +56,8 @@ def best_plan(config: NetworkConfig) -> Plan:
     """
     if config.num_cells > MAX_CELLS:
         raise ValueError(
-            f"best_plan weighs all colourings, for at most {MAX_CELLS} cells; got B={config.num_cells}. Lower num_cells, or leave this plan out."
+            f"best_plan weighs all colourings, for at most {MAX_CELLS} cells; got B={config.num_cells}. "
+            "Lower num_cells, or leave this plan out."
         )
     rates = predicted_rates(config)
     groups, counts = np.zeros(config.num_cells, np.int64), np.zeros(config.num_cells, np.int64)

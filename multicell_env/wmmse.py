@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from multicell_env.allocation import uniform_allocation
 from multicell_env.assignment import MAX_BANDS, best_assignment
 from multicell_env.beamforming import Gains
 from multicell_env.interference import Powers, check_powers
@@ -16,9 +17,9 @@ TOLERANCE = 1e-6
 MAX_ITERATIONS = 2000
 """... or after this many iterations."""
 NUM_RANDOM_STARTS = 3
-"""Random starts of `wmmse`, beside the uniform one and, where it can be searched, the best assignment and its neighbour."""
+"""Random starts of `wmmse`, beside the uniform one, the best assignment and one beside it."""
 LEAK = 0.1
-"""Share of the uniform powers in the start beside the best assignment: from the assignment itself no silent band can wake."""
+"""Share of uniform powers in the starts that favour some bands: a power of zero would stay zero."""
 
 
 class Climb(NamedTuple):
@@ -27,7 +28,7 @@ class Climb(NamedTuple):
     powers: Powers
     """Transmit powers, in sigma^2; float64."""
     sum_rates: Float[np.ndarray, "*batch iteration"]
-    """The network's sum rate (19) at the start and after every iteration, bit/s/Hz; the last one repeats where a block ended earlier."""
+    """The network's sum rate (19) at the start and after every iteration, bit/s/Hz; the last one repeats after the end."""
 
 
 def climb(
@@ -78,7 +79,7 @@ def climb(
     powers *= np.divide(budgets[..., None, :], spent, out=np.ones_like(spent), where=spent > budgets[..., None, :])
     history = np.empty((blocks, max_iterations + 1))
     interferers = np.ascontiguousarray(gains.interferers, np.int64)
-    longest = _climb(
+    _climb(
         signal,
         cross,
         interferers,
@@ -87,74 +88,79 @@ def climb(
         powers.reshape(blocks, *tokens),
         history,
     )
-    return Climb(powers, history[:, : longest + 1].reshape(*batch, longest + 1))
+    return Climb(powers, history.reshape(*batch, max_iterations + 1))
 
 
-def wmmse(gains: Gains, user_budgets: Float[np.ndarray, "*#batch cell user"], *, num_random_starts: int = NUM_RANDOM_STARTS) -> Climb:
-    """The best end of several climbs, for every block: never below the assignment bound where that can be searched.
+def wmmse(gains: Gains, user_budgets: Float[np.ndarray, "*#batch cell user"]) -> Climb:
+    """The best of the climbs from all `starts`, for every block: never below the assignment bound where that can be searched.
 
     A centralised reference that needs every cell's channels.
 
     Args:
         gains: Gains of the blocks.
         user_budgets: The most that each user may spend over its bands in the slot, in sigma^2.
-        num_random_starts: Random splits over the bands to start from, the same for every block.
     """
-    best = None
-    for start in starts(gains, user_budgets, num_random_starts).values():
-        end = climb(gains, user_budgets, start)
-        best = end if best is None else _better(best, end)
-    assert best is not None
+    best, *others = (climb(gains, user_budgets, start) for start in starts(gains, user_budgets).values())
+    for end in others:
+        higher = end.sum_rates[..., -1] > best.sum_rates[..., -1]
+        best = Climb(
+            np.where(higher[..., None, None, None], end.powers, best.powers), np.where(higher[..., None], end.sum_rates, best.sum_rates)
+        )
     return best
 
 
-def starts(gains: Gains, user_budgets: Float[np.ndarray, "*#batch cell user"], num_random_starts: int) -> dict[str, Powers]:
-    """Where `wmmse` starts, by name: deterministic, and for every block what it would be alone."""
-    shape = gains.signal_gains.shape[-3:]
-    generator = np.random.default_rng(0)
-    shares = [
-        np.full(shape, 1.0 / shape[-2]),
-        *(generator.dirichlet(np.ones(shape[-2]), shape[::2]).swapaxes(-1, -2) for _ in range(num_random_starts)),
-    ]
-    powers = [share * user_budgets[..., None, :] for share in shares]
-    named = {"uniform": powers[0], **{f"random {i}": start for i, start in enumerate(powers[1:])}}
-    if shape[-2] <= MAX_BANDS:
-        exclusive = best_assignment(gains, user_budgets).powers
-        named |= {"assignment": exclusive, "near the assignment": (1.0 - LEAK) * exclusive + LEAK * powers[0]}
+def fractional_programming(gains: Gains, user_budgets: Float[np.ndarray, "*#batch cell user"]) -> Climb:
+    """Fractional programming in closed form, from uniform powers. Its steps are WMMSE's (see `climb`): this is one start instead of many.
+
+    Args:
+        gains: Gains of the blocks.
+        user_budgets: The most that each user may spend over its bands in the slot, in sigma^2.
+    """
+    return climb(gains, user_budgets, uniform_allocation(gains, user_budgets))
+
+
+def starts(gains: Gains, user_budgets: Float[np.ndarray, "*#batch cell user"]) -> dict[str, Powers]:
+    """Where `wmmse` starts, by name: uniform powers; every cell mainly on a random half of the bands; the best assignment, and beside it.
+
+    Deterministic, and for every block what it would be alone. Beyond `MAX_BANDS` bands there is no best assignment.
+    """
+    uniform = uniform_allocation(gains, user_budgets)
+    num_cells, num_bands, _ = gains.signal_gains.shape[-3:]
+    orders = np.random.default_rng(0).permuted(np.tile(np.arange(num_bands), (NUM_RANDOM_STARTS, num_cells, 1)), axis=-1)
+    half = (num_bands + 1) // 2
+    named = {"uniform": uniform}
+    for index, chosen in enumerate(orders < half):
+        named[f"random {index}"] = _leaking(uniform * chosen[..., None] * (num_bands / half), uniform)
+    if num_bands <= MAX_BANDS:
+        assigned = best_assignment(gains, user_budgets).powers
+        named |= {"assignment": assigned, "beside the assignment": _leaking(assigned, uniform)}
     return named
 
 
-def _better(one: Climb, other: Climb) -> Climb:
-    """The higher end of two climbs, block by block."""
-    length = max(one.sum_rates.shape[-1], other.sum_rates.shape[-1])
-    first, second = (
-        np.pad(end.sum_rates, [(0, 0)] * (end.sum_rates.ndim - 1) + [(0, length - end.sum_rates.shape[-1])], "edge") for end in (one, other)
-    )
-    higher = second[..., -1] > first[..., -1]
-    return Climb(np.where(higher[..., None, None, None], other.powers, one.powers), np.where(higher[..., None], second, first))
+def _leaking(powers: Powers, uniform: Powers) -> Powers:
+    return (1.0 - LEAK) * powers + LEAK * uniform
 
 
 @compiled_entry
 def _climb(signal, cross, interferers, budgets, tolerance, powers, history):
-    """`climb` for all blocks; overwrites the powers, fills in the sum rates, and returns the most iterations that a block made."""
+    """`climb` for all blocks; overwrites the powers and fills in the sum rates."""
     num_blocks, num_cells, num_bands, num_users = signal.shape
     noise = np.empty((num_cells, num_bands, num_users))
     weights = np.empty((num_cells, num_bands, num_users))
     prices = np.empty((num_cells, num_bands, num_users))
-    longest = 0
     for block in range(num_blocks):
-        own, p = signal[block], powers[block]
-        iteration = 0
-        while True:
+        for iteration in range(history.shape[1]):
             # Interference and noise at every user, and the sum rate of the powers so far.
-            noise[:] = 1.0
             for cell in range(num_cells):
+                for band in range(num_bands):
+                    for user in range(num_users):
+                        noise[cell, band, user] = 1.0
                 for i in range(interferers.shape[1]):
                     other = interferers[cell, i]
                     if other >= 0:
                         for band in range(num_bands):
                             for beam in range(num_users):
-                                power = p[other, band, beam]
+                                power = powers[block, other, band, beam]
                                 if power > 0.0:
                                     for user in range(num_users):
                                         noise[cell, band, user] += cross[block, cell, i, band, beam, user] * power
@@ -162,16 +168,17 @@ def _climb(signal, cross, interferers, budgets, tolerance, powers, history):
             for cell in range(num_cells):
                 for band in range(num_bands):
                     for user in range(num_users):
-                        received = own[cell, band, user] * p[cell, band, user]
+                        received = signal[block, cell, band, user] * powers[block, cell, band, user]
                         total += np.log1p(received / noise[cell, band, user])
                         # w r^2, and its part of the own price
                         weights[cell, band, user] = received / (noise[cell, band, user] * (received + noise[cell, band, user]))
-                        prices[cell, band, user] = own[cell, band, user] * weights[cell, band, user]
+                        prices[cell, band, user] = signal[block, cell, band, user] * weights[cell, band, user]
             total /= np.log(2.0)
             history[block, iteration] = total
             if iteration == history.shape[1] - 1 or (iteration > 0 and total - history[block, iteration - 1] < tolerance * total):
+                for later in range(iteration, history.shape[1]):
+                    history[block, later] = total
                 break
-            iteration += 1
 
             # What a unit of power costs the others, weighted.
             for cell in range(num_cells):
@@ -180,7 +187,7 @@ def _climb(signal, cross, interferers, budgets, tolerance, powers, history):
                     if other >= 0:
                         for band in range(num_bands):
                             for beam in range(num_users):
-                                if p[other, band, beam] > 0.0:
+                                if powers[block, other, band, beam] > 0.0:
                                     price = 0.0
                                     for user in range(num_users):
                                         price += cross[block, cell, i, band, beam, user] * weights[cell, band, user]
@@ -194,7 +201,7 @@ def _climb(signal, cross, interferers, budgets, tolerance, powers, history):
                     # p = (a / (price + mu))^2 with a = w r sqrt(g), which takes the place of `weights`. One band alone bounds mu below.
                     multiplier = 0.0
                     for band in range(num_bands):
-                        a = np.sqrt(p[cell, band, user]) * own[cell, band, user] / noise[cell, band, user]
+                        a = np.sqrt(powers[block, cell, band, user]) * signal[block, cell, band, user] / noise[cell, band, user]
                         weights[cell, band, user] = a
                         multiplier = max(multiplier, a / np.sqrt(budget) - prices[cell, band, user])
                     # 1 / sqrt(spent) is concave and grows in mu, so that Newton's steps from below never overshoot.
@@ -202,7 +209,7 @@ def _climb(signal, cross, interferers, budgets, tolerance, powers, history):
                     for _ in range(100):
                         spent, slope = 0.0, 0.0
                         for band in range(num_bands):
-                            if p[cell, band, user] > 0.0:
+                            if powers[block, cell, band, user] > 0.0:
                                 cost = prices[cell, band, user] + multiplier
                                 part = (weights[cell, band, user] / cost) ** 2
                                 spent += part
@@ -215,10 +222,7 @@ def _climb(signal, cross, interferers, budgets, tolerance, powers, history):
                         multiplier += step
                     scale = min(1.0, budget / spent) if spent > 0.0 else 1.0
                     for band in range(num_bands):
-                        if p[cell, band, user] > 0.0:
+                        if powers[block, cell, band, user] > 0.0:
                             power = scale * (weights[cell, band, user] / (prices[cell, band, user] + multiplier)) ** 2
                             # Far below what any rate notices, and before the processor's slow smallest numbers.
-                            p[cell, band, user] = power if power > 1e-100 * budget else 0.0
-        history[block, iteration:] = history[block, iteration]
-        longest = max(longest, iteration)
-    return longest
+                            powers[block, cell, band, user] = power if power > 1e-100 * budget else 0.0
