@@ -8,7 +8,7 @@ python evaluate.py --num-antennas 32 --num-users 16 --num-blocks 50
 import json
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -21,8 +21,18 @@ from rich.table import Table
 
 from agents.run_directory import RunDirectory
 from agents.saved_actor import ActorPolicy, load_actor
+from multicell_env.assignment import MAX_BANDS
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation import FIRST_SEED, MethodResult, as_json, evaluate_allocations, evaluate_policy, percent_of_bound
+from multicell_env.evaluation import (
+    FIRST_SEED,
+    METHODS,
+    MethodResult,
+    as_json,
+    evaluate_allocations,
+    evaluate_policy,
+    percent_of_best_known,
+    percent_of_bound,
+)
 
 PRETRAINED = Path(__file__).parent / "agents" / "pretrained" / "td3mix.pt"
 MeanGains = tuple[tuple[float, ...], ...]
@@ -67,8 +77,10 @@ def main(argv: list[str]) -> None:
     evaluate_actor(actor, arguments.scenario, num_blocks=arguments.num_blocks, seed=arguments.seed, output=output)
 
 
-def evaluate_actor(actor: ActorPolicy, config: NetworkConfig, *, num_blocks: int, seed: int, output: Path) -> dict[str, Any]:
-    """Play the actor and every allocation, print the table, write `results.json` and `comparison.png`.
+def evaluate_actor(
+    actor: ActorPolicy, config: NetworkConfig, *, num_blocks: int, seed: int, output: Path, methods: Collection[str] = METHODS
+) -> dict[str, Any]:
+    """Play the actor and the allocations, print the table, write `results.json` and `comparison.png`.
 
     Returns:
         What `results.json` holds.
@@ -83,7 +95,7 @@ def evaluate_actor(actor: ActorPolicy, config: NetworkConfig, *, num_blocks: int
         results = [
             evaluate_policy("td3mix", actor, config, **settings),
             evaluate_policy("td3mix_opening", actor, config, opening_only=True, **settings),
-            *evaluate_allocations(config, num_blocks=num_blocks, seed=seed),
+            *evaluate_allocations(config, num_blocks=num_blocks, seed=seed, methods=methods),
         ]
     print_table(results, config, console)
     if config != (trained_on := network_config(actor.metadata["config"])):
@@ -97,21 +109,22 @@ def evaluate_actor(actor: ActorPolicy, config: NetworkConfig, *, num_blocks: int
 
 def print_table(results: list[MethodResult], config: NetworkConfig, console: Console) -> None:
     """Print the results, best last slot first."""
-    percent = percent_of_bound(results)
+    percent, of_best = percent_of_bound(results), percent_of_best_known(results)
     title = describe(config)
     caption = (
         "average cell capacity in bit/s/Hz in the first slot, the last, and over all: mean ± 95 % confidence interval over blocks; "
-        "% bound: last slot / all slots; starts: std of the last slot over random starts; ms: median time of one decision for all cells"
+        "% bound: last slot / all slots; % best: last slot, of the higher one of WMMSE and the bound in every block; "
+        "starts: std of the last slot over random starts; ms: median time of one decision for all cells"
     )
     if config.num_iterations == 0:
         caption += "; flwf and iwf make 5 iterations a slot"
     if not percent:
-        caption += "; % bound: not searched beyond 12 bands"
+        caption += f"; % bound: not searched beyond {MAX_BANDS} bands"
     table = Table(
         title=title, caption=caption, title_justify="left", caption_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0)
     )
     table.add_column("method", no_wrap=True)
-    for header in ("first", "last slot", "all slots", "% bound", "starts", "ms"):
+    for header in ("first", "last slot", "all slots", "% bound", "% best", "starts", "ms"):
         table.add_column(header, justify="right", no_wrap=True)
     table.add_column("CSI", no_wrap=True)
     for result in sorted(results, key=lambda result: -result.last_slot["mean"]):
@@ -122,6 +135,7 @@ def print_table(results: list[MethodResult], config: NetworkConfig, console: Con
             _with_interval(last),
             _with_interval(every),
             f"{percent[result.name]:.1f}/{percent[result.name] * every['mean'] / last['mean']:.1f}" if percent else "",
+            f"{of_best[result.name]:.1f}" if of_best else "",
             "" if result.std_over_starts is None else f"{result.std_over_starts:.2f}",
             f"{result.ms_per_decision:.2g}",
             "global" if result.needs_global_knowledge else "local",
