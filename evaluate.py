@@ -7,6 +7,7 @@ python evaluate.py --num-antennas 32 --num-users 16 --num-blocks 50
 
 import json
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +21,7 @@ from agents.run_directory import RunDirectory
 from agents.saved_actor import ActorPolicy, load_actor
 from multicell_env.command_line import check_positive, parse, run_command
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation import FIRST_SEED, as_json, evaluate_allocations, evaluate_policy
+from multicell_env.evaluation import FIRST_SEED, METHODS, as_json, evaluate_allocations, evaluate_policy
 from multicell_env.tables import print_table
 
 PRETRAINED = Path(__file__).parent / "agents" / "pretrained" / "td3mix.pt"
@@ -64,8 +65,10 @@ def main(argv: list[str]) -> None:
     evaluate_actor(actor, arguments.scenario, num_blocks=arguments.num_blocks, seed=arguments.seed, output=output)
 
 
-def evaluate_actor(actor: ActorPolicy, config: NetworkConfig, *, num_blocks: int, seed: int, output: Path) -> dict[str, Any]:
-    """Play the actor and every allocation, print the table, write `results.json` and `comparison.png`.
+def evaluate_actor(
+    actor: ActorPolicy, config: NetworkConfig, *, num_blocks: int, seed: int, output: Path, methods: Collection[str] = METHODS
+) -> dict[str, Any]:
+    """Play the actor and the allocations, print the table, write `results.json` and `comparison.png`.
 
     Returns:
         What `results.json` holds.
@@ -80,7 +83,7 @@ def evaluate_actor(actor: ActorPolicy, config: NetworkConfig, *, num_blocks: int
         results = [
             evaluate_policy("td3mix", actor, config, **settings),
             evaluate_policy("td3mix_opening", actor, config, opening_only=True, **settings),
-            *evaluate_allocations(config, num_blocks=num_blocks, seed=seed),
+            *evaluate_allocations(config, num_blocks=num_blocks, seed=seed, methods=methods),
         ]
     print_table(results, config, console)
     if config != (trained_on := NetworkConfig.from_json(actor.metadata["config"])):

@@ -35,7 +35,7 @@ from evaluate import evaluate_actor
 from multicell_env import MulticellVectorEnv, NetworkConfig, multicell_v0
 from multicell_env.allocation import MAX_BANDS, best_assignment
 from multicell_env.command_line import check_positive, parse, run_command, values_of
-from multicell_env.evaluation import FIRST_SEED, draw_blocks, play
+from multicell_env.evaluation import FIRST_SEED, QUICK_METHODS, draw_blocks, play
 from multicell_env.figures import save_learning_curve
 from multicell_env.observation import Observation
 
@@ -258,7 +258,12 @@ class _Run:
 def _close(arguments: TrainArguments, directory: RunDirectory) -> None:
     """Play the best actor on unseen channels and print the closing table."""
     evaluate_actor(
-        load_actor(directory.best_path), arguments.scenario, num_blocks=arguments.final_blocks, seed=FIRST_SEED, output=directory.path
+        load_actor(directory.best_path),
+        arguments.scenario,
+        num_blocks=arguments.final_blocks,
+        seed=FIRST_SEED,
+        output=directory.path,
+        methods=QUICK_METHODS,
     )
 
 
