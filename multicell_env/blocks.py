@@ -194,7 +194,9 @@ class Blocks:
         """
         xp, dtype = array_namespace(fractions), self.powers.dtype
         # A copy of what the configuration keeps read-only, which torch would warn of.
-        gains = Gains(xp.asarray(self.gains.signal_gains), xp.asarray(self.gains.cross_gains), xp.asarray(self.gains.interferers, copy=True))
+        gains = Gains(
+            xp.asarray(self.gains.signal_gains), xp.asarray(self.gains.cross_gains), xp.asarray(self.gains.interferers, copy=True)
+        )
         budgets = xp.asarray(self.user_budgets.astype(dtype))
         opening = opening_powers(fractions, budgets)
         powers = negotiate(opening, gains, budgets, self.config.num_iterations, damping=self.config.damping)
