@@ -49,7 +49,7 @@ class APGTrainingConfig:
         ValueError: a field breaks its rule.
     """
 
-    num_steps: int = 1000
+    num_steps: int = 500
     """Vector steps to learn from; each steps every environment once and updates the actor once."""
     num_envs: int = 32
     """Environments stepped side by side."""

@@ -25,7 +25,6 @@ def water_fill(levels: Float[Array, "*batch band user"], budget: Float[Array, "*
         ValueError: a budget is negative, or a number is not finite.
     """
     xp = array_namespace(levels)
-    budget = xp.asarray(budget)
     if not (xp.all(xp.isfinite(levels)) and xp.all(xp.isfinite(budget)) and xp.all(budget >= 0)):
         raise ValueError(
             f"water_fill needs finite levels and finite, non-negative budgets; got levels in [{xp.min(levels):g}, {xp.max(levels):g}] "
