@@ -198,7 +198,7 @@ class Blocks:
             xp.asarray(self.gains.signal_gains), xp.asarray(self.gains.cross_gains), xp.asarray(self.gains.interferers, copy=True)
         )
         budgets = xp.asarray(self.user_budgets.astype(dtype))
-        opening = opening_powers(fractions, budgets)
+        opening = opening_powers(xp.astype(fractions, budgets.dtype), budgets)
         powers = negotiate(opening, gains, budgets, self.config.num_iterations, damping=self.config.damping)
         return sum_rates(powers, ingr(powers, gains))
 
