@@ -76,13 +76,13 @@ def evaluate_actor(
     from multicell_env.figures import save_comparison
 
     output.mkdir(parents=True, exist_ok=True)
-    observation = actor.metadata["observation"]
+    observation, name = actor.metadata["observation"], actor.metadata.get("algo", "td3mix")
     settings: dict[str, Any] = {"observation": observation, "num_blocks": num_blocks, "seed": seed, "batched": True}
     console = Console() if sys.stdout.isatty() else Console(width=100)
     with console.status(f"playing {num_blocks} unseen blocks ..."):
         results = [
-            evaluate_policy("td3mix", actor, config, **settings),
-            evaluate_policy("td3mix_opening", actor, config, opening_only=True, **settings),
+            evaluate_policy(name, actor, config, **settings),
+            evaluate_policy(f"{name}_opening", actor, config, opening_only=True, **settings),
             *evaluate_allocations(config, num_blocks=num_blocks, seed=seed, methods=methods),
         ]
     print_table(results, config, console)

@@ -1,5 +1,6 @@
 """TD3-MIX (Algorithm 1): TD3 whose twin critics are factored over the agents and mixed monotonically."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -169,7 +170,7 @@ class TD3Mix(TD3):
         # TD3's own constructor would make a second critic with targets and an optimiser; the twins are one module here.
         ActorCriticOffPolicyAlgorithm.__init__(
             self,
-            policy=JointPolicy(build_actor(env, config), env, config.exploration_noise),
+            policy=JointPolicy(build_actor(env, config.network, config.hidden_sizes), env, config.exploration_noise),
             policy_optim=actor_adam,
             critic=build_critic(env, config),
             critic_optim=critic_adam,
@@ -255,13 +256,13 @@ class TD3Mix(TD3):
         return self.actor_penalty * real.square().mean() - objective.mean()
 
 
-def build_actor(env: JointEnv, config: TD3MixConfig) -> nn.Module:
+def build_actor(env: JointEnv, network: Literal["set", "mlp"], hidden_sizes: Sequence[int]) -> SetActor | MLPActor:
     """A fresh actor for the environment."""
     observation_shape, action_shape = _agent_shapes(env)
-    if config.network == "mlp":
-        return MLPActor(observation_shape, action_shape, config.hidden_sizes)
+    if network == "mlp":
+        return MLPActor(observation_shape, action_shape, hidden_sizes)
     check_image_like(observation_shape, action_shape)
-    return SetActor(observation_shape[0], config.hidden_sizes)
+    return SetActor(observation_shape[0], hidden_sizes)
 
 
 def build_critic(env: JointEnv, config: TD3MixConfig) -> MixedCritic:

@@ -9,14 +9,16 @@ from threading import Timer
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 from jaxtyping import Complex, Float
 
-from multicell_env.beamforming import MIN_SINE, Gains, refuse_inseparable
+from multicell_env.beamforming import MIN_SINE, Array, Gains, refuse_inseparable
 from multicell_env.block_kernel import beamform
 from multicell_env.channel import CrossChannels, OwnChannels, draw_many
 from multicell_env.config import NetworkConfig
-from multicell_env.interference import Powers
+from multicell_env.interference import Powers, ingr, sum_rates
 from multicell_env.slot_kernel import LOG_LIMIT, play_slots
+from multicell_env.waterfilling import negotiate, opening_powers
 
 DRAWN_AT_ONCE = 16
 """Blocks drawn together: enough to spread the cost of a call, few enough for their channels to stay in the cache."""
@@ -184,6 +186,21 @@ class Blocks:
             with _announced(play_slots):
                 self._share(play, len(self))
         return rates
+
+    def foresee_slot(self, fractions: Float[Array, "block cell band user"]) -> Float[Array, "block cell"]:
+        """What `play_slot` would return for the same fractions, by the readable equations; nothing is played.
+
+        Computed in the library of the fractions: a torch tensor brings the gradients of the rates back to it.
+        """
+        xp, dtype = array_namespace(fractions), self.powers.dtype
+        # A copy of what the configuration keeps read-only, which torch would warn of.
+        gains = Gains(
+            xp.asarray(self.gains.signal_gains), xp.asarray(self.gains.cross_gains), xp.asarray(self.gains.interferers, copy=True)
+        )
+        budgets = xp.asarray(self.user_budgets.astype(dtype))
+        opening = opening_powers(xp.astype(fractions, budgets.dtype), budgets)
+        powers = negotiate(opening, gains, budgets, self.config.num_iterations, damping=self.config.damping)
+        return sum_rates(powers, ingr(powers, gains))
 
     def hold(self) -> Float[np.ndarray, "block cell band user"]:
         """The action that keeps the last powers, as far as the coming slot's budget allows: their fractions of it, summing to at most 1."""

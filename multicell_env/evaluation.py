@@ -139,7 +139,7 @@ def evaluate_allocations(
         "uniform": lambda: _static("uniform", uniform_allocation, blocks, seed),
         "random": lambda: _random(blocks, seed),
         "reuse": lambda: _static("reuse", reuse_allocation, blocks, seed),
-        "planned": lambda: _static("planned", lambda *known: planned_allocation(*known, config), blocks, seed),
+        "planned": lambda: _static("planned", lambda gains, budgets: planned_allocation(gains, budgets, config), blocks, seed),
         "assignment_bound": lambda: _static("assignment_bound", lambda *known: best_assignment(*known).powers, blocks, seed, True),
         "fp": lambda: _static("fp", lambda *known: fractional_programming(*known).powers, blocks, seed, True),
         "wmmse": lambda: _static("wmmse", lambda *known: wmmse(*known).powers, blocks, seed, True),

@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 from gymnasium.spaces import Box
 from gymnasium.utils import seeding
 from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 from jaxtyping import Bool, Float
 
+from multicell_env.beamforming import Array
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
 from multicell_env.env import MulticellEnv, resolve_config
@@ -158,6 +160,22 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
             observations = self._observer.observe()
         return observations, rewards, np.zeros(self.num_envs, dtype=bool), over, infos
 
+    def foresee(self, actions: Float[Array, "env cell band user"]) -> Float[Array, "env cell"]:
+        """The rewards that `step` would give for these actions, by the readable equations; nothing is played.
+
+        Computed in the library of the actions: a torch tensor brings the gradients of the rewards back to it. Actions must be finite.
+
+        Raises:
+            RuntimeError: an environment has no block, or its block has ended.
+            ValueError: NaN or infinity.
+        """
+        self._check_all_play()
+        rates = self._blocks.foresee_slot(actions)
+        if self.config.reward == "cell":
+            return rates
+        xp = array_namespace(rates)
+        return xp.broadcast_to(xp.mean(rates, axis=1, keepdims=True), rates.shape)
+
     def state(self) -> Float[np.ndarray, "env cell plane band user"]:
         """Global state of every environment: the "gain" planes of all cells, float32; for centralised training.
 
@@ -190,13 +208,16 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
     def _infos(self) -> dict[str, Any]:
         return {"power": self._blocks.powers.copy(), "sum_rate": self._rates.copy()}
 
-    def _checked(self, actions: np.ndarray) -> np.ndarray:
+    def _check_all_play(self) -> None:
         if self._some_wait:
             waiting = np.flatnonzero((self._slots < 0) | (self._slots >= self.config.num_slots))
             raise RuntimeError(
                 f"{waiting.size} environments have no block to play, the first {waiting[:8].tolist()}: call reset(), or "
                 "reset(options={'reset_mask': mask}) to begin anew in those alone."
             )
+
+    def _checked(self, actions: np.ndarray) -> np.ndarray:
+        self._check_all_play()
         fractions = np.asarray(actions)
         if fractions.shape != self.action_space.shape or fractions.dtype.kind not in "fiub":
             raise ValueError(
