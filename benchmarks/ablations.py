@@ -164,7 +164,14 @@ def train_missing(runs: Sequence[Run], folder: Path, workers: int, *, begin: Sta
     done = {run: run.num_steps if run.finished(folder) else run.steps_done(folder) for run in runs}
     running: dict[Run, Process] = {}
     failed: list[Run] = []
-    bar = tqdm(total=sum(run.num_steps for run in runs), initial=sum(done.values()), desc="ablations", unit="step", dynamic_ncols=True)
+    bar = tqdm(
+        total=sum(run.num_steps for run in runs),
+        initial=sum(done.values()),
+        desc="ablations",
+        unit="step",
+        dynamic_ncols=True,
+        smoothing=0.0,  # steps come 50 at once, so only the average tells the time left
+    )
     try:
         while waiting or running:
             while waiting and len(running) < workers:
