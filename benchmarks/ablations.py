@@ -9,6 +9,7 @@ or SIGTERM, which end the running ones with a checkpoint, and start the same com
 """
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -221,7 +222,8 @@ def main(arguments: Arguments) -> int:
         group: {name: [Run(flags, arguments.num_steps, seed).path(folder) for seed in arguments.seeds] for name, flags in names.items()}
         for group, names in groups.items()
     }
-    write_report(paths, arguments.output, arguments.peers)
+    command = shlex.join(["python", *(word for word in sys.argv if word != "--report-only")])
+    write_report(paths, arguments.output, command, arguments.peers)
     return 1 if failed else 0
 
 

@@ -189,7 +189,7 @@ def _draw_scores(figure: Any, groups: Mapping[str, Mapping[str, Any]]) -> None:
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
 
 
-def write_report(paths: Paths, output: Path, peers: Path = PEERS, command: str = "python benchmarks/ablations.py") -> None:
+def write_report(paths: Paths, output: Path, command: str, peers: Path = PEERS) -> None:
     """Read what has finished and write the three files.
 
     Raises:

@@ -203,9 +203,9 @@ def test_the_report_writes_its_three_files_and_refuses_to_report_nothing(tmp_pat
     output = tmp_path / "docs"
     output.mkdir()
     with pytest.raises(ValueError, match="got none"):
-        write_report({"mixer": {"default": [tmp_path / "a"]}}, output, tmp_path)
+        write_report({"mixer": {"default": [tmp_path / "a"]}}, output, "python x.py", tmp_path)
     pretend_run(tmp_path / "a", 90.0)
-    write_report({"mixer": {"default": [tmp_path / "a"]}}, output, tmp_path)
+    write_report({"mixer": {"default": [tmp_path / "a"]}}, output, "python x.py", tmp_path)
     assert sorted(path.name for path in output.iterdir()) == ["ablations.json", "ablations.md", "ablations.png"]
     run = json.loads((output / "ablations.json").read_text())["groups"]["mixer"]["default"]["runs"][0]
     assert run["percent"] == {"first_slot": 45.0, "last_slot": 90.0, "all_slots": 67.5}
