@@ -246,7 +246,7 @@ class DictFace:
         if set(actions) != set(self.agents):
             raise ValueError(f"actions must have one entry for each of {self.agents}; got {sorted(map(str, actions))}. Add or remove some.")
         config = self.env.config
-        stacked = np.zeros(self.env.action_space.shape)
+        stacked = np.zeros((self.num_envs, config.num_cells, *config.action_shape(config.max_users)))
         for cell, (agent, users) in enumerate(self._users.items()):
             own = np.asarray(actions[agent])
             shape = (self.num_envs, *config.action_shape(users))
