@@ -155,11 +155,8 @@ class MixedCritic(nn.Module):
 
     def mix(self, values: Float[Tensor, "twin batch agent"], obs: Any) -> Float[Tensor, "twin batch *agent"]:
         """Q_tot of given agents' values. For "sum" their mean: in these units an agent's share of Q_tot is (offset + scale Q_b) / B."""
-        if self.mixer == "none":
-            return values
-        if self.mixer == "sum":
-            return values.mean(dim=-1)
-        assert self.state_encoder is not None
+        if self.state_encoder is None or not isinstance(self.mixer, MonotonicMixer):
+            return values if self.mixer == "none" else values.mean(dim=-1)
         state = as_tensor(obs["state"] if "state" in obs else obs["observation"])
         return self.mixer(values, self.state_encoder(state, self.mask, twins=len(values)))
 
@@ -286,7 +283,7 @@ def build_actor(env: JointEnv, network: Literal["set", "mlp"], hidden_sizes: Seq
     if network == "mlp":
         return MLPActor(observation_shape, action_shape, hidden_sizes)
     check_image_like(observation_shape, action_shape)
-    return SetActor(observation_shape[0], hidden_sizes)
+    return SetActor(observation_shape[0], hidden_sizes, action_shape[:-2])
 
 
 def build_critic(env: JointEnv, config: TD3MixConfig) -> MixedCritic:
@@ -299,10 +296,10 @@ def build_critic(env: JointEnv, config: TD3MixConfig) -> MixedCritic:
         critic: nn.Module = MLPCritic(observation_shape, action_shape, config.hidden_sizes)
     else:
         check_image_like(observation_shape, action_shape)
-        critic = SetCritic(observation_shape[0], config.hidden_sizes)
+        critic = SetCritic(observation_shape[0], config.hidden_sizes, action_shape[:-2])
     if config.mixer != "qmix":
         return MixedCritic(critic, None, config.mixer, mask)
-    is_cellwise = len(state_shape) == 4 and (state_shape[0], *state_shape[2:]) == (num_agents, *action_shape)
+    is_cellwise = len(state_shape) == 4 and (state_shape[0], *state_shape[2:]) == (num_agents, *action_shape[-2:])
     if config.network == "set" and is_cellwise:
         encoder: nn.Module = SetStateEncoder(state_shape[1], (feature_size,))
     else:
@@ -314,12 +311,12 @@ def check_image_like(observation_shape: tuple[int, ...], action_shape: tuple[int
     """Refuse spaces that the `set` family cannot read.
 
     Raises:
-        ValueError: not `(plane, band, user)` with `(band, user)`.
+        ValueError: not `(plane, band, user)` with `(band, user)` or `(plane, band, user)`.
     """
-    if len(observation_shape) != 3 or observation_shape[1:] != action_shape:
+    if len(observation_shape) != 3 or len(action_shape) not in (2, 3) or observation_shape[1:] != action_shape[-2:]:
         raise ValueError(
-            f"network 'set' needs observations (plane, band, user) and actions (band, user); got {observation_shape} and {action_shape}. "
-            "Choose network 'mlp', which reads any Box."
+            "network 'set' needs observations (plane, band, user) and actions (band, user) or (plane, band, user); got "
+            f"{observation_shape} and {action_shape}. Choose network 'mlp', which reads any Box."
         )
 
 

@@ -86,8 +86,8 @@ def play(
     """
     capacities, observer = [], Observer(observation, blocks)
     for slot in range(blocks.config.num_slots):
-        fractions = blocks.hold() if opening_only and slot > 0 else _decide(policy, observer, batched)
-        capacities.append(blocks.play_slot(fractions).mean(axis=-1, dtype=np.float64))
+        actions = blocks.hold() if opening_only and slot > 0 else _decide(policy, observer, batched)
+        capacities.append(blocks.play_slot(actions).mean(axis=-1, dtype=np.float64))
     return np.stack(capacities, axis=-1)
 
 
@@ -208,10 +208,10 @@ def _summary(capacities: Float[np.ndarray, " block"]) -> dict[str, float]:
 
 
 def _decide(policy: Policy, observer: Observer, batched: bool) -> np.ndarray:
-    """The policy's actions on all blocks, as padded fractions."""
+    """The policy's actions on all blocks, padded."""
     config, planes = observer.blocks.config, observer.observe()
     agents = {f"bs_{cell}": (cell, int(users)) for cell, users in enumerate(config.users_per_cell)}
-    fractions = np.zeros(observer.blocks.powers.shape)
+    padded = np.zeros((len(planes), config.num_cells, *config.action_shape(config.max_users)))
     for rows in [slice(None)] if batched else range(len(planes)):
         actions: Any = policy({agent: planes[rows, cell, ..., :users].copy() for agent, (cell, users) in agents.items()})
         if not isinstance(actions, Mapping) or not set(agents) <= set(actions):
@@ -221,14 +221,14 @@ def _decide(policy: Policy, observer: Observer, batched: bool) -> np.ndarray:
             )
         for agent, (cell, users) in agents.items():
             action = np.asarray(actions[agent], dtype=np.float64)
-            target = fractions[rows, cell, :, :users]
+            target = padded[rows, cell, ..., :users]
             if action.shape != target.shape or not np.all(np.isfinite(action)):
                 raise ValueError(
                     f"the policy must return finite actions of shape {target.shape} for {agent}; got shape {action.shape}"
-                    f"{'' if np.all(np.isfinite(action)) else ' with NaN or infinity'}. Give fractions [band, user] in [0, 1]."
+                    f"{'' if np.all(np.isfinite(action)) else ' with NaN or infinity'}. Give fractions [..., band, user] in [0, 1]."
                 )
             target[...] = action
-    return fractions
+    return padded
 
 
 def _static(name: str, allocate: Callable[..., np.ndarray], blocks: Blocks, seed: int, needs_global: bool = False) -> MethodResult:

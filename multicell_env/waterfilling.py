@@ -84,7 +84,7 @@ def negotiate(
     num_iterations: int,
     *,
     forward_looking: bool = True,
-    damping: float = 0.0,
+    damping: float | Float[Array, "*#batch cell user"] = 0.0,
 ) -> Float[Array, "*batch cell band user"]:
     """Let all users of all cells adjust their spectrum for some iterations, without any exchange.
 
@@ -97,17 +97,23 @@ def negotiate(
         user_budgets: What each user spends over its bands in the slot, P_b(t)/U_b (14), in sigma^2; 0 for padded users.
         num_iterations: k; 0 returns the opening move.
         forward_looking: True is forward-looking water-filling (FLWF); False is iterative water-filling (IWF), which is FLWF with phi = 0.
-        damping: Share of its last powers that every user keeps in an iteration, in [0, 1); 0 is the game of the paper.
+        damping: Share of its last powers that every user, or each, keeps in an iteration, in [0, 1]; 0 is the game of the paper, and a
+            user with 1 stays where it opened.
 
     Raises:
-        ValueError: a power or budget is negative or not finite.
+        ValueError: a power or budget is negative or not finite, or a damping is outside [0, 1].
     """
     check_powers(powers)
     check_powers(user_budgets, "budgets")
+    xp = array_namespace(powers)
+    kept = xp.asarray(damping, dtype=powers.dtype)
+    if not xp.all((kept >= 0.0) & (kept <= 1.0)):
+        raise ValueError(f"damping must be within [0, 1]; got {xp.min(kept):g} to {xp.max(kept):g}. Give 0 for the paper's game.")
+    kept = kept[..., None, :] if kept.ndim else kept
     for _ in range(num_iterations):
         measured = ingr(powers, gains)
         response = water_fill(forward_looking_levels(powers, measured) if forward_looking else measured, user_budgets)
-        powers = damping * powers + (1.0 - damping) * response if damping else response
+        powers = kept * powers + (1.0 - kept) * response
     return powers
 
 

@@ -11,6 +11,7 @@ from tianshou.data import Batch
 from tianshou.utils.torch_utils import policy_within_training_step
 
 from agents import JointEnv, TD3Mix, TD3MixConfig, Training, TrainingConfig
+from agents.networks import SetStateEncoder
 from multicell_env import multicell_v0
 
 SMALL = TD3MixConfig(network="mlp", hidden_sizes=(16,), mixing_size=8, batch_size=16, gamma=0.9, tau=0.01)
@@ -258,10 +259,11 @@ def test_the_set_family_refuses_spaces_that_are_not_image_like():
 
 
 @pytest.mark.parametrize("network", ["set", "mlp"])
-@pytest.mark.parametrize("observation", ["gain", "csi"])
-def test_agents_with_different_numbers_of_users_are_learned_on(network, observation):
-    def make() -> object:
-        return multicell_v0.parallel_env(observation=observation, num_users=(2, 4, 1), num_slots=3)
+@pytest.mark.parametrize(("observation", "damping_in_action"), [("gain", False), ("gain", True), ("csi", False)])
+def test_agents_with_different_numbers_of_users_are_learned_on(network, observation, damping_in_action):
+    def make() -> Any:
+        game = {"observation": observation, "damping_in_action": damping_in_action}
+        return multicell_v0.parallel_env(num_users=(2, 4, 1), num_slots=3, **game)
 
     learner = TD3MixConfig(network=network, hidden_sizes=(8,), batch_size=8)
     training = Training(make, learner, TrainingConfig(num_envs=2, warmup_steps=4, num_steps=4))
@@ -273,14 +275,16 @@ def test_agents_with_different_numbers_of_users_are_learned_on(network, observat
     assert not torch.equal(before, after)
 
 
-def test_padded_entries_of_an_action_move_no_value():
-    env = JointEnv(multicell_v0.parallel_env(observation="gain", num_users=(2, 4, 1)))
+@pytest.mark.parametrize("damping_in_action", [False, True])
+def test_padded_entries_of_an_action_move_no_value(damping_in_action):
+    env = JointEnv(multicell_v0.parallel_env(observation="gain", num_users=(2, 4, 1), damping_in_action=damping_in_action))
     observation = {key: torch.from_numpy(value)[None] for key, value in env.reset(seed=0)[0].items()}
     action = torch.rand(1, *env.action_space.shape)
     other = torch.where(torch.from_numpy(env.action_mask), action, -action)
     for network in ("set", "mlp"):
         algorithm = TD3Mix(env, TD3MixConfig(network=network, hidden_sizes=(8,)))
         torch.testing.assert_close(algorithm.critic(observation, action), algorithm.critic(observation, other))
+        assert isinstance(algorithm.critic.state_encoder, SetStateEncoder) == (network == "set")
 
 
 @pytest.mark.parametrize(
