@@ -9,11 +9,7 @@ Ctrl-C or SIGTERM write a checkpoint and stop; --resume continues.
 """
 
 import dataclasses
-import importlib.metadata
-import platform
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -38,6 +34,7 @@ from multicell_env.command_line import check_positive, parse, run_command, value
 from multicell_env.evaluation import FIRST_SEED, draw_blocks, play
 from multicell_env.figures import save_learning_curve
 from multicell_env.observation import Observation
+from multicell_env.provenance import provenance
 
 VALIDATION_SEED = 2_000_000
 """Blocks that choose the best actor; neither trained on nor part of the closing table."""
@@ -264,26 +261,7 @@ def _close(arguments: TrainArguments, directory: RunDirectory) -> None:
 
 def _described(arguments: TrainArguments) -> dict[str, Any]:
     """Everything that `config.json` tells of a run."""
-    packages = ("multicell-env", "gymnasium", "numpy", "pettingzoo", "tianshou", "torch")
-    try:
-        command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        commit = None
-    return {
-        "arguments": {**asdict(arguments), "runs": str(arguments.runs), "resume": None},
-        "command": sys.argv,
-        "git_commit": commit,
-        "python": platform.python_version(),
-        "versions": {package: _version(package) for package in packages},
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+    return {"arguments": {**asdict(arguments), "runs": str(arguments.runs), "resume": None}, **provenance()}
 
 
 def _stored_arguments(directory: RunDirectory) -> TrainArguments:

@@ -1,7 +1,7 @@
 """Comparing methods on equal channels: every allocation, and any policy, on the same unseen blocks."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ FIRST_SEED = 1_000_000
 """Seed of the first unseen block: block i of an evaluation is what `env.reset(seed=seed + i)` draws."""
 NUM_STARTS = 5
 """Random starts per block for the negotiations that begin at random."""
+ALLOCATIONS = ("flwf", "iwf", "sswf", "uniform", "random", "reuse", "assignment_bound")
+"""Names of the allocations that are not learned."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,12 @@ class MethodResult:
     @property
     def last_slot(self) -> dict[str, float]:
         """Mean and half-width of the 95 % confidence interval over blocks, in the last slot. One block has no interval: NaN."""
-        return _summary(self.per_slot[:, -1])
+        return summary(self.per_slot[:, -1])
 
     @property
     def all_slots(self) -> dict[str, float]:
         """Mean and half-width of the 95 % confidence interval over blocks, averaged over the slots."""
-        return _summary(self.per_slot.mean(axis=1))
+        return summary(self.per_slot.mean(axis=1))
 
 
 def draw_blocks(config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED, *, keep_channels: bool = True) -> Blocks:
@@ -80,7 +82,7 @@ def play(
     """
     capacities, observer = [], Observer(observation, blocks)
     for slot in range(blocks.config.num_slots):
-        fractions = blocks.hold() if opening_only and slot > 0 else _decide(policy, observer, batched)
+        fractions = blocks.hold() if opening_only and slot > 0 else decide(policy, observer, batched)
         capacities.append(blocks.play_slot(fractions).mean(axis=-1, dtype=np.float64))
     return np.stack(capacities, axis=-1)
 
@@ -99,32 +101,38 @@ def evaluate_policy(
     """Play any policy on the unseen blocks that `evaluate_allocations` plays on. Arguments as for `play`."""
     per_slot = play(policy, draw_blocks(config, num_blocks, seed), observation, batched=batched, opening_only=opening_only)
 
-    def decide(block: Blocks) -> None:
-        block.play_slot(_decide(policy, Observer(observation, block), batched))
+    def play_one(block: Blocks) -> None:
+        block.play_slot(decide(policy, Observer(observation, block), batched))
 
-    return MethodResult(name, per_slot, False, _median_ms(decide, config, seed))
+    return MethodResult(name, per_slot, False, _median_ms(play_one, config, seed))
 
 
-def evaluate_allocations(config: NetworkConfig, *, num_blocks: int = 200, seed: int = FIRST_SEED) -> list[MethodResult]:
-    """Play every allocation that is not learned.
+def evaluate_allocations(
+    config: NetworkConfig, *, num_blocks: int = 200, seed: int = FIRST_SEED, methods: Collection[str] = ALLOCATIONS
+) -> list[MethodResult]:
+    """Play every allocation that is not learned, or some of them.
 
     FLWF and IWF begin at `NUM_STARTS` random starts per block and make k iterations a slot (5 where the network's own k is 0). The
     assignment bound is left out beyond `MAX_BANDS` bands.
+
+    Raises:
+        ValueError: there is no such method.
     """
+    if unknown := sorted(set(methods) - set(ALLOCATIONS)):
+        raise ValueError(f"methods must be among {ALLOCATIONS}; got {unknown}. Leave them out.")
     blocks = draw_blocks(config, num_blocks, seed)
-    results = [
-        _negotiated("flwf", blocks, seed, forward_looking=True),
-        _negotiated("iwf", blocks, seed, forward_looking=False),
-        _static("sswf", selfish_water_fill, blocks, seed),
-        _static("uniform", uniform_allocation, blocks, seed),
-        _random(blocks, seed),
-        _static("reuse", reuse_allocation, blocks, seed),
-    ]
-    if config.num_bands <= MAX_BANDS:
-        results.append(
-            _static("assignment_bound", lambda gains, budgets: best_assignment(gains, budgets).powers, blocks, seed, needs_global=True)
-        )
-    return results
+    play_by_name: dict[str, Callable[[], MethodResult]] = {
+        "flwf": lambda: _negotiated("flwf", blocks, seed, forward_looking=True),
+        "iwf": lambda: _negotiated("iwf", blocks, seed, forward_looking=False),
+        "sswf": lambda: _static("sswf", selfish_water_fill, blocks, seed),
+        "uniform": lambda: _static("uniform", uniform_allocation, blocks, seed),
+        "random": lambda: _random(blocks, seed),
+        "reuse": lambda: _static("reuse", reuse_allocation, blocks, seed),
+        "assignment_bound": lambda: _static(
+            "assignment_bound", lambda gains, budgets: best_assignment(gains, budgets).powers, blocks, seed, needs_global=True
+        ),
+    }
+    return [play_by_name[name]() for name in methods if name != "assignment_bound" or config.num_bands <= MAX_BANDS]
 
 
 def as_json(results: Iterable[MethodResult], config: NetworkConfig, seed: int, num_blocks: int, **settings: Any) -> dict[str, Any]:
@@ -161,13 +169,14 @@ def percent_of_bound(results: Iterable[MethodResult]) -> dict[str, float]:
     return {} if bound is None else {name: 100.0 * mean / bound for name, mean in means.items()}
 
 
-def _summary(capacities: Float[np.ndarray, " block"]) -> dict[str, float]:
+def summary(capacities: Float[np.ndarray, " block"]) -> dict[str, float]:
+    """Mean and half-width of the 95 % confidence interval; NaN for one block."""
     count = len(capacities)
     ci95 = float(1.96 * np.std(capacities, ddof=1) / np.sqrt(count)) if count > 1 else float("nan")
     return {"mean": float(np.mean(capacities)), "ci95": ci95}
 
 
-def _decide(policy: Policy, observer: Observer, batched: bool) -> np.ndarray:
+def decide(policy: Policy, observer: Observer, batched: bool) -> np.ndarray:
     """The policy's actions on all blocks, as padded fractions."""
     config, planes = observer.blocks.config, observer.observe()
     agents = {f"bs_{cell}": (cell, int(users)) for cell, users in enumerate(config.users_per_cell)}
@@ -220,16 +229,17 @@ def _negotiated(name: str, blocks: Blocks, seed: int, *, forward_looking: bool) 
     for _ in range(NUM_STARTS):
         blocks.restart()
         opening = random_allocation(blocks.gains, blocks.user_budgets, generator)
-        slots = [iterate(blocks, _fractions(opening, blocks))]
+        slots = [iterate(blocks, fractions_of(opening, blocks))]
         slots += [iterate(blocks, blocks.hold()) for _ in range(1, blocks.config.num_slots)]
         starts.append(np.stack(slots, axis=-1))
     blocks.restart()
     stacked = np.stack(starts)
-    ms = _median_ms(lambda one: iterate(one, _fractions(uniform_allocation(one.gains, one.user_budgets), one)), blocks.config, seed)
+    ms = _median_ms(lambda one: iterate(one, fractions_of(uniform_allocation(one.gains, one.user_budgets), one)), blocks.config, seed)
     return MethodResult(name, stacked.mean(axis=0), False, ms, float(stacked[..., -1].std(axis=0, ddof=1).mean()))
 
 
-def _fractions(powers: np.ndarray, blocks: Blocks) -> np.ndarray:
+def fractions_of(powers: np.ndarray, blocks: Blocks) -> np.ndarray:
+    """Powers as fractions of each user's slot budget."""
     budgets = blocks.user_budgets[..., None, :]
     return np.divide(powers, budgets, out=np.zeros(powers.shape), where=budgets > 0)
 
