@@ -9,7 +9,7 @@ from typing import Any
 from multicell_env.paper_figures import FIGURES
 from multicell_env.sweep import Result
 
-COLUMNS = ("panel", "x", "method", "mean", "ci95", "std", "last_mean", "last_ci95", "num_blocks")
+COLUMNS: tuple[str, ...] = ("panel", "x", "method", "mean", "ci95", "std", "last_mean", "last_ci95", "num_blocks")
 
 
 def shown(content: Mapping[str, Any]) -> list[dict[str, Any]]:
