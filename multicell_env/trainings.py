@@ -1,6 +1,5 @@
 """The trainings that the figures need beside the shipped actor, and running those that are missing."""
 
-import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -59,7 +58,7 @@ def train_missing(trainings: list[NeededTraining], runs: Path, *, at_once: int =
     """Train what has not ended yet; a run that was interrupted goes on.
 
     Raises:
-        RuntimeError: a training failed; its output is beside its run.
+        ValueError: a training failed; its output is beside its run.
     """
     runs.mkdir(parents=True, exist_ok=True)
     missing = [training for training in trainings if not is_trained(training, runs)]
@@ -87,7 +86,7 @@ def _train(training: NeededTraining, runs: Path) -> None:
     flags = ("--resume", str(directory)) if begun else ("--runs", str(runs), "--name", training.name, *training.flags)
     with open(log, "a") as file:
         code = subprocess.run([sys.executable, str(TRAIN), *flags], stdout=file, stderr=subprocess.STDOUT, check=False).returncode
-    if code in (130, -signal.SIGINT) or not is_trained(training, runs):
-        raise RuntimeError(
-            f"training {training.name} must end with a table; it did not (exit code {code}). Read {log}, then give the same command."
+    if not is_trained(training, runs):
+        raise ValueError(
+            f"training {training.name} must end with a table; it did not (exit code {code}). Read {log}, then go on the same way."
         )
