@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from agents.apg import APGConfig, APGTraining, APGTrainingConfig
 from agents.joint import JointEnv
-from agents.run_directory import RunDirectory, provenance
+from agents.run_directory import RunDirectory
 from agents.saved_actor import ActorPolicy, load_actor, save_actor
 from agents.td3_mix import TD3MixConfig
 from agents.training import Training, TrainingConfig, check_memory
@@ -37,6 +37,7 @@ from multicell_env.command_line import check_positive, parse, run_command, value
 from multicell_env.evaluation import FIRST_SEED, QUICK_METHODS, draw_blocks, play
 from multicell_env.figures import save_learning_curve
 from multicell_env.observation import Observation
+from multicell_env.provenance import provenance
 
 VALIDATION_SEED = 2_000_000
 """Blocks that choose the best actor; neither trained on nor part of the closing table."""

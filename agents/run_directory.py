@@ -1,12 +1,8 @@
 """A run on disk: settings, metrics, checkpoint and best actor; nothing in it is ever overwritten by another run."""
 
 import csv
-import importlib.metadata
 import json
 import os
-import platform
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -104,26 +100,3 @@ class RunDirectory:
             writer.writeheader()
             writer.writerows(rows)
         os.replace(partial, self.metrics_path)
-
-
-def provenance() -> dict[str, Any]:
-    """What a run was made with: command line, commit, and versions."""
-    packages = ("multicell-env", "array-api-compat", "gymnasium", "numpy", "pettingzoo", "tianshou", "torch")
-    try:
-        command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        commit = None
-    return {
-        "command": sys.argv,
-        "git_commit": commit,
-        "python": platform.python_version(),
-        "versions": {package: _version(package) for package in packages},
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None

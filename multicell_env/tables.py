@@ -1,6 +1,8 @@
 """Results as a table on the terminal."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -8,6 +10,8 @@ from rich.table import Table
 from multicell_env.assignment import MAX_BANDS
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation import MethodResult, percent_of_best_known, percent_of_bound
+from multicell_env.figure_files import shown
+from multicell_env.paper_figures import FIGURES
 
 
 def print_table(results: list[MethodResult], config: NetworkConfig, console: Console) -> None:
@@ -46,5 +50,23 @@ def print_table(results: list[MethodResult], config: NetworkConfig, console: Con
     console.print(table)
 
 
-def _with_interval(summary: dict[str, float]) -> str:
-    return f"{summary['mean']:.2f}" + ("" if math.isnan(summary["ci95"]) else f" ± {summary['ci95']:.2f}")
+def _with_interval(summary: Mapping[str, Any]) -> str:
+    unknown = summary["ci95"] is None or math.isnan(summary["ci95"])
+    return f"{summary['mean']:.2f}" + ("" if unknown else f" ± {summary['ci95']:.2f}")
+
+
+def print_figure(content: Mapping[str, Any], console: Console) -> None:
+    """Print the numbers of a figure, one table for each panel, best first at the right end."""
+    figure, rows = FIGURES[content["figure"]], shown(content)
+    places = [x for x, _ in figure.sweep] if not figure.num_iterations else [1, 2, 5, 10, 20, 50, 100]
+    for title, _ in figure.panels:
+        here = [row for row in rows if row["panel"] == title]
+        table = Table(title=f"Figure {content['figure']}: {title}; {figure.y_label}", title_justify="left", box=None, padding=(0, 1, 0, 0))
+        table.add_column(figure.x_label, no_wrap=True)
+        for x in places:
+            table.add_column(str(x), justify="right", no_wrap=True)
+        lines = {row["method"]: {x["x"]: _with_interval(x) for x in here if x["method"] == row["method"]} for row in here}
+        last = {row["method"]: row["mean"] for row in here}
+        for method in sorted(lines, key=lambda name: -last[name]):
+            table.add_row(method, *(lines[method].get(x, "") for x in places))
+        console.print(table)
