@@ -1,9 +1,10 @@
 """Learned agents on the generic PettingZoo parallel API: TD3-MIX."""
 
 from agents.joint import JointEnv
+from agents.pool import PoolEnv, PoolTraining
 from agents.saved_actor import ActorPolicy
 from agents.saved_actor import load_actor as load
 from agents.td3_mix import TD3Mix, TD3MixConfig
 from agents.training import Training, TrainingConfig
 
-__all__ = ["ActorPolicy", "JointEnv", "TD3Mix", "TD3MixConfig", "Training", "TrainingConfig", "load"]
+__all__ = ["ActorPolicy", "JointEnv", "PoolEnv", "PoolTraining", "TD3Mix", "TD3MixConfig", "Training", "TrainingConfig", "load"]

@@ -193,6 +193,13 @@ class TD3Mix(TD3):
         self.training = mode
         return self
 
+    def enter(self, env: JointEnv) -> None:
+        """Go on in another environment with the same weights; `PoolTraining` sees to it that they fit, and to the critics' scale."""
+        self.policy.action_space = env.action_space
+        readers: list[Any] = [self.policy, self.critic, cast(Any, self.critic_old).module]
+        for reader in readers:
+            reader.mask = joint_mask(env)
+
     def calibrate(self, rewards: np.ndarray) -> None:
         """Choose the critics' offset and scale from rewards of random play: the values of a policy that goes on like that."""
         horizon = 1.0 / (1.0 - self.gamma)

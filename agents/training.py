@@ -62,6 +62,7 @@ class Training:
         seed: Seed of everything.
         logger: Where Tianshou logs losses and returns.
         stacked_env: The same environments in one, `training.num_envs` of them, where there is such a thing: it is what collects then.
+        algorithm: The learner, where it is shared with other environments; a fresh one by default.
 
     Raises:
         ValueError: the environment's spaces do not suit the learner.
@@ -76,6 +77,7 @@ class Training:
         seed: int = 0,
         logger: BaseLogger | None = None,
         stacked_env: StackedEnv | None = None,
+        algorithm: TD3Mix | None = None,
     ) -> None:
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002 - Tianshou's buffer and noise draw from the global generator
@@ -89,7 +91,7 @@ class Training:
         else:
             envs = StackedVectorEnv(stacked_env, env_seeds)
         check_memory(self.env, training)
-        self.algorithm = TD3Mix(self.env, learner)
+        self.algorithm = algorithm or TD3Mix(self.env, learner)
         buffer = CompactReplayBuffer(training.buffer_size, training.num_envs, random_seed=seed)
         self.collector: Any = Collector(self.algorithm, cast(Any, envs), buffer, exploration_noise=True)
         self.collector.reset()
@@ -174,7 +176,16 @@ def check_memory(env: JointEnv, training: TrainingConfig) -> None:
         )
 
 
-_COLLECTOR_STATE = ("env", "buffer", "_pre_collect_obs_RO", "_pre_collect_info_R", "collect_step", "collect_episode", "collect_time")
+_COLLECTOR_STATE = (
+    "env",
+    "_action_space",
+    "buffer",
+    "_pre_collect_obs_RO",
+    "_pre_collect_info_R",
+    "collect_step",
+    "collect_episode",
+    "collect_time",
+)
 
 
 class CompactReplayBuffer(VectorReplayBuffer):
