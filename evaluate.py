@@ -3,6 +3,7 @@
 python evaluate.py                     # the actor that ships with the project
 python evaluate.py runs/<name>         # your own run
 python evaluate.py --num-antennas 32 --num-users 16 --num-blocks 50
+python evaluate.py --scenarios irregular-7
 """
 
 import json
@@ -20,7 +21,9 @@ from agents.run_directory import RunDirectory
 from agents.saved_actor import ActorPolicy, load_actor
 from multicell_env.command_line import check_positive, parse, run_command
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation import FIRST_SEED, as_json, evaluate_allocations, evaluate_policy
+from multicell_env.evaluation import FIRST_SEED, MethodResult, as_json, evaluate_allocations, evaluate_policy
+from multicell_env.scenario_evaluation import evaluate_networks
+from multicell_env.scenarios import draw_networks, scenario_named
 from multicell_env.tables import print_table
 
 PRETRAINED = Path(__file__).parent / "agents" / "pretrained" / "td3mix.pt"
@@ -40,6 +43,8 @@ class EvaluateArguments:
     """Where results.json and comparison.png go; the run directory, or results/ without a run or on another network than the run's."""
     num_threads: int = 1
     """Threads of torch; small networks are fastest on one."""
+    scenarios: str | None = None
+    """Play on networks drawn from mixture, unequal-load, asymmetric, irregular-7 or irregular-12, one block each, not on one network."""
     scenario: tyro.conf.OmitArgPrefixes[NetworkConfig] = field(default_factory=NetworkConfig)
     """Network to play on; the run's own unless said otherwise."""
 
@@ -50,7 +55,7 @@ def main(argv: list[str]) -> None:
     words = [word for before, word in pairwise(["", *argv]) if before != "--output" and not word.startswith("-")]
     run = next((Path(word) for word in words if (Path(word) / "config.json").exists()), None)
     actor = load_actor(PRETRAINED if run is None else RunDirectory(run).best_path)
-    defaults = EvaluateArguments(scenario=NetworkConfig.from_json(actor.metadata["config"]))
+    defaults = EvaluateArguments(scenario=NetworkConfig.from_json(actor.metadata["config"]), scenarios=actor.metadata.get("scenarios"))
     arguments = parse(EvaluateArguments, argv, defaults)
     if arguments.run != run:
         RunDirectory(arguments.run or Path()).config()  # says what is wrong with it
@@ -59,8 +64,12 @@ def main(argv: list[str]) -> None:
     if arguments.seed < 0:
         raise ValueError(f"--seed must not be negative; got {arguments.seed}. Give 0 or more.")
     torch.set_num_threads(arguments.num_threads)
-    own = run is not None and arguments.scenario == defaults.scenario
+    own = run is not None and (arguments.scenario, arguments.scenarios) == (defaults.scenario, defaults.scenarios)
     output = arguments.output or (run if run is not None and own else Path("results"))
+    if arguments.scenarios is not None:
+        networks = draw_networks(scenario_named(arguments.scenarios), arguments.num_blocks, arguments.seed)
+        evaluate_scenario(actor, arguments.scenarios, networks, seed=arguments.seed, output=output)
+        return
     evaluate_actor(actor, arguments.scenario, num_blocks=arguments.num_blocks, seed=arguments.seed, output=output)
 
 
@@ -89,6 +98,33 @@ def evaluate_actor(actor: ActorPolicy, config: NetworkConfig, *, num_blocks: int
     (output / "results.json").write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
     save_comparison(content, output / "comparison.png")
     console.print(f"wrote {output / 'results.json'} and {output / 'comparison.png'}", highlight=False)
+    return content
+
+
+def evaluate_scenario(actor: ActorPolicy, name: str, networks: list[NetworkConfig], *, seed: int, output: Path) -> dict[str, Any]:
+    """Play the actor and every allocation on one block of each network, print the table, write `results.json`.
+
+    Returns:
+        What `results.json` holds.
+    """
+    observation: Any = actor.metadata["observation"]
+
+    def play_all(config: NetworkConfig, index: int) -> list[MethodResult]:
+        settings: dict[str, Any] = {"observation": observation, "num_blocks": 1, "seed": seed + index, "batched": True}
+        return [
+            evaluate_policy("td3mix", actor, config, **settings),
+            evaluate_policy("td3mix_opening", actor, config, opening_only=True, **settings),
+            *evaluate_allocations(config, num_blocks=1, seed=seed + index),
+        ]
+
+    output.mkdir(parents=True, exist_ok=True)
+    console = Console()
+    with console.status(f"playing {len(networks)} unseen networks ..."):
+        results = evaluate_networks(networks, play_all)
+    print_table(results, networks[0], console, title=f"{len(networks)} networks of the scenario {name}, one block each")
+    content = as_json(results, networks[0], seed, len(networks), observation=observation, scenario=name)
+    (output / "results.json").write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    console.print(f"wrote {output / 'results.json'}", highlight=False)
     return content
 
 

@@ -211,6 +211,17 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
 """Scenarios by their names on the command line."""
 
 
+def scenario_named(name: str) -> Scenario:
+    """One of `SCENARIOS`.
+
+    Raises:
+        ValueError: there is no such scenario.
+    """
+    if name not in SCENARIOS:
+        raise ValueError(f"scenarios must be one of {', '.join(SCENARIOS)}; got {name!r}. Choose one of them.")
+    return SCENARIOS[name]
+
+
 def draw_networks(scenario: Scenario, num_networks: int, seed: int) -> list[NetworkConfig]:
     """Networks of a scenario; network i is the same however many there are.
 

@@ -9,10 +9,10 @@ from multicell_env.config import NetworkConfig
 from multicell_env.evaluation import MethodResult, percent_of_bound
 
 
-def print_table(results: list[MethodResult], config: NetworkConfig, console: Console) -> None:
-    """Print the results, best last slot first."""
+def print_table(results: list[MethodResult], config: NetworkConfig, console: Console, *, title: str | None = None) -> None:
+    """Print the results, best last slot first, with the network as their title unless there is another."""
     percent = percent_of_bound(results)
-    title = config.describe()
+    title = title or config.describe()
     caption = (
         "average cell capacity in bit/s/Hz in the first slot, the last, and over all: mean ± 95 % confidence interval over blocks; "
         "% bound: last slot / all slots; starts: std of the last slot over random starts; ms: median time of one decision for all cells"
