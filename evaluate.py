@@ -8,6 +8,7 @@ python evaluate.py --scenarios irregular-7
 
 import json
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +22,7 @@ from agents.run_directory import RunDirectory
 from agents.saved_actor import ActorPolicy, load_actor
 from multicell_env.command_line import check_positive, parse, run_command
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation import FIRST_SEED, MethodResult, as_json, evaluate_allocations, evaluate_policy
+from multicell_env.evaluation import FIRST_SEED, METHODS, MethodResult, as_json, evaluate_allocations, evaluate_policy
 from multicell_env.scenario_evaluation import evaluate_networks
 from multicell_env.scenarios import draw_networks, scenario_named
 from multicell_env.tables import print_table
@@ -73,8 +74,10 @@ def main(argv: list[str]) -> None:
     evaluate_actor(actor, arguments.scenario, num_blocks=arguments.num_blocks, seed=arguments.seed, output=output)
 
 
-def evaluate_actor(actor: ActorPolicy, config: NetworkConfig, *, num_blocks: int, seed: int, output: Path) -> dict[str, Any]:
-    """Play the actor and every allocation, print the table, write `results.json` and `comparison.png`.
+def evaluate_actor(
+    actor: ActorPolicy, config: NetworkConfig, *, num_blocks: int, seed: int, output: Path, methods: Collection[str] = METHODS
+) -> dict[str, Any]:
+    """Play the actor and the allocations, print the table, write `results.json` and `comparison.png`.
 
     Returns:
         What `results.json` holds.
@@ -89,7 +92,7 @@ def evaluate_actor(actor: ActorPolicy, config: NetworkConfig, *, num_blocks: int
         results = [
             evaluate_policy("td3mix", actor, config, **settings),
             evaluate_policy("td3mix_opening", actor, config, opening_only=True, **settings),
-            *evaluate_allocations(config, num_blocks=num_blocks, seed=seed),
+            *evaluate_allocations(config, num_blocks=num_blocks, seed=seed, methods=methods),
         ]
     print_table(results, config, console)
     if config != (trained_on := NetworkConfig.from_json(actor.metadata["config"])):
@@ -101,28 +104,36 @@ def evaluate_actor(actor: ActorPolicy, config: NetworkConfig, *, num_blocks: int
     return content
 
 
-def evaluate_scenario(actor: ActorPolicy, name: str, networks: list[NetworkConfig], *, seed: int, output: Path) -> dict[str, Any]:
+def evaluate_scenario(
+    actor: ActorPolicy,
+    scenario: str,
+    networks: list[NetworkConfig],
+    *,
+    seed: int,
+    output: Path,
+    methods: Collection[str] = METHODS,
+) -> dict[str, Any]:
     """Play the actor and every allocation on one block of each network, print the table, write `results.json`.
 
     Returns:
         What `results.json` holds.
     """
-    observation: Any = actor.metadata["observation"]
+    observation, name = actor.metadata["observation"], actor.metadata.get("algo", "td3mix")
 
     def play_all(config: NetworkConfig, index: int) -> list[MethodResult]:
         settings: dict[str, Any] = {"observation": observation, "num_blocks": 1, "seed": seed + index, "batched": True}
         return [
-            evaluate_policy("td3mix", actor, config, **settings),
-            evaluate_policy("td3mix_opening", actor, config, opening_only=True, **settings),
-            *evaluate_allocations(config, num_blocks=1, seed=seed + index),
+            evaluate_policy(name, actor, config, **settings),
+            evaluate_policy(f"{name}_opening", actor, config, opening_only=True, **settings),
+            *evaluate_allocations(config, num_blocks=1, seed=seed + index, methods=methods),
         ]
 
     output.mkdir(parents=True, exist_ok=True)
     console = Console()
     with console.status(f"playing {len(networks)} unseen networks ..."):
         results = evaluate_networks(networks, play_all)
-    print_table(results, networks[0], console, title=f"{len(networks)} networks of the scenario {name}, one block each")
-    content = as_json(results, networks[0], seed, len(networks), observation=observation, scenario=name)
+    print_table(results, networks[0], console, title=f"{len(networks)} networks of the scenario {scenario}, one block each")
+    content = as_json(results, networks[0], seed, len(networks), observation=observation, scenario=scenario)
     (output / "results.json").write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
     console.print(f"wrote {output / 'results.json'}", highlight=False)
     return content

@@ -36,7 +36,7 @@ from agents.training import Training, TrainingConfig, check_memory
 from evaluate import evaluate_actor, evaluate_scenario
 from multicell_env import MulticellVectorEnv, NetworkConfig, multicell_v0
 from multicell_env.command_line import check_positive, parse, run_command, values_of
-from multicell_env.evaluation import FIRST_SEED
+from multicell_env.evaluation import FIRST_SEED, QUICK_METHODS
 from multicell_env.figures import save_learning_curve
 from multicell_env.observation import Observation
 from multicell_env.scenario_evaluation import Validation
@@ -283,10 +283,22 @@ def _close(arguments: TrainArguments, directory: RunDirectory) -> None:
     """Play the best actor on unseen channels and print the closing table."""
     if arguments.scenarios is not None:
         networks = draw_networks(scenario_named(arguments.scenarios), arguments.final_blocks, FIRST_SEED)
-        evaluate_scenario(load_actor(directory.best_path), arguments.scenarios, networks, seed=FIRST_SEED, output=directory.path)
+        evaluate_scenario(
+            load_actor(directory.best_path),
+            arguments.scenarios,
+            networks,
+            seed=FIRST_SEED,
+            output=directory.path,
+            methods=QUICK_METHODS,
+        )
         return
     evaluate_actor(
-        load_actor(directory.best_path), arguments.scenario, num_blocks=arguments.final_blocks, seed=FIRST_SEED, output=directory.path
+        load_actor(directory.best_path),
+        arguments.scenario,
+        num_blocks=arguments.final_blocks,
+        seed=FIRST_SEED,
+        output=directory.path,
+        methods=QUICK_METHODS,
     )
 
 

@@ -1,7 +1,7 @@
 """Comparing methods on equal channels: every allocation, and any policy, on the same unseen blocks."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +13,9 @@ from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
 from multicell_env.interference import ingr, sum_rates
 from multicell_env.observation import Observation, Observer
+from multicell_env.planning import MAX_CELLS, planned_allocation
 from multicell_env.waterfilling import selfish_water_fill
+from multicell_env.wmmse import fractional_programming, wmmse
 
 Policy = Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]]
 """Observations of all agents to actions of all agents, as in a PettingZoo loop."""
@@ -22,6 +24,10 @@ FIRST_SEED = 1_000_000
 """Seed of the first unseen block: block i of an evaluation is what `env.reset(seed=seed + i)` draws."""
 NUM_STARTS = 5
 """Random starts per block for the negotiations that begin at random."""
+QUICK_METHODS = ("flwf", "iwf", "sswf", "uniform", "random", "reuse", "planned", "assignment_bound")
+"""Allocations that take next to no time; `best_known` needs WMMSE too."""
+METHODS = (*QUICK_METHODS, "fp", "wmmse")
+"""All that `evaluate_allocations` plays."""
 
 
 @dataclass(frozen=True)
@@ -105,38 +111,55 @@ def evaluate_policy(
     return MethodResult(name, per_slot, False, _median_ms(decide, config, seed))
 
 
-def evaluate_allocations(config: NetworkConfig, *, num_blocks: int = 200, seed: int = FIRST_SEED) -> list[MethodResult]:
-    """Play every allocation that is not learned.
+def evaluate_allocations(
+    config: NetworkConfig, *, num_blocks: int = 200, seed: int = FIRST_SEED, methods: Collection[str] = METHODS
+) -> list[MethodResult]:
+    """Play the allocations that are not learned.
 
     FLWF and IWF begin at `NUM_STARTS` random starts per block and make k iterations a slot (5 where the network's own k is 0). The
-    assignment bound is left out beyond `MAX_BANDS` bands.
+    assignment bound is left out beyond `MAX_BANDS` bands, the plan beyond `MAX_CELLS` cells. `fp` is one climb of `wmmse`, which takes the
+    best of several: their steps are the same.
+
+    Args:
+        config: The network.
+        num_blocks: Unseen blocks to play.
+        seed: Block i is the one that `env.reset(seed=seed + i)` draws.
+        methods: Which of `METHODS`. What a method does depends on no other.
+
+    Raises:
+        ValueError: fewer than one block, or an unknown method.
     """
+    if unknown := sorted(set(methods) - set(METHODS)):
+        raise ValueError(f"methods must be some of {METHODS}; got {unknown}. Leave them out.")
     blocks = draw_blocks(config, num_blocks, seed)
-    results = [
-        _negotiated("flwf", blocks, seed, forward_looking=True),
-        _negotiated("iwf", blocks, seed, forward_looking=False),
-        _static("sswf", selfish_water_fill, blocks, seed),
-        _static("uniform", uniform_allocation, blocks, seed),
-        _random(blocks, seed),
-        _static("reuse", reuse_allocation, blocks, seed),
-    ]
-    if config.num_bands <= MAX_BANDS:
-        results.append(
-            _static("assignment_bound", lambda gains, budgets: best_assignment(gains, budgets).powers, blocks, seed, needs_global=True)
-        )
-    return results
+    play: dict[str, Callable[[], MethodResult]] = {
+        "flwf": lambda: _negotiated("flwf", blocks, seed, forward_looking=True),
+        "iwf": lambda: _negotiated("iwf", blocks, seed, forward_looking=False),
+        "sswf": lambda: _static("sswf", selfish_water_fill, blocks, seed),
+        "uniform": lambda: _static("uniform", uniform_allocation, blocks, seed),
+        "random": lambda: _random(blocks, seed),
+        "reuse": lambda: _static("reuse", reuse_allocation, blocks, seed),
+        "planned": lambda: _static("planned", lambda *known: planned_allocation(*known, config), blocks, seed),
+        "assignment_bound": lambda: _static("assignment_bound", lambda *known: best_assignment(*known).powers, blocks, seed, True),
+        "fp": lambda: _static("fp", lambda *known: fractional_programming(*known).powers, blocks, seed, True),
+        "wmmse": lambda: _static("wmmse", lambda *known: wmmse(*known).powers, blocks, seed, True),
+    }
+    impossible = {"assignment_bound"} if config.num_bands > MAX_BANDS else set()
+    impossible |= {"planned"} if config.num_cells > MAX_CELLS else set()
+    return [play[name]() for name in METHODS if name in methods and name not in impossible]
 
 
 def as_json(results: Iterable[MethodResult], config: NetworkConfig, seed: int, num_blocks: int, **settings: Any) -> dict[str, Any]:
     """Results with every setting that is needed to make them again."""
     results = list(results)
-    percent = percent_of_bound(results)
+    of_bound, of_best = percent_of_bound(results), percent_of_best_known(results)
     methods = {
         result.name: {
             "last_slot": _json_numbers(result.last_slot),
             "all_slots": _json_numbers(result.all_slots),
             "per_slot": result.per_slot.mean(axis=0).tolist(),
-            "percent_of_bound": percent.get(result.name),
+            "percent_of_bound": of_bound.get(result.name),
+            "percent_of_best_known": of_best.get(result.name),
             "ms_per_decision": result.ms_per_decision,
             "needs_global_knowledge": result.needs_global_knowledge,
             "std_over_starts": result.std_over_starts,
@@ -156,9 +179,26 @@ def _json_numbers(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def percent_of_bound(results: Iterable[MethodResult]) -> dict[str, float]:
     """Last slot's capacity in percent of the assignment bound, by name; empty without the bound."""
-    means = {result.name: result.last_slot["mean"] for result in results}
-    bound = means.get("assignment_bound")
-    return {} if bound is None else {name: 100.0 * mean / bound for name, mean in means.items()}
+    results = list(results)
+    return _percent(results, [result for result in results if result.name == "assignment_bound"])
+
+
+def percent_of_best_known(results: Iterable[MethodResult]) -> dict[str, float]:
+    """Last slot's capacity in percent of the best known, by name; empty without WMMSE.
+
+    The best known of a block is the higher one of WMMSE's best climb and of the assignment bound.
+    """
+    results = list(results)
+    references = [result for result in results if result.name in ("assignment_bound", "wmmse")]
+    return _percent(results, references if any(result.name == "wmmse" for result in references) else [])
+
+
+def _percent(results: list[MethodResult], references: list[MethodResult]) -> dict[str, float]:
+    """Last slot's capacity in percent of the highest reference of each block, means over blocks."""
+    if not references:
+        return {}
+    best = float(np.max([result.per_slot[:, -1] for result in references], axis=0).mean())
+    return {result.name: 100.0 * result.last_slot["mean"] / best for result in results}
 
 
 def _summary(capacities: Float[np.ndarray, " block"]) -> dict[str, float]:

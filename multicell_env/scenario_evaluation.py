@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from multicell_env.allocation import MAX_BANDS, best_assignment
+from multicell_env.assignment import MAX_BANDS, best_assignment
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation import MethodResult, Policy, draw_blocks, play

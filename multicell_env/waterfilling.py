@@ -1,7 +1,7 @@
 """Water-filling and the game that is made of it: FLWF, IWF and SSWF."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from multicell_env.beamforming import Gains
 from multicell_env.interference import Powers, check_powers, ingr
@@ -104,3 +104,20 @@ def selfish_water_fill(gains: Gains, user_budgets: Float[np.ndarray, "*#batch ce
         user_budgets: What each user spends over its bands in the slot, in sigma^2.
     """
     return water_fill(1.0 / gains.signal_gains, user_budgets)
+
+
+def water_fill_within(
+    owned: Bool[np.ndarray, "*#batch cell band"], gains: Gains, user_budgets: Float[np.ndarray, "*#batch cell user"]
+) -> Powers:
+    """Every user water-fills on 1/signal gain over the bands that its cell owns; a cell without bands stays silent.
+
+    Args:
+        owned: Which bands each cell may use.
+        gains: Gains of the block.
+        user_budgets: What each user spends over its bands in the slot, in sigma^2.
+    """
+    levels = 1.0 / gains.signal_gains
+    # A band that is not owned costs more than any water can cover: all owned levels plus the whole budget.
+    too_high = levels.max(axis=-2, keepdims=True) + user_budgets[..., None, :] + 1.0
+    budgets = user_budgets * np.any(owned, axis=-1)[..., None]
+    return water_fill(np.where(owned[..., None], levels, too_high), budgets)

@@ -19,7 +19,7 @@ TINY = [
     *("--num-slots", "4", "--num-envs", "4", "--num-steps", "12", "--warmup-steps", "4", "--eval-interval", "4"),
     *("--eval-blocks", "5", "--final-blocks", "5", "--hidden-sizes", "8", "--batch-size", "8", "--buffer-size", "200"),
 ]
-METHODS = {"td3mix", "td3mix_opening", "flwf", "iwf", "sswf", "uniform", "random", "reuse", "assignment_bound"}
+METHODS = {"td3mix", "td3mix_opening", "flwf", "iwf", "sswf", "uniform", "random", "reuse", "planned", "assignment_bound"}
 
 
 def command(script: str, *arguments: str) -> list[str]:
@@ -102,6 +102,7 @@ def test_evaluating_twice_gives_the_same_numbers(trained):
         methods = json.loads((trained / name / "results.json").read_text())["methods"]
         outputs.append({key: {k: v for k, v in value.items() if k != "ms_per_decision"} for key, value in methods.items()})
     assert outputs[0] == outputs[1]
+    assert set(outputs[0]) == METHODS | {"fp", "wmmse"}
     closing = json.loads((trained / "runs" / "tiny" / "results.json").read_text())["methods"]
     assert outputs[0]["td3mix"]["last_slot"] == closing["td3mix"]["last_slot"]
 
