@@ -4,16 +4,19 @@ python evaluate.py                     # the actor that ships with the project
 python evaluate.py runs/<name>         # your own run
 python evaluate.py --num-antennas 32 --num-users 16 --num-blocks 50
 python evaluate.py --scenarios irregular-7
+python evaluate.py --generalise        # the one actor for every network, on networks that it never saw
 """
 
 import json
+import subprocess
 import sys
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import tyro
 from rich.console import Console
@@ -24,10 +27,11 @@ from multicell_env.command_line import check_positive, parse, run_command
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation import FIRST_SEED, METHODS, MethodResult, as_json, evaluate_allocations, evaluate_policy
 from multicell_env.scenario_evaluation import evaluate_networks
-from multicell_env.scenarios import draw_networks, scenario_named
-from multicell_env.tables import print_table
+from multicell_env.scenarios import PAPER, UNSEEN, draw_networks, scenario_named
+from multicell_env.tables import print_generalisation, print_table
 
 PRETRAINED = Path(__file__).parent / "agents" / "pretrained" / "td3mix.pt"
+GENERALIST = PRETRAINED.with_name("generalist.safetensors")
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,10 @@ class EvaluateArguments:
     """Threads of torch; small networks are fastest on one."""
     scenarios: str | None = None
     """Play on networks drawn from mixture, unequal-load, asymmetric, irregular-7 or irregular-12, one block each, not on one network."""
+    generalise: bool = False
+    """Play on the paper's networks and on named ones that no actor was trained on; beside actors trained for each, where there are any."""
+    train: bool = False
+    """With --generalise: train an actor for each network that has none in runs/own-<network>."""
     scenario: tyro.conf.OmitArgPrefixes[NetworkConfig] = field(default_factory=NetworkConfig)
     """Network to play on; the run's own unless said otherwise."""
 
@@ -55,7 +63,8 @@ def main(argv: list[str]) -> None:
     # The run must be known before the command line is read, because the network that it was trained on is the default.
     words = [word for before, word in pairwise(["", *argv]) if before != "--output" and not word.startswith("-")]
     run = next((Path(word) for word in words if (Path(word) / "config.json").exists()), None)
-    actor = load_actor(PRETRAINED if run is None else RunDirectory(run).best_path)
+    many = any(word.split("=")[0] in ("--scenarios", "--generalise") for word in argv)
+    actor = load_actor((GENERALIST if many else PRETRAINED) if run is None else RunDirectory(run).best_path)
     defaults = EvaluateArguments(scenario=NetworkConfig.from_json(actor.metadata["config"]), scenarios=actor.metadata.get("scenarios"))
     arguments = parse(EvaluateArguments, argv, defaults)
     if arguments.run != run:
@@ -67,6 +76,9 @@ def main(argv: list[str]) -> None:
     torch.set_num_threads(arguments.num_threads)
     own = run is not None and (arguments.scenario, arguments.scenarios) == (defaults.scenario, defaults.scenarios)
     output = arguments.output or (run if run is not None and own else Path("results"))
+    if arguments.generalise:
+        generalise(actor, arguments)
+        return
     if arguments.scenarios is not None:
         networks = draw_networks(scenario_named(arguments.scenarios), arguments.num_blocks, arguments.seed)
         evaluate_scenario(actor, arguments.scenarios, networks, seed=arguments.seed, output=output)
@@ -137,6 +149,45 @@ def evaluate_scenario(
     (output / "results.json").write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
     console.print(f"wrote {output / 'results.json'}", highlight=False)
     return content
+
+
+def generalise(actor: ActorPolicy, arguments: EvaluateArguments) -> None:
+    """Play one actor on networks of all sizes, print the table, write `generalise.json`."""
+    output = arguments.output or Path("results")
+    output.mkdir(parents=True, exist_ok=True)
+    console, rows, content = Console(), {}, {}
+    for name, config in {**PAPER, **UNSEEN}.items():
+        directory = RunDirectory(Path("runs") / f"own-{name}")
+        if arguments.train and not directory.best_path.exists():
+            _train_own(config, directory.path)
+        policies = {"td3mix": actor} | ({"own": load_actor(directory.best_path)} if directory.best_path.exists() else {})
+        with console.status(f"playing {arguments.num_blocks} unseen blocks of {name} ..."):
+            rows[name] = [
+                evaluate_policy(
+                    key,
+                    policy,
+                    config,
+                    observation=policy.metadata["observation"],
+                    num_blocks=arguments.num_blocks,
+                    seed=arguments.seed,
+                    batched=True,
+                )
+                for key, policy in policies.items()
+            ]
+            methods = ("flwf", "reuse", "assignment_bound")
+            rows[name] += evaluate_allocations(config, num_blocks=arguments.num_blocks, seed=arguments.seed, methods=methods)
+        content[name] = as_json(rows[name], config, arguments.seed, arguments.num_blocks)
+    print_generalisation(rows, console)
+    (output / "generalise.json").write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    console.print(f"wrote {output / 'generalise.json'}", highlight=False)
+
+
+def _train_own(config: NetworkConfig, path: Path) -> None:
+    """Train an actor for this network alone, as a person would."""
+    changed = {key: value for key, value in asdict(config).items() if value != getattr(NetworkConfig(), key)}
+    words = [word for key, value in changed.items() for word in (f"--{key.replace('_', '-')}", *map(str, np.atleast_1d(value)))]
+    script = Path(__file__).with_name("train.py")
+    subprocess.run([sys.executable, script, "--runs", path.parent, "--name", path.name, *words], check=True)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,9 @@ class PoolTraining:
         self.members: list[Training] = []
         for member, own in zip(pool, seeds, strict=True):
             algorithm = self.members[0].algorithm if self.members else None
-            self.members.append(Training(member.make_env, learner, share, seed=own, stacked_env=member.stacked_env, algorithm=algorithm))
+            self.members.append(
+                Training(member.make_env, learner, share, seed=own, stacked_env=member.stacked_env, algorithm=algorithm, is_shared=True)
+            )
         self.algorithm = self.members[0].algorithm
         self.env = self.members[0].env
         self.steps_done = 0

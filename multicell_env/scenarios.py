@@ -211,6 +211,29 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
 """Scenarios by their names on the command line."""
 
 
+UNSEEN: Mapping[str, NetworkConfig] = MappingProxyType(
+    {
+        "large": NetworkConfig(num_cells=5, num_antennas=64, num_users=24, num_bands=15),
+        "small": NetworkConfig(num_cells=2, num_antennas=4, num_users=2, num_bands=4),
+        "six-cells": NetworkConfig(num_cells=6, num_bands=12),
+        "unequal-users": NetworkConfig(num_antennas=16, num_users=(2, 4, 8)),
+        "between": NetworkConfig(num_antennas=12, num_users=6, num_bands=9, sir_db=5.0, num_iterations=3),
+    }
+)
+"""Networks that `Mixture` never draws, for judging an actor that was trained on it."""
+PAPER: Mapping[str, NetworkConfig] = MappingProxyType(
+    {
+        f"paper-{antennas}x{users}-F{bands}-{sir_db}dB": NetworkConfig(
+            num_antennas=antennas, num_users=users, num_bands=bands, sir_db=sir_db
+        )
+        for antennas, users in ((8, 4), (32, 16))
+        for bands in (6, 12)
+        for sir_db in (0, 3)
+    }
+)
+"""The settings of the paper's figure 9."""
+
+
 def scenario_named(name: str) -> Scenario:
     """One of `SCENARIOS`.
 

@@ -1,6 +1,7 @@
 """Results as a table on the terminal."""
 
 import math
+from collections.abc import Mapping
 
 from rich.console import Console
 from rich.table import Table
@@ -48,3 +49,21 @@ def print_table(results: list[MethodResult], config: NetworkConfig, console: Con
 
 def _with_interval(summary: dict[str, float]) -> str:
     return f"{summary['mean']:.2f}" + ("" if math.isnan(summary["ci95"]) else f" ± {summary['ci95']:.2f}")
+
+
+def print_generalisation(rows: Mapping[str, list[MethodResult]], console: Console) -> None:
+    """Print the last slot of every method on every network in percent of the assignment bound, or in bit/s/Hz where there is none."""
+    names = list(dict.fromkeys(result.name for results in rows.values() for result in results))
+    caption = (
+        "last slot, % of the assignment bound; the bound itself in bit/s/Hz; one actor for all networks, beside one trained for each (own)"
+    )
+    table = Table(caption=caption, caption_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("network", no_wrap=True)
+    for name in names:
+        table.add_column(name.replace("assignment_", ""), justify="right", no_wrap=True)
+    for network, results in rows.items():
+        percent = percent_of_bound(results)
+        means = {result.name: result.last_slot["mean"] for result in results}
+        shown = {**means, **{name: value for name, value in percent.items() if name != "assignment_bound"}}
+        table.add_row(network, *(f"{shown[name]:.1f}" if name in shown else "" for name in names))
+    console.print(table)
