@@ -4,6 +4,7 @@
     python train.py --algo apg
     python train.py --algo td3mix --num-antennas 32 --num-users 16 --name large
     python train.py --algo td3mix --preset paper
+    python train.py --algo td3mix --scenarios mixture --num-networks 48
     python train.py --resume runs/<name>
 
 Ctrl-C or SIGTERM write a checkpoint and stop; --resume continues.
@@ -13,7 +14,6 @@ import dataclasses
 import signal
 import time
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -26,18 +26,20 @@ from tqdm import tqdm
 
 from agents.apg import APGConfig, APGTraining, APGTrainingConfig
 from agents.joint import JointEnv
+from agents.pool import PoolEnv, PoolTraining, check_pool
 from agents.run_directory import RunDirectory
 from agents.saved_actor import ActorPolicy, load_actor, save_actor
 from agents.td3_mix import TD3MixConfig
 from agents.training import Training, TrainingConfig, check_memory
-from evaluate import evaluate_actor
+from evaluate import evaluate_actor, evaluate_scenario
 from multicell_env import MulticellVectorEnv, NetworkConfig, multicell_v0
-from multicell_env.allocation import MAX_BANDS, best_assignment
 from multicell_env.command_line import check_positive, parse, run_command, values_of
-from multicell_env.evaluation import FIRST_SEED, QUICK_METHODS, draw_blocks, play
+from multicell_env.evaluation import FIRST_SEED, QUICK_METHODS
 from multicell_env.figures import save_learning_curve
 from multicell_env.observation import Observation
 from multicell_env.provenance import provenance
+from multicell_env.scenario_evaluation import Validation
+from multicell_env.scenarios import draw_networks, scenario_named
 
 VALIDATION_SEED = 2_000_000
 """Blocks that choose the best actor; neither trained on nor part of the closing table."""
@@ -69,6 +71,10 @@ class TrainArguments:
     """Blocks of these evaluations, always the same."""
     final_blocks: int = 200
     """Unseen blocks of the closing table."""
+    scenarios: str | None = None
+    """Train on networks drawn from mixture, unequal-load, asymmetric, irregular-7 or irregular-12, instead of on one network."""
+    num_networks: int = 16
+    """Networks to draw; they take turns. Evaluations are on others of the scenario, one block each."""
     scenario: tyro.conf.OmitArgPrefixes[NetworkConfig] = field(default_factory=NetworkConfig)
     learner: tyro.conf.OmitArgPrefixes[tyro.conf.AvoidSubcommands[TD3MixConfig | APGConfig]] = field(default_factory=TD3MixConfig)
     training: tyro.conf.OmitArgPrefixes[tyro.conf.AvoidSubcommands[TrainingConfig | APGTrainingConfig]] = field(
@@ -130,14 +136,21 @@ def _begun(argv: list[str]) -> tuple[TrainArguments, RunDirectory, None]:
         eval_interval=arguments.eval_interval,
         eval_blocks=arguments.eval_blocks,
         final_blocks=arguments.final_blocks,
+        num_networks=arguments.num_networks,
     )
     if arguments.seed < 0:
         raise ValueError(f"--seed must not be negative; got {arguments.seed}. Give 0 or more.")
     name = arguments.name or time.strftime(f"{arguments.algo}-%Y%m%d-%H%M%S")
     if Path(name).name != name or name == "..":
         raise ValueError(f"--name must be a plain name; got {name!r}. Choose the place by --runs.")
-    if isinstance(arguments.training, TrainingConfig):
-        check_memory(JointEnv(multicell_v0.parallel_env(arguments.scenario, observation=arguments.observation)), arguments.training)
+    envs = [JointEnv(multicell_v0.parallel_env(config, observation=arguments.observation)) for config in _networks(arguments)]
+    if not isinstance(arguments.training, TrainingConfig):
+        if arguments.scenarios is not None:
+            raise ValueError(f"--scenarios are for td3mix; got --algo {algo}. Leave one of them out.")
+    elif arguments.scenarios is None:
+        check_memory(envs[0], arguments.training)
+    else:
+        check_pool(envs, cast(TD3MixConfig, arguments.learner), arguments.training)
     settings = {**asdict(arguments), "runs": str(arguments.runs), "resume": None}
     return arguments, RunDirectory.create(arguments.runs / name, {"arguments": settings, **provenance()}), None
 
@@ -157,20 +170,18 @@ def _resumed(argv: list[str]) -> tuple[TrainArguments, RunDirectory, dict[str, A
     return arguments, directory, directory.load_checkpoint()
 
 
-def _training(arguments: TrainArguments, writer: SummaryWriter) -> Training | APGTraining:
-    """The learner that was asked for, on the network that was asked for."""
-    settings: dict[str, Any] = {"config": arguments.scenario, "observation": arguments.observation}
-    num_envs, make_env = arguments.training.num_envs, partial(multicell_v0.parallel_env, **settings)
+def _training(arguments: TrainArguments, writer: SummaryWriter) -> Training | PoolTraining | APGTraining:
+    """The learner that was asked for, on the networks that were asked for."""
+    num_envs, seed = arguments.training.num_envs, arguments.seed
+    pool = [_pool_env(config, arguments) for config in _networks(arguments)]
     if isinstance(arguments.learner, APGConfig):
-        return APGTraining(make_env, MulticellVectorEnv(num_envs, **settings), arguments.learner, seed=arguments.seed)
-    return Training(
-        make_env,
-        arguments.learner,
-        cast(TrainingConfig, arguments.training),
-        seed=arguments.seed,
-        logger=TensorboardLogger(writer, info_interval=10**9, write_flush=False),
-        stacked_env=MulticellVectorEnv(num_envs, **settings, autoreset_mode=AutoresetMode.DISABLED),
-    )
+        envs = MulticellVectorEnv(num_envs, arguments.scenario, observation=arguments.observation)
+        return APGTraining(pool[0].make_env, envs, arguments.learner, seed=seed)
+    training = cast(TrainingConfig, arguments.training)
+    if arguments.scenarios is not None:
+        return PoolTraining(pool, arguments.learner, training, seed=seed)
+    logger = TensorboardLogger(writer, info_interval=10**9, write_flush=False)
+    return Training(pool[0].make_env, arguments.learner, training, seed=seed, logger=logger, stacked_env=pool[0].stacked_env)
 
 
 class _Run:
@@ -179,14 +190,14 @@ class _Run:
     def __init__(self, arguments: TrainArguments, directory: RunDirectory, state: dict[str, Any] | None) -> None:
         self.arguments = arguments
         self.directory = directory
-        config = arguments.scenario
         steps_done = 0 if state is None else state.get("training", {}).get("steps_done", 0)
         self.writer = SummaryWriter(str(directory.path), purge_step=steps_done + 1)
         self.training = _training(arguments, self.writer)
-        self.bound: float | None = None
-        if config.num_bands <= MAX_BANDS:
-            blocks = draw_blocks(config, arguments.eval_blocks, VALIDATION_SEED)
-            self.bound = float(best_assignment(blocks.gains, blocks.user_budgets).sum_rates.mean())
+        if arguments.scenarios is None:
+            self.validation = Validation([arguments.scenario], arguments.eval_blocks, VALIDATION_SEED, arguments.observation)
+        else:
+            unseen = draw_networks(scenario_named(arguments.scenarios), arguments.eval_blocks, VALIDATION_SEED)
+            self.validation = Validation(unseen, 1, VALIDATION_SEED, arguments.observation)
         self.metrics: list[dict[str, float]] = []
         self.seconds_before = 0.0
         if state is not None:
@@ -237,6 +248,7 @@ class _Run:
         metadata = {
             "config": asdict(arguments.scenario),
             "algo": arguments.algo,
+            "scenarios": arguments.scenarios,
             "observation": arguments.observation,
             "step": self.training.steps_done,
             "seed": arguments.seed,
@@ -245,26 +257,22 @@ class _Run:
 
     def _evaluate(self, seconds: float) -> None:
         arguments, training = self.arguments, self.training
-        blocks = draw_blocks(arguments.scenario, arguments.eval_blocks, VALIDATION_SEED)
-        capacities = play(self._policy(), blocks, arguments.observation, batched=True)
         row = {
             "step": training.steps_done,
             "env_steps": training.steps_done * arguments.training.num_envs,
             "seconds": round(seconds, 3),
-            "first_slot": float(capacities[:, 0].mean()),
-            "last_slot": float(capacities[:, -1].mean()),
-            "all_slots": float(capacities.mean()),
-            "percent_of_bound": float("nan") if self.bound is None else 100.0 * float(capacities[:, -1].mean()) / self.bound,
+            **self.validation.measure(self._policy()),
             **training.last_losses,
         }
         for key, value in row.items():
             self.writer.add_scalar(f"evaluation/{key}", value, training.steps_done)
-        if row["all_slots"] > max((past["all_slots"] for past in self.metrics), default=-1.0):
+        judge = "all_slots" if arguments.scenarios is None else "percent_all_slots"  # so that no network counts more because it is larger
+        if row[judge] > max((past[judge] for past in self.metrics), default=-1.0):
             save_actor(self.directory.best_path, self._policy())
         self.metrics.append(row)
         self._save(seconds)  # before the metrics, so that where there are metrics there is a checkpoint
         self.directory.write_metrics(self.metrics)
-        save_learning_curve(self.metrics, self.bound, self.directory.path / "learning_curve.png")
+        save_learning_curve(self.metrics, self.validation.bound, self.directory.path / "learning_curve.png")
 
     def _save(self, seconds: float) -> None:
         self.directory.save_checkpoint({"training": self.training.state_dict(), "metrics": self.metrics, "seconds": seconds})
@@ -272,12 +280,37 @@ class _Run:
     def _show(self, bar: Any) -> None:
         if self.metrics:
             row = self.metrics[-1]
-            of_bound = "" if self.bound is None else f", {row['percent_of_bound']:.1f} % of bound"
+            of_bound = "" if self.validation.bound is None else f", {row['percent_of_bound']:.1f} % of bound"
             bar.set_postfix_str(f"{row['last_slot']:.1f} bit/s/Hz{of_bound}")
+
+
+def _networks(arguments: TrainArguments) -> list[NetworkConfig]:
+    """What is trained on."""
+    if arguments.scenarios is None:
+        return [arguments.scenario]
+    return draw_networks(scenario_named(arguments.scenarios), arguments.num_networks, arguments.seed)
+
+
+def _pool_env(config: NetworkConfig, arguments: TrainArguments) -> PoolEnv:
+    stacked = MulticellVectorEnv(
+        arguments.training.num_envs, config, observation=arguments.observation, autoreset_mode=AutoresetMode.DISABLED
+    )
+    return PoolEnv(lambda: multicell_v0.parallel_env(config, observation=arguments.observation), stacked)
 
 
 def _close(arguments: TrainArguments, directory: RunDirectory) -> None:
     """Play the best actor on unseen channels and print the closing table."""
+    if arguments.scenarios is not None:
+        networks = draw_networks(scenario_named(arguments.scenarios), arguments.final_blocks, FIRST_SEED)
+        evaluate_scenario(
+            load_actor(directory.best_path),
+            arguments.scenarios,
+            networks,
+            seed=FIRST_SEED,
+            output=directory.path,
+            methods=QUICK_METHODS,
+        )
+        return
     evaluate_actor(
         load_actor(directory.best_path),
         arguments.scenario,

@@ -2,6 +2,7 @@
 
 from agents.apg import APGConfig, APGTraining, APGTrainingConfig
 from agents.joint import JointEnv
+from agents.pool import PoolEnv, PoolTraining
 from agents.saved_actor import ActorPolicy
 from agents.saved_actor import load_actor as load
 from agents.td3_mix import TD3Mix, TD3MixConfig
@@ -13,6 +14,8 @@ __all__ = [
     "APGTrainingConfig",
     "ActorPolicy",
     "JointEnv",
+    "PoolEnv",
+    "PoolTraining",
     "TD3Mix",
     "TD3MixConfig",
     "Training",

@@ -1,17 +1,22 @@
 """Trained actors as files, and as policies that map observations to actions."""
 
+import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+import safetensors
+import safetensors.torch
 import torch
 
 from agents.joint import JointEnv
 from agents.networks import MLPActor, SetActor
 
 _FORMAT = 2
+SAFETENSORS = ".safetensors"
+"""Suffix of actors in files that hold numbers and JSON alone."""
 
 
 class ActorPolicy:
@@ -108,21 +113,25 @@ def save_actor(path: str | os.PathLike[str], policy: ActorPolicy) -> None:
     """Write an actor with everything that is needed to act; whole or not at all.
 
     Args:
-        path: Where to.
+        path: Where to. `.safetensors` makes a file that any language reads: weights and bounds as tensors, everything else as JSON in the
+            header under `actor`. Any other suffix makes a file of torch.
         policy: The actor; its metadata are numbers, strings, and lists and dictionaries of them.
     """
     actor = policy.actor
-    content = {
+    facts = {
         "format": _FORMAT,
         "network": "set" if isinstance(actor, SetActor) else "mlp",
         "arguments": actor.arguments,
         "action_shapes": [list(shape) for shape in policy.action_shapes],
-        "low": torch.as_tensor(policy.low),
-        "high": torch.as_tensor(policy.high),
-        "actor": actor.state_dict(),
         "metadata": policy.metadata,
     }
-    write_whole(path, content)
+    bounds = {"low": torch.as_tensor(policy.low), "high": torch.as_tensor(policy.high)}
+    if Path(path).suffix == SAFETENSORS:
+        weights = {f"actor.{name}": weight.contiguous() for name, weight in actor.state_dict().items()}
+        content = safetensors.torch.save({**bounds, **weights}, {"actor": json.dumps(facts)})
+        _replace(path, lambda file: file.write(content))
+    else:
+        write_whole(path, {**facts, **bounds, "actor": actor.state_dict()})
 
 
 def load_actor(path: str | os.PathLike[str]) -> ActorPolicy:
@@ -132,8 +141,8 @@ def load_actor(path: str | os.PathLike[str]) -> ActorPolicy:
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged or no actor.
     """
-    content = read_whole(path, weights_only=True)
     try:
+        content = _read_safetensors(path) if Path(path).suffix == SAFETENSORS else read_whole(path, weights_only=True)
         if content["format"] != _FORMAT:
             raise ValueError(f"format {content['format']}")
         actor = {"set": SetActor, "mlp": MLPActor}[content["network"]](**content["arguments"])
@@ -143,12 +152,28 @@ def load_actor(path: str | os.PathLike[str]) -> ActorPolicy:
         raise ValueError(f"{path} must be an actor that train.py saved; got something else ({error}). Give a run's best.pt.") from error
 
 
+def _read_safetensors(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What `save_actor` wrote, in the form of its other files."""
+    _check_exists(Path(path))
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            facts, tensors = json.loads((file.metadata() or {})["actor"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"the file is damaged: {error}") from error
+    weights = {name.removeprefix("actor."): tensors.pop(name) for name in list(tensors) if name.startswith("actor.")}
+    return {**facts, **tensors, "actor": weights}
+
+
 def write_whole(path: str | os.PathLike[str], content: Any) -> None:
     """Save with torch so that an interruption leaves either the old file or the new one, never half of one."""
+    _replace(path, lambda file: torch.save(content, file))
+
+
+def _replace(path: str | os.PathLike[str], write: Callable[[BinaryIO], Any]) -> None:
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
     with open(partial, "wb") as file:
-        torch.save(content, file)
+        write(file)
         file.flush()
         os.fsync(file.fileno())
     os.replace(partial, path)
@@ -162,13 +187,17 @@ def read_whole(path: str | os.PathLike[str], *, weights_only: bool) -> Any:
         ValueError: the file is damaged.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"there is no file {path}. Give a run directory that train.py made, or train one: python train.py --algo td3mix"
-        )
+    _check_exists(path)
     try:
         return torch.load(path, weights_only=weights_only, map_location="cpu")
     except Exception as error:  # torch and pickle raise a dozen types for damaged files, and torch advises to load them unsafely
         raise ValueError(
             f"{path} must be a file that train.py saved; it is damaged or foreign. Use another run, or train again."
         ) from error
+
+
+def _check_exists(path: Path) -> None:
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"there is no file {path}. Give a run directory that train.py made, or train one: python train.py --algo td3mix"
+        )

@@ -215,10 +215,21 @@ class TD3Mix(TD3):
         self.training = mode
         return self
 
-    def calibrate(self, rewards: np.ndarray) -> None:
-        """Choose the critics' offset and scale from rewards of random play: the values of a policy that goes on like that."""
+    def enter(self, env: JointEnv) -> None:
+        """Go on in another environment with the same weights; `PoolTraining` sees to it that they fit, and to the critics' scale."""
+        self.policy.action_space = env.action_space
+        readers: list[Any] = [self.policy, self.critic, cast(Any, self.critic_old).module]
+        for reader in readers:
+            reader.mask = joint_mask(env)
+
+    def calibrate(self, rewards: np.ndarray, *, by_size: bool = False) -> None:
+        """Choose the critics' offset and scale from rewards of random play: the values of a policy that goes on like that.
+
+        The scale is the rewards' spread, or by their size a sixth of their root mean square (the same in the paper's network at (8, 4)):
+        among several environments the spread would give most weight to those where random play varies least.
+        """
         horizon = 1.0 / (1.0 - self.gamma)
-        spread = float(np.std(rewards))
+        spread = float(np.sqrt(np.mean(np.square(rewards)))) / 6.0 if by_size else float(np.std(rewards))
         self.value_offset.fill_(float(np.mean(rewards)) * horizon)
         self.value_scale.fill_((spread if spread > 1e-6 else 1.0) * horizon)
 

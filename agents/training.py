@@ -63,6 +63,8 @@ class Training:
         seed: Seed of everything.
         logger: Where Tianshou logs losses and returns.
         stacked_env: The same environments in one, `training.num_envs` of them, where there is such a thing: it is what collects then.
+        algorithm: The learner, where it is there already.
+        is_shared: Whether other environments teach the same learner, so that the critics' scale must not favour any.
 
     Raises:
         ValueError: the environment's spaces do not suit the learner.
@@ -77,11 +79,14 @@ class Training:
         seed: int = 0,
         logger: BaseLogger | None = None,
         stacked_env: StackedEnv | None = None,
+        algorithm: TD3Mix | None = None,
+        is_shared: bool = False,
     ) -> None:
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002 - Tianshou's buffer and noise draw from the global generator
         torch.manual_seed(seed)
         self.training = training
+        self.is_shared = is_shared
         env_seeds = np.random.SeedSequence(seed).generate_state(training.num_envs).tolist()
         self.env = JointEnv(make_env())
         if stacked_env is None:
@@ -90,7 +95,7 @@ class Training:
         else:
             envs = StackedVectorEnv(stacked_env, env_seeds)
         check_memory(self.env, training)
-        self.algorithm = TD3Mix(self.env, learner)
+        self.algorithm = algorithm or TD3Mix(self.env, learner)
         self.actor: SetActor | MLPActor = cast(Any, self.algorithm.policy.actor)
         buffer = CompactReplayBuffer(training.buffer_size, training.num_envs, random_seed=seed)
         self.collector: Any = Collector(self.algorithm, cast(Any, envs), buffer, exploration_noise=True)
@@ -114,7 +119,7 @@ class Training:
         """Fill the buffer with random play and set the critics' scale by it."""
         self.collector.collect(n_step=self.training.warmup_steps * self.training.num_envs, random=True)
         buffer = self.collector.buffer
-        self.algorithm.calibrate(buffer.rew[buffer.sample_indices(0)])
+        self.algorithm.calibrate(buffer.rew[buffer.sample_indices(0)], by_size=self.is_shared)
 
     def step(self) -> None:
         """One vector step and its updates."""
@@ -176,7 +181,16 @@ def check_memory(env: JointEnv, training: TrainingConfig) -> None:
         )
 
 
-_COLLECTOR_STATE = ("env", "buffer", "_pre_collect_obs_RO", "_pre_collect_info_R", "collect_step", "collect_episode", "collect_time")
+_COLLECTOR_STATE = (
+    "env",
+    "_action_space",
+    "buffer",
+    "_pre_collect_obs_RO",
+    "_pre_collect_info_R",
+    "collect_step",
+    "collect_episode",
+    "collect_time",
+)
 
 
 class CompactReplayBuffer(VectorReplayBuffer):

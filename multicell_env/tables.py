@@ -14,10 +14,10 @@ from multicell_env.figure_files import shown
 from multicell_env.paper_figures import FIGURES
 
 
-def print_table(results: list[MethodResult], config: NetworkConfig, console: Console) -> None:
-    """Print the results, best last slot first."""
+def print_table(results: list[MethodResult], config: NetworkConfig, console: Console, *, title: str | None = None) -> None:
+    """Print the results, best last slot first, with the network as their title unless there is another."""
     percent, of_best = percent_of_bound(results), percent_of_best_known(results)
-    title = config.describe()
+    title = title or config.describe()
     caption = (
         "average cell capacity in bit/s/Hz in the first slot, the last, and over all: mean ± 95 % confidence interval over blocks; "
         "% bound: last slot / all slots; % best: last slot, of the higher one of WMMSE and the bound in every block; "
@@ -70,3 +70,21 @@ def print_figure(content: Mapping[str, Any], console: Console) -> None:
         for method in sorted(lines, key=lambda name: -last[name]):
             table.add_row(method, *(lines[method].get(x, "") for x in places))
         console.print(table)
+
+
+def print_generalisation(rows: Mapping[str, list[MethodResult]], console: Console) -> None:
+    """Print the last slot of every method on every network in percent of the assignment bound, or in bit/s/Hz where there is none."""
+    names = list(dict.fromkeys(result.name for results in rows.values() for result in results))
+    caption = (
+        "last slot, % of the assignment bound; the bound itself in bit/s/Hz; one actor for all networks, beside one trained for each (own)"
+    )
+    table = Table(caption=caption, caption_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("network", no_wrap=True)
+    for name in names:
+        table.add_column(name.replace("assignment_", ""), justify="right", no_wrap=True)
+    for network, results in rows.items():
+        percent = percent_of_bound(results)
+        means = {result.name: result.last_slot["mean"] for result in results}
+        shown = {**means, **{name: value for name, value in percent.items() if name != "assignment_bound"}}
+        table.add_row(network, *(f"{shown[name]:.1f}" if name in shown else "" for name in names))
+    console.print(table)
