@@ -35,7 +35,7 @@ from multicell_env.paper_figures import FIGURES, FULL, QUICK, Actor, points, row
 from multicell_env.provenance import provenance
 from multicell_env.sweep import Point, Result, digest_of_sources, sweep
 from multicell_env.tables import print_figure, print_table
-from multicell_env.trainings import needed_trainings, train_missing, training_of
+from multicell_env.trainings import is_trained, needed_trainings, train_missing, training_of
 
 PRETRAINED = Path(__file__).parent / "agents" / "pretrained" / "td3mix.pt"
 FIGURES_FOLDER = Path("docs/figures")
@@ -223,8 +223,11 @@ def _actor(arguments: FigureArguments, method: str, config: NetworkConfig) -> Ac
     training = training_of(method, config)
     if training is None:
         return _described_actor(arguments.actor)
-    places = (PRETRAINED.parent / f"{training.name}.pt", arguments.runs / training.name / "best.pt")
-    return next((_described_actor(path) for path in places if path.exists()), None)
+    shipped = PRETRAINED.parent / f"{training.name}.pt"
+    if shipped.exists():
+        return _described_actor(shipped)
+    # A run in progress has a best actor too, and another one a minute later.
+    return _described_actor(arguments.runs / training.name / "best.pt") if is_trained(training, arguments.runs) else None
 
 
 def _described_actor(path: Path) -> Actor:
