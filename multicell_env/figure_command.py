@@ -23,7 +23,7 @@ from multicell_env.paper_figures import FIGURES, FULL, QUICK, Actor, points, row
 from multicell_env.provenance import provenance
 from multicell_env.sweep import Point, Result, digest_of_sources, sweep
 from multicell_env.tables import print_figure
-from multicell_env.trainings import needed_trainings, train_missing, training_of
+from multicell_env.trainings import is_trained, needed_trainings, train_missing, training_of
 
 FIGURES_FOLDER = Path("docs/figures")
 ROOT = Path(__file__).parents[1]
@@ -144,8 +144,11 @@ def _actor(arguments: FigureArguments, load: Load, method: str, config: NetworkC
     training = training_of(method, config)
     if training is None:
         return _described_actor(arguments.actor, load)
-    places = (PRETRAINED.parent / f"{training.name}.pt", arguments.runs / training.name / "best.pt")
-    return next((_described_actor(path, load) for path in places if path.exists()), None)
+    shipped = PRETRAINED.parent / f"{training.name}.pt"
+    if shipped.exists():
+        return _described_actor(shipped, load)
+    # A run in progress has a best actor too, and another one a minute later.
+    return _described_actor(arguments.runs / training.name / "best.pt", load) if is_trained(training, arguments.runs) else None
 
 
 def _described_actor(path: Path, load: Load) -> Actor:

@@ -59,7 +59,7 @@ FIGURES = {
         "SIR [dB]",
         tuple((sir, {"sir_db": float(sir)}) for sir in (0, 3, 6, 10, 15, 20)),
         BOTH_SIZES,
-        (*NEGOTIATED, *WITHOUT_GAME, *UNLEARNED),
+        (*NEGOTIATED, *WITHOUT_GAME, *UNLEARNED, "wmmse"),
     ),
     8: PaperFigure(
         "Capacity per user and slot against the length of a block",
