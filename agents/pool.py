@@ -26,7 +26,8 @@ class PoolTraining:
     """A training run on several environments by turns: a vector step and its updates in the first, then in the second, and so on.
 
     One learner, with weights that fit every environment (those of the `set` family do). Every environment has a collector, a share of
-    the replay buffer, warm-up steps and a scale of the critics of its own, so that none counts for more because its rewards are larger.
+    the replay buffer and warm-up steps of its own. The critics' offset and scale are those of the rewards that its buffer holds: none
+    counts for more because its rewards are larger, and the critics need not guess from an observation which environment it is from.
 
     Args:
         pool: The environments.
@@ -45,25 +46,22 @@ class PoolTraining:
         self.members: list[Training] = []
         for member, own in zip(pool, seeds, strict=True):
             algorithm = self.members[0].algorithm if self.members else None
-            self.members.append(
-                Training(member.make_env, learner, share, seed=own, stacked_env=member.stacked_env, algorithm=algorithm, is_shared=True)
-            )
+            self.members.append(Training(member.make_env, learner, share, seed=own, stacked_env=member.stacked_env, algorithm=algorithm))
         self.algorithm = self.members[0].algorithm
         self.env = self.members[0].env
         self.steps_done = 0
         self.last_losses: dict[str, float] = {}
-        units = self.algorithm.value_offset.clone(), self.algorithm.value_scale.clone()
-        self._units = [units] * len(pool)
 
     def step(self) -> None:
         """One vector step in the environment whose turn it is, and its updates."""
         turn = self.steps_done % len(self.members)
         member, algorithm = self.members[turn], self.algorithm
         algorithm.enter(member.env)
-        algorithm.value_offset.copy_(self._units[turn][0])
-        algorithm.value_scale.copy_(self._units[turn][1])
+        buffer = member.collector.buffer
+        if len(buffer) == 0:
+            member.warm_up()
+        algorithm.calibrate(buffer.rew[buffer.sample_indices(0)], by_size=True)
         member.step()
-        self._units[turn] = algorithm.value_offset.clone(), algorithm.value_scale.clone()
         self.last_losses = member.last_losses
         self.steps_done += 1
 
@@ -71,7 +69,6 @@ class PoolTraining:
         """Everything that the run goes on from. What the members share is there once for each, and once in a file."""
         return {
             "members": [member.state_dict() for member in self.members],
-            "units": list(self._units),
             "steps_done": self.steps_done,
             "last_losses": self.last_losses,
         }
@@ -84,7 +81,7 @@ class PoolTraining:
         """
         for member, own in zip(self.members, state["members"], strict=True):
             member.load_state_dict(own)
-        self._units, self.steps_done, self.last_losses = state["units"], state["steps_done"], state["last_losses"]
+        self.steps_done, self.last_losses = state["steps_done"], state["last_losses"]
 
 
 def check_pool(envs: Sequence[JointEnv], learner: TD3MixConfig, training: TrainingConfig) -> None:

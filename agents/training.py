@@ -62,8 +62,7 @@ class Training:
         seed: Seed of everything.
         logger: Where Tianshou logs losses and returns.
         stacked_env: The same environments in one, `training.num_envs` of them, where there is such a thing: it is what collects then.
-        algorithm: The learner, where it is there already.
-        is_shared: Whether other environments teach the same learner, so that the critics' scale must not favour any.
+        algorithm: The learner, where it is shared with other environments; a fresh one by default.
 
     Raises:
         ValueError: the environment's spaces do not suit the learner.
@@ -79,13 +78,11 @@ class Training:
         logger: BaseLogger | None = None,
         stacked_env: StackedEnv | None = None,
         algorithm: TD3Mix | None = None,
-        is_shared: bool = False,
     ) -> None:
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002 - Tianshou's buffer and noise draw from the global generator
         torch.manual_seed(seed)
         self.training = training
-        self.is_shared = is_shared
         env_seeds = np.random.SeedSequence(seed).generate_state(training.num_envs).tolist()
         self.env = JointEnv(make_env())
         if stacked_env is None:
@@ -117,11 +114,11 @@ class Training:
         """Fill the buffer with random play and set the critics' scale by it."""
         self.collector.collect(n_step=self.training.warmup_steps * self.training.num_envs, random=True)
         buffer = self.collector.buffer
-        self.algorithm.calibrate(buffer.rew[buffer.sample_indices(0)], by_size=self.is_shared)
+        self.algorithm.calibrate(buffer.rew[buffer.sample_indices(0)])
 
     def step(self) -> None:
         """One vector step and its updates."""
-        if self.steps_done == 0:
+        if len(self.collector.buffer) == 0:
             self.warm_up()
         stats = self._trainer.execute_epoch().training_stat
         if stats is not None:

@@ -1,7 +1,10 @@
 """Trained actors as files and as policies."""
 
+import json
+
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 import agents
@@ -9,21 +12,24 @@ from agents import JointEnv, TD3Mix, TD3MixConfig
 from agents.saved_actor import ActorPolicy, save_actor
 from multicell_env import multicell_v0
 
+SUFFIXES = pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
 
-def saved(tmp_path, network="set", observation="gain", **overrides):
+
+def saved(tmp_path, network="set", observation="gain", *, suffix=".pt", **overrides):
     torch.manual_seed(0)
     env = JointEnv(multicell_v0.parallel_env(observation=observation, **overrides))
     config = TD3MixConfig(network=network, hidden_sizes=(8,))
     algorithm = TD3Mix(env, config)
-    save_actor(tmp_path / "actor.pt", ActorPolicy.of(algorithm.policy.actor, env, {"config": {"num_cells": 3}}))
+    save_actor(tmp_path / f"actor{suffix}", ActorPolicy.of(algorithm.policy.actor, env, {"config": {"num_cells": 3}}))
     return env, algorithm
 
 
 @pytest.mark.parametrize("network", ["set", "mlp"])
 @pytest.mark.parametrize("num_users", [4, (2, 4, 1)])
-def test_a_loaded_actor_acts_as_the_one_that_was_saved(tmp_path, network, num_users):
-    env, algorithm = saved(tmp_path, network, num_users=num_users)
-    policy = agents.load(tmp_path / "actor.pt")
+@SUFFIXES
+def test_a_loaded_actor_acts_as_the_one_that_was_saved(tmp_path, network, num_users, suffix):
+    env, algorithm = saved(tmp_path, network, suffix=suffix, num_users=num_users)
+    policy = agents.load(tmp_path / f"actor{suffix}")
     assert policy.metadata == {"config": {"num_cells": 3}}
     observations, _ = env.env.reset(seed=0)
     joint, _ = JointEnv(multicell_v0.parallel_env(observation="gain", num_users=num_users)).reset(seed=0)
@@ -84,10 +90,38 @@ def test_observations_that_do_not_belong_together_are_refused(tmp_path, shapes):
         agents.load(tmp_path / "actor.pt")({f"bs_{cell}": np.zeros(shape) for cell, shape in enumerate(shapes)})
 
 
-def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch):
-    saved(tmp_path)
-    before = (tmp_path / "actor.pt").read_bytes()
+@SUFFIXES
+def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch, suffix):
+    saved(tmp_path, suffix=suffix)
+    before = (tmp_path / f"actor{suffix}").read_bytes()
     monkeypatch.setattr("os.fsync", lambda descriptor: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        saved(tmp_path, network="mlp")
-    assert (tmp_path / "actor.pt").read_bytes() == before
+        saved(tmp_path, network="mlp", suffix=suffix)
+    assert (tmp_path / f"actor{suffix}").read_bytes() == before
+
+
+def test_a_safetensors_file_holds_numbers_and_json_that_any_reader_understands(tmp_path):
+    _, algorithm = saved(tmp_path, suffix=".safetensors")
+    content = (tmp_path / "actor.safetensors").read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    facts = json.loads(header.pop("__metadata__")["actor"])
+    assert facts["network"] == "set"
+    assert facts["metadata"] == {"config": {"num_cells": 3}}
+    assert {name.removeprefix("actor.") for name in header} == {*algorithm.policy.actor.state_dict(), "low", "high"}
+
+
+@SUFFIXES
+@pytest.mark.parametrize("damage", ["cut", "nonsense", "missing", "foreign"])
+def test_an_actor_file_that_is_damaged_foreign_or_gone_says_so(tmp_path, suffix, damage):
+    saved(tmp_path, suffix=suffix)
+    path = tmp_path / f"actor{suffix}"
+    if damage == "missing":
+        path.unlink()
+    elif damage == "foreign":
+        content = {"weight": torch.zeros(3)}
+        path.write_bytes(safetensors.torch.save(content)) if suffix == ".safetensors" else torch.save(content, path)
+    else:
+        path.write_bytes(path.read_bytes()[:100] if damage == "cut" else b"nonsense")
+    with pytest.raises(FileNotFoundError if damage == "missing" else ValueError, match=f"actor{suffix}"):
+        agents.load(path)
