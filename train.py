@@ -1,6 +1,7 @@
-"""Train TD3-MIX to open the negotiation of base stations.
+"""Train an actor to open the negotiation of base stations.
 
     python train.py --algo td3mix
+    python train.py --algo apg
     python train.py --algo td3mix --num-antennas 32 --num-users 16 --name large
     python train.py --algo td3mix --preset paper
     python train.py --algo td3mix --scenarios mixture --num-networks 48
@@ -10,13 +11,10 @@ Ctrl-C or SIGTERM write a checkpoint and stop; --resume continues.
 """
 
 import dataclasses
-import importlib.metadata
-import platform
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -27,6 +25,7 @@ from tianshou.utils import TensorboardLogger
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from agents.apg import APGConfig, APGTraining, APGTrainingConfig
 from agents.joint import JointEnv
 from agents.pool import PoolEnv, PoolTraining, check_pool
 from agents.run_directory import RunDirectory
@@ -39,6 +38,7 @@ from multicell_env.command_line import check_positive, parse, run_command, value
 from multicell_env.evaluation import FIRST_SEED, QUICK_METHODS
 from multicell_env.figures import save_learning_curve
 from multicell_env.observation import Observation
+from multicell_env.provenance import provenance
 from multicell_env.scenario_evaluation import Validation
 from multicell_env.scenarios import draw_networks, scenario_named
 
@@ -48,12 +48,12 @@ VALIDATION_SEED = 2_000_000
 
 @dataclass(frozen=True)
 class TrainArguments:
-    """Train TD3-MIX to open the negotiation of base stations. The result is a run directory with the best actor, curves and a table."""
+    """Train an actor to open the negotiation of base stations. The result is a run directory with the best actor, curves and a table."""
 
-    algo: Literal["td3mix"] = "td3mix"
-    """Learning algorithm."""
+    algo: Literal["td3mix", "apg"] = "td3mix"
+    """td3mix: the paper's TD3-MIX. apg: analytic policy gradient, which climbs the rewards through the equations themselves."""
     preset: Literal["default", "paper"] = "default"
-    """paper: the paper's hyperparameters (2 x 128 MLP, Adam 1e-3, gamma 0.99, batch 16) and --observation csi; other flags still apply."""
+    """paper: the paper's TD3-MIX (2 x 128 MLP, Adam 1e-3, gamma 0.99, batch 16) and --observation csi; other flags still apply."""
     observation: Observation = "gain"
     """What a base station sees: gain (3 planes) or csi (the paper's local state, 4M + 2 planes)."""
     name: str | None = None
@@ -77,8 +77,10 @@ class TrainArguments:
     num_networks: int = 16
     """Networks to draw; they take turns. Evaluations are on others of the scenario, one block each."""
     scenario: tyro.conf.OmitArgPrefixes[NetworkConfig] = field(default_factory=NetworkConfig)
-    learner: tyro.conf.OmitArgPrefixes[TD3MixConfig] = field(default_factory=TD3MixConfig)
-    training: tyro.conf.OmitArgPrefixes[TrainingConfig] = field(default_factory=TrainingConfig)
+    learner: tyro.conf.OmitArgPrefixes[tyro.conf.AvoidSubcommands[TD3MixConfig | APGConfig]] = field(default_factory=TD3MixConfig)
+    training: tyro.conf.OmitArgPrefixes[tyro.conf.AvoidSubcommands[TrainingConfig | APGTrainingConfig]] = field(
+        default_factory=TrainingConfig
+    )
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,10 @@ class ResumeArguments:
     num_threads: int | None = None
 
 
-PRESETS = {
-    "default": TrainArguments(),
-    "paper": TrainArguments(
+DEFAULTS = {
+    ("td3mix", "default"): TrainArguments(),
+    ("apg", "default"): TrainArguments(algo="apg", learner=APGConfig(), training=APGTrainingConfig()),
+    ("td3mix", "paper"): TrainArguments(
         preset="paper",
         observation="csi",
         learner=TD3MixConfig(
@@ -120,7 +123,15 @@ def main(argv: list[str]) -> None:
 
 def _begun(argv: list[str]) -> tuple[TrainArguments, RunDirectory, None]:
     """A new run: everything is checked before its directory is made."""
-    arguments = parse(TrainArguments, argv, PRESETS["paper" if "paper" in values_of("--preset", argv) else "default"])
+    # What is chosen decides which other flags there are, so it must be known before the command line is read.
+    algo = "apg" if "apg" in values_of("--algo", argv) else "td3mix"
+    preset = "paper" if "paper" in values_of("--preset", argv) else "default"
+    if (algo, preset) not in DEFAULTS:
+        raise ValueError(
+            f"--preset {preset} holds hyperparameters of td3mix; got --algo {algo}. Leave the preset out, and give for example "
+            "--network mlp --hidden-sizes 128 128 --observation csi."
+        )
+    arguments = parse(TrainArguments, argv, DEFAULTS[algo, preset])
     check_positive(
         num_threads=arguments.num_threads,
         eval_interval=arguments.eval_interval,
@@ -130,15 +141,16 @@ def _begun(argv: list[str]) -> tuple[TrainArguments, RunDirectory, None]:
     )
     if arguments.seed < 0:
         raise ValueError(f"--seed must not be negative; got {arguments.seed}. Give 0 or more.")
-    name = arguments.name or time.strftime("td3mix-%Y%m%d-%H%M%S")
+    name = arguments.name or time.strftime(f"{arguments.algo}-%Y%m%d-%H%M%S")
     if Path(name).name != name or name == "..":
         raise ValueError(f"--name must be a plain name; got {name!r}. Choose the place by --runs.")
     envs = [JointEnv(multicell_v0.parallel_env(config, observation=arguments.observation)) for config in _networks(arguments)]
-    if arguments.scenarios is None:
+    if arguments.scenarios is not None:
+        check_pool(envs, *_td3mix_alone(arguments))
+    elif isinstance(arguments.training, TrainingConfig):
         check_memory(envs[0], arguments.training)
-    else:
-        check_pool(envs, arguments.learner, arguments.training)
-    return arguments, RunDirectory.create(arguments.runs / name, _described(arguments)), None
+    settings = {**asdict(arguments), "runs": str(arguments.runs), "resume": None}
+    return arguments, RunDirectory.create(arguments.runs / name, {"arguments": settings, **provenance()}), None
 
 
 def _resumed(argv: list[str]) -> tuple[TrainArguments, RunDirectory, dict[str, Any] | None]:
@@ -156,6 +168,26 @@ def _resumed(argv: list[str]) -> tuple[TrainArguments, RunDirectory, dict[str, A
     return arguments, directory, directory.load_checkpoint()
 
 
+def _training(arguments: TrainArguments, writer: SummaryWriter) -> Training | APGTraining | PoolTraining:
+    """The learner that was asked for, on the network or the networks that were asked for."""
+    if arguments.scenarios is not None:
+        return PoolTraining(
+            [_pool_env(config, arguments) for config in _networks(arguments)], *_td3mix_alone(arguments), seed=arguments.seed
+        )
+    settings: dict[str, Any] = {"config": arguments.scenario, "observation": arguments.observation}
+    num_envs, make_env = arguments.training.num_envs, partial(multicell_v0.parallel_env, **settings)
+    if isinstance(arguments.learner, APGConfig):
+        return APGTraining(make_env, MulticellVectorEnv(num_envs, **settings), arguments.learner, seed=arguments.seed)
+    return Training(
+        make_env,
+        arguments.learner,
+        cast(TrainingConfig, arguments.training),
+        seed=arguments.seed,
+        logger=TensorboardLogger(writer, info_interval=10**9, write_flush=False),
+        stacked_env=MulticellVectorEnv(num_envs, **settings, autoreset_mode=AutoresetMode.DISABLED),
+    )
+
+
 class _Run:
     """One training run: learn, evaluate, save, and stop when told to."""
 
@@ -164,22 +196,11 @@ class _Run:
         self.directory = directory
         steps_done = 0 if state is None else state.get("training", {}).get("steps_done", 0)
         self.writer = SummaryWriter(str(directory.path), purge_step=steps_done + 1)
-        pool = [_pool_env(config, arguments) for config in _networks(arguments)]
-        self.training: Training | PoolTraining
-        if arguments.scenarios is None:
-            self.training = Training(
-                pool[0].make_env,
-                arguments.learner,
-                arguments.training,
-                seed=arguments.seed,
-                logger=TensorboardLogger(self.writer, info_interval=10**9, write_flush=False),
-                stacked_env=pool[0].stacked_env,
-            )
-            self.validation = Validation([arguments.scenario], arguments.eval_blocks, VALIDATION_SEED, arguments.observation)
-        else:
-            self.training = PoolTraining(pool, arguments.learner, arguments.training, seed=arguments.seed)
-            unseen = draw_networks(scenario_named(arguments.scenarios), arguments.eval_blocks, VALIDATION_SEED)
-            self.validation = Validation(unseen, 1, VALIDATION_SEED, arguments.observation)
+        self.training = _training(arguments, self.writer)
+        networks, num_blocks = [arguments.scenario], arguments.eval_blocks
+        if arguments.scenarios is not None:
+            networks, num_blocks = draw_networks(scenario_named(arguments.scenarios), arguments.eval_blocks, VALIDATION_SEED), 1
+        self.validation = Validation(networks, num_blocks, VALIDATION_SEED, arguments.observation)
         self.metrics: list[dict[str, float]] = []
         self.seconds_before = 0.0
         if state is not None:
@@ -230,11 +251,12 @@ class _Run:
         metadata = {
             "config": asdict(arguments.scenario),
             "scenarios": arguments.scenarios,
+            "algo": arguments.algo,
             "observation": arguments.observation,
             "step": self.training.steps_done,
             "seed": arguments.seed,
         }
-        return ActorPolicy.of(cast(Any, self.training.algorithm.policy.actor), self.training.env, metadata)
+        return ActorPolicy.of(self.training.actor, self.training.env, metadata)
 
     def _evaluate(self, seconds: float) -> None:
         arguments, training = self.arguments, self.training
@@ -273,57 +295,27 @@ def _networks(arguments: TrainArguments) -> list[NetworkConfig]:
 
 
 def _pool_env(config: NetworkConfig, arguments: TrainArguments) -> PoolEnv:
-    stacked = MulticellVectorEnv(
-        arguments.training.num_envs, config, observation=arguments.observation, autoreset_mode=AutoresetMode.DISABLED
-    )
-    return PoolEnv(lambda: multicell_v0.parallel_env(config, observation=arguments.observation), stacked)
+    settings: dict[str, Any] = {"config": config, "observation": arguments.observation}
+    stacked = MulticellVectorEnv(arguments.training.num_envs, **settings, autoreset_mode=AutoresetMode.DISABLED)
+    return PoolEnv(partial(multicell_v0.parallel_env, **settings), stacked)
+
+
+def _td3mix_alone(arguments: TrainArguments) -> tuple[TD3MixConfig, TrainingConfig]:
+    """The settings of TD3-MIX, which alone trains on many networks."""
+    if not isinstance(arguments.learner, TD3MixConfig) or not isinstance(arguments.training, TrainingConfig):
+        raise ValueError(f"--scenarios needs --algo td3mix; got --algo {arguments.algo}. Choose td3mix, or train on one network.")
+    return arguments.learner, arguments.training
 
 
 def _close(arguments: TrainArguments, directory: RunDirectory) -> None:
     """Play the best actor on unseen channels and print the closing table."""
-    if arguments.scenarios is not None:
-        networks = draw_networks(scenario_named(arguments.scenarios), arguments.final_blocks, FIRST_SEED)
-        evaluate_scenario(
-            load_actor(directory.best_path),
-            arguments.scenarios,
-            networks,
-            seed=FIRST_SEED,
-            output=directory.path,
-            methods=QUICK_METHODS,
-        )
+    actor = load_actor(directory.best_path)
+    settings: dict[str, Any] = {"seed": FIRST_SEED, "output": directory.path, "methods": QUICK_METHODS}
+    if arguments.scenarios is None:
+        evaluate_actor(actor, arguments.scenario, num_blocks=arguments.final_blocks, **settings)
         return
-    evaluate_actor(
-        load_actor(directory.best_path),
-        arguments.scenario,
-        num_blocks=arguments.final_blocks,
-        seed=FIRST_SEED,
-        output=directory.path,
-        methods=QUICK_METHODS,
-    )
-
-
-def _described(arguments: TrainArguments) -> dict[str, Any]:
-    """Everything that `config.json` tells of a run."""
-    packages = ("multicell-env", "gymnasium", "numpy", "pettingzoo", "tianshou", "torch")
-    try:
-        command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        commit = None
-    return {
-        "arguments": {**asdict(arguments), "runs": str(arguments.runs), "resume": None},
-        "command": sys.argv,
-        "git_commit": commit,
-        "python": platform.python_version(),
-        "versions": {package: _version(package) for package in packages},
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+    networks = draw_networks(scenario_named(arguments.scenarios), arguments.final_blocks, FIRST_SEED)
+    evaluate_scenario(actor, arguments.scenarios, networks, **settings)
 
 
 def _stored_arguments(directory: RunDirectory) -> TrainArguments:
@@ -331,11 +323,12 @@ def _stored_arguments(directory: RunDirectory) -> TrainArguments:
     stored = directory.config()
     try:
         fields = dict(stored["arguments"])
+        defaults = DEFAULTS[fields["algo"], "default"]
         learner = {**fields.pop("learner")}
         return TrainArguments(
             scenario=NetworkConfig.from_json(fields.pop("scenario")),
-            learner=TD3MixConfig(**{**learner, "hidden_sizes": tuple(learner["hidden_sizes"])}),
-            training=TrainingConfig(**fields.pop("training")),
+            learner=type(defaults.learner)(**{**learner, "hidden_sizes": tuple(learner["hidden_sizes"])}),
+            training=type(defaults.training)(**fields.pop("training")),
             **{**fields, "runs": Path(fields["runs"]), "resume": None},
         )
     except (KeyError, TypeError) as error:

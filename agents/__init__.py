@@ -1,5 +1,6 @@
-"""Learned agents on the generic PettingZoo parallel API: TD3-MIX."""
+"""Learned agents on the generic PettingZoo parallel API: TD3-MIX, and the analytic policy gradient."""
 
+from agents.apg import APGConfig, APGTraining, APGTrainingConfig
 from agents.joint import JointEnv
 from agents.pool import PoolEnv, PoolTraining
 from agents.saved_actor import ActorPolicy
@@ -7,4 +8,17 @@ from agents.saved_actor import load_actor as load
 from agents.td3_mix import TD3Mix, TD3MixConfig
 from agents.training import Training, TrainingConfig
 
-__all__ = ["ActorPolicy", "JointEnv", "PoolEnv", "PoolTraining", "TD3Mix", "TD3MixConfig", "Training", "TrainingConfig", "load"]
+__all__ = [
+    "APGConfig",
+    "APGTraining",
+    "APGTrainingConfig",
+    "ActorPolicy",
+    "JointEnv",
+    "PoolEnv",
+    "PoolTraining",
+    "TD3Mix",
+    "TD3MixConfig",
+    "Training",
+    "TrainingConfig",
+    "load",
+]

@@ -1,17 +1,19 @@
 """Actors, twin critics and the monotonic mixer, in two families.
 
 `mlp` is the paper's: two hidden layers on the flattened arrays, for any Box. `set` shares its weights over bands and users: it reads an
-observation `(plane, band, user)` and writes an action `(band, user)`, with the same few thousand weights for any number of either.
+observation `(plane, band, user)` and writes an action `(band, user)` or `(plane, band, user)`, with the same few thousand weights for any
+number of bands and users.
 
 Critics, mixers and their encoders are twins: their values have a leading axis `twin`, of length 2, or 1 for the first of them alone.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from agents.set_linear import Mask, Padding, SetLinear, Tokens, TwinLinear, to_tokens
@@ -43,25 +45,32 @@ class SetEncoder(nn.Module):
 
 
 class SetActor(nn.Module):
-    """Actor of the `set` family: action in [-1, 1] for every token.
+    """Actor of the `set` family: action in [-1, 1] for every token, or several where actions have planes.
 
-    Its preferences are centred over the bands of a user. Raising all of them together changes nothing where fractions of a budget are
-    scaled to sum to 1, and an actor that is free to do so drifts into the corner where every gradient has vanished.
+    Its preferences are centred over the bands of a user, in the first plane. Raising all of them together changes nothing where fractions
+    of a budget are scaled to sum to 1, and an actor that is free to do so drifts into the corner where every gradient has vanished.
+
+    Args:
+        num_planes: Planes of an observation.
+        hidden_sizes: Width of each hidden layer.
+        action_planes: What an action's shape begins with, before `(band, user)`: nothing, or one number.
     """
 
-    def __init__(self, num_planes: int, hidden_sizes: Sequence[int]) -> None:
+    def __init__(self, num_planes: int, hidden_sizes: Sequence[int], action_planes: Sequence[int] = ()) -> None:
         super().__init__()
-        self.arguments = {"num_planes": num_planes, "hidden_sizes": list(hidden_sizes)}
+        self.arguments = {"num_planes": num_planes, "hidden_sizes": list(hidden_sizes), "action_planes": list(action_planes)}
         self.num_planes = num_planes
+        self.action_planes = tuple(action_planes)
         self.encoder = SetEncoder([num_planes, *hidden_sizes])
-        self.head = SetLinear(hidden_sizes[-1], 1)
+        self.head = SetLinear(hidden_sizes[-1], math.prod(action_planes))
 
     def preferences(self, observation: Observation, mask: Mask = None) -> Action:
         """Actions before tanh."""
-        tokens, padding = to_tokens(observation, mask)
+        tokens, padding = to_tokens(observation, token_mask(mask))
         preferences = self.head(self.encoder(tokens, padding), padding)
-        centred = preferences - padding.mean_over_bands(preferences)
-        return centred.permute(0, 3, 4, 1, 2).view(*observation.shape[:-3], *observation.shape[-2:])
+        first = preferences[..., :1]
+        centred = torch.cat([first - padding.mean_over_bands(first), preferences[..., 1:]], dim=-1)
+        return centred.permute(0, 3, 4, 1, 2).view(*observation.shape[:-3], *self.action_planes, *observation.shape[-2:])
 
     def forward(self, observation: Observation, mask: Mask = None) -> Action:
         """Actions of all agents."""
@@ -69,18 +78,20 @@ class SetActor(nn.Module):
 
 
 class SetCritic(nn.Module):
-    """Twin critics of the `set` family: one value for every agent from each."""
+    """Twin critics of the `set` family: one value for every agent from each. Arguments as for `SetActor`."""
 
-    def __init__(self, num_planes: int, hidden_sizes: Sequence[int]) -> None:
+    def __init__(self, num_planes: int, hidden_sizes: Sequence[int], action_planes: Sequence[int] = ()) -> None:
         super().__init__()
-        self.encoder = SetEncoder([num_planes + 1, *hidden_sizes], TwinLinear)
+        self.action_axes = len(action_planes) + 2
+        self.encoder = SetEncoder([num_planes + math.prod(action_planes), *hidden_sizes], TwinLinear)
         self.head = TwinLinear(hidden_sizes[-1], 1)
 
     def forward(self, observation: Observation, action: Action, mask: Mask = None, *, twins: int = 2) -> Float[Tensor, "twin *batch agent"]:
         """Q_b(s_b, a_b) in the mixer's units."""
-        tokens, padding = to_tokens(torch.cat([observation, action.unsqueeze(-3)], dim=-3), mask)
+        action = action.unsqueeze(-3) if self.action_axes == 2 else action
+        tokens, padding = to_tokens(torch.cat([observation, action], dim=-3), token_mask(mask))
         features = self.encoder(tokens.expand(twins, -1, -1, -1, -1), padding)
-        return self.head(padding.mean_over_both(features)).view(twins, *action.shape[:-2])
+        return self.head(padding.mean_over_both(features)).view(twins, *observation.shape[:-3])
 
 
 class MLPActor(nn.Module):
@@ -160,7 +171,7 @@ class SetStateEncoder(nn.Module):
         self, state: Float[Tensor, "*batch cell plane band user"], mask: Mask = None, *, twins: int = 2
     ) -> Float[Tensor, "twin *batch cell feature"]:
         """One vector a cell, by each twin."""
-        tokens, padding = to_tokens(state, mask)
+        tokens, padding = to_tokens(state, token_mask(mask))
         features = self.encoder(tokens.expand(twins, -1, -1, -1, -1), padding)
         return padding.mean_over_both(features).view(twins, *state.shape[:-3], -1)
 
@@ -180,6 +191,11 @@ class FlatStateEncoder(nn.Module):
         """One vector an agent, by each twin."""
         flat = state.flatten(-self.axes)
         return torch.relu(self.state(flat.expand(twins, *flat.shape)).unsqueeze(-2) + self.agent[:twins])
+
+
+def token_mask(mask: Mask) -> Bool[Tensor, "agent band user"] | None:
+    """False where a (band, user) token is padding; an action's planes are all padded alike."""
+    return mask[:, 0] if mask is not None and mask.ndim == 4 else mask
 
 
 def _size(shape: Sequence[int]) -> int:

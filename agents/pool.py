@@ -47,7 +47,7 @@ class PoolTraining:
         for member, own in zip(pool, seeds, strict=True):
             algorithm = self.members[0].algorithm if self.members else None
             self.members.append(Training(member.make_env, learner, share, seed=own, stacked_env=member.stacked_env, algorithm=algorithm))
-        self.algorithm = self.members[0].algorithm
+        self.algorithm, self.actor = self.members[0].algorithm, self.members[0].actor
         self.env = self.members[0].env
         self.steps_done = 0
         self.last_losses: dict[str, float] = {}
@@ -108,5 +108,5 @@ def check_pool(envs: Sequence[JointEnv], learner: TD3MixConfig, training: Traini
 
 
 def _weight_shapes(env: JointEnv, learner: TD3MixConfig) -> list[tuple[str, tuple[int, ...]]]:
-    networks = build_actor(env, learner), build_critic(env, learner)
+    networks = build_actor(env, learner.network, learner.hidden_sizes), build_critic(env, learner)
     return [(name, tuple(weight.shape)) for network in networks for name, weight in network.named_parameters()]

@@ -77,7 +77,7 @@ class ActorPolicy:
         for index, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
             stacked[(..., index, *map(slice, shape))] = array
         if isinstance(self.actor, SetActor):
-            action_shapes = [shape[1:] for shape in shapes]
+            action_shapes = [(*self.actor.action_planes, *shape[1:]) for shape in shapes]
             mask = _mask(action_shapes) if len(set(shapes)) > 1 else None
         else:
             action_shapes, mask = self.action_shapes, None

@@ -1,5 +1,6 @@
 """TD3-MIX (Algorithm 1): TD3 whose twin critics are factored over the agents and mixed monotonically."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -62,6 +63,10 @@ class TD3MixConfig:
     """Weight of the mean squared action before tanh in the actor's loss; keeps actions off the corners where gradients vanish."""
     actor_gradient: Literal["mixer", "critic"] = "mixer"
     """mixer: the actor climbs Q_tot. critic: it climbs Q_1 alone, Algorithm 1's line 15 taken literally."""
+    mixer: Literal["qmix", "sum", "none"] = "qmix"
+    """qmix: a monotonic network makes Q_tot. sum: Q_tot is the sum of the agents' values (VDN). none: every agent's value is Q_tot."""
+    num_critics: Literal[1, 2] = 2
+    """2: the smaller of the twins sets the target. 1: the first does, alone."""
 
     def __post_init__(self) -> None:
         if not self.hidden_sizes or min(self.hidden_sizes) < 1:
@@ -81,7 +86,13 @@ class TD3MixConfig:
             )
         if not 0.0 < self.tau <= 1.0:
             raise ValueError(f"tau must be in (0, 1]; got {self.tau}. Try 0.05.")
-        for name, choices in (("network", ("set", "mlp")), ("actor_gradient", ("mixer", "critic"))):
+        choices_of = {
+            "network": ("set", "mlp"),
+            "actor_gradient": ("mixer", "critic"),
+            "mixer": ("qmix", "sum", "none"),
+            "num_critics": (1, 2),
+        }
+        for name, choices in choices_of.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {choices}; got {getattr(self, name)!r}. Choose one of them.")
 
@@ -120,9 +131,17 @@ class MixedCritic(nn.Module):
     """Twins of Q_tot(s, a) = mixer(Q(s_1, a_1), ..., Q(s_B, a_B); s): one critic shared by all agents, and a monotonic mixer.
 
     Both twins are computed at once, on a leading axis; `twins=1` computes the first alone.
+
+    Args:
+        critic: Q(s_b, a_b) of every agent.
+        state_encoder: Features of the state for the mixer, where there is one.
+        mixer: A mixer, "sum" or "none".
+        mask: False where an action's entry is padding.
     """
 
-    def __init__(self, critic: nn.Module, state_encoder: nn.Module, mixer: MonotonicMixer, mask: Mask) -> None:
+    def __init__(
+        self, critic: nn.Module, state_encoder: nn.Module | None, mixer: MonotonicMixer | Literal["sum", "none"], mask: Mask
+    ) -> None:
         super().__init__()
         self.critic = critic
         self.state_encoder = state_encoder
@@ -134,13 +153,15 @@ class MixedCritic(nn.Module):
         """Q(s_b, a_b) of every agent, before mixing."""
         return self.critic(as_tensor(obs["observation"]), as_tensor(act), self.mask, twins=twins)
 
-    def mix(self, values: Float[Tensor, "twin batch agent"], obs: Any) -> Float[Tensor, "twin batch"]:
-        """Q_tot of given agents' values."""
+    def mix(self, values: Float[Tensor, "twin batch agent"], obs: Any) -> Float[Tensor, "twin batch *agent"]:
+        """Q_tot of given agents' values. For "sum" their mean: in these units an agent's share of Q_tot is (offset + scale Q_b) / B."""
+        if self.state_encoder is None or not isinstance(self.mixer, MonotonicMixer):
+            return values if self.mixer == "none" else values.mean(dim=-1)
         state = as_tensor(obs["state"] if "state" in obs else obs["observation"])
         return self.mixer(values, self.state_encoder(state, self.mask, twins=len(values)))
 
-    def forward(self, obs: Any, act: Any, *, twins: int = 2) -> Float[Tensor, "twin batch"]:
-        """Q_tot, in units of `TD3Mix.value_scale` around `TD3Mix.value_offset`."""
+    def forward(self, obs: Any, act: Any, *, twins: int = 2) -> Float[Tensor, "twin batch *agent"]:
+        """Q_tot, in units of `TD3Mix.value_scale` around `TD3Mix.value_offset`; every agent's own idea of it for the mixer "none"."""
         return self.mix(self.agent_values(obs, act, twins=twins), obs)
 
 
@@ -169,7 +190,7 @@ class TD3Mix(TD3):
         # TD3's own constructor would make a second critic with targets and an optimiser; the twins are one module here.
         ActorCriticOffPolicyAlgorithm.__init__(
             self,
-            policy=JointPolicy(build_actor(env, config), env, config.exploration_noise),
+            policy=JointPolicy(build_actor(env, config.network, config.hidden_sizes), env, config.exploration_noise),
             policy_optim=actor_adam,
             critic=build_critic(env, config),
             critic_optim=critic_adam,
@@ -183,6 +204,7 @@ class TD3Mix(TD3):
         self._cnt, self._last = 0, 0.0
         self.actor_gradient = config.actor_gradient
         self.actor_penalty = config.actor_penalty
+        self.num_critics = config.num_critics
         self.value_offset: Tensor
         self.value_scale: Tensor
         self.register_buffer("value_offset", torch.zeros(()))
@@ -217,15 +239,16 @@ class TD3Mix(TD3):
         return smoothed.clamp(-1.0, 1.0)
 
     @torch.no_grad()
-    def target(self, batch: Any) -> Float[Tensor, " batch"]:
+    def target(self, batch: Any) -> Float[Tensor, "batch *agent"]:
         """Target y = sum_b r_b + gamma min(Q'_tot,1, Q'_tot,2)(s', a'), in the rewards' units.
 
-        A terminal state is followed by 0; a truncated one is not terminal.
+        A terminal state is followed by 0; a truncated one is not terminal. With the mixer "none" every agent has a target of its own.
         """
         action = self.target_action(batch.obs_next)
-        value = self.value_offset + self.value_scale * self.critic_old(batch.obs_next, action).amin(dim=0)
-        goes_on = 1.0 - as_tensor(batch.terminated)
-        return as_tensor(batch.rew) + self.gamma * goes_on * value
+        smallest = self.critic_old(batch.obs_next, action, twins=self.num_critics).amin(dim=0)
+        value = self.value_offset + self.value_scale * smallest
+        reward, goes_on = (array.view(-1, *[1] * (value.ndim - 1)) for array in (as_tensor(batch.rew), 1.0 - as_tensor(batch.terminated)))
+        return reward + self.gamma * goes_on * value
 
     def _preprocess_batch(self, batch: Any, buffer: ReplayBuffer, indices: np.ndarray) -> Any:
         for name in ("obs", "obs_next"):
@@ -235,7 +258,7 @@ class TD3Mix(TD3):
         return batch
 
     def _update_with_batch(self, batch: Any) -> TD3TrainingStats:
-        losses = (self.critic(batch.obs, batch.act) - batch.returns).square().mean(dim=1)
+        losses = (self.critic(batch.obs, batch.act, twins=self.num_critics) - batch.returns).square().flatten(1).mean(dim=1)
         self.critic_optim.step(losses.sum())
         self._cnt += 1
         if self._cnt % self.update_actor_freq == 0:
@@ -245,8 +268,7 @@ class TD3Mix(TD3):
             self.critic.requires_grad_(True)
             self._last = loss.item()
             self._update_lagged_network_weights()
-        first, second = losses.tolist()
-        return TD3TrainingStats(actor_loss=self._last, critic1_loss=first, critic2_loss=second)
+        return TD3TrainingStats(actor_loss=self._last, critic1_loss=losses[0].item(), critic2_loss=losses[-1].item())
 
     @torch.no_grad()
     def _update_lagged_network_weights(self) -> None:
@@ -255,7 +277,7 @@ class TD3Mix(TD3):
         torch._foreach_lerp_(targets, sources, self.tau)  # pyright: ignore[reportPrivateImportUsage]
 
     def actor_loss(self, obs: Any) -> Tensor:
-        """-Q_tot of the actor's own actions (or -Q_1 of each agent, by `actor_gradient`), plus the penalty."""
+        """-Q_tot of the actor's own actions (or -Q_1 of each agent, by `actor_gradient` or without a mixer), plus the penalty."""
         critic = cast(MixedCritic, self.critic)
         actor: Any = self.policy.actor
         mask = self.policy.mask
@@ -266,13 +288,13 @@ class TD3Mix(TD3):
         return self.actor_penalty * real.square().mean() - objective.mean()
 
 
-def build_actor(env: JointEnv, config: TD3MixConfig) -> nn.Module:
+def build_actor(env: JointEnv, network: Literal["set", "mlp"], hidden_sizes: Sequence[int]) -> SetActor | MLPActor:
     """A fresh actor for the environment."""
     observation_shape, action_shape = _agent_shapes(env)
-    if config.network == "mlp":
-        return MLPActor(observation_shape, action_shape, config.hidden_sizes)
+    if network == "mlp":
+        return MLPActor(observation_shape, action_shape, hidden_sizes)
     check_image_like(observation_shape, action_shape)
-    return SetActor(observation_shape[0], config.hidden_sizes)
+    return SetActor(observation_shape[0], hidden_sizes, action_shape[:-2])
 
 
 def build_critic(env: JointEnv, config: TD3MixConfig) -> MixedCritic:
@@ -285,8 +307,10 @@ def build_critic(env: JointEnv, config: TD3MixConfig) -> MixedCritic:
         critic: nn.Module = MLPCritic(observation_shape, action_shape, config.hidden_sizes)
     else:
         check_image_like(observation_shape, action_shape)
-        critic = SetCritic(observation_shape[0], config.hidden_sizes)
-    is_cellwise = len(state_shape) == 4 and (state_shape[0], *state_shape[2:]) == (num_agents, *action_shape)
+        critic = SetCritic(observation_shape[0], config.hidden_sizes, action_shape[:-2])
+    if config.mixer != "qmix":
+        return MixedCritic(critic, None, config.mixer, mask)
+    is_cellwise = len(state_shape) == 4 and (state_shape[0], *state_shape[2:]) == (num_agents, *action_shape[-2:])
     if config.network == "set" and is_cellwise:
         encoder: nn.Module = SetStateEncoder(state_shape[1], (feature_size,))
     else:
@@ -298,12 +322,12 @@ def check_image_like(observation_shape: tuple[int, ...], action_shape: tuple[int
     """Refuse spaces that the `set` family cannot read.
 
     Raises:
-        ValueError: not `(plane, band, user)` with `(band, user)`.
+        ValueError: not `(plane, band, user)` with `(band, user)` or `(plane, band, user)`.
     """
-    if len(observation_shape) != 3 or observation_shape[1:] != action_shape:
+    if len(observation_shape) != 3 or len(action_shape) not in (2, 3) or observation_shape[1:] != action_shape[-2:]:
         raise ValueError(
-            f"network 'set' needs observations (plane, band, user) and actions (band, user); got {observation_shape} and {action_shape}. "
-            "Choose network 'mlp', which reads any Box."
+            "network 'set' needs observations (plane, band, user) and actions (band, user) or (plane, band, user); got "
+            f"{observation_shape} and {action_shape}. Choose network 'mlp', which reads any Box."
         )
 
 

@@ -15,6 +15,7 @@ from tianshou.trainer import OffPolicyTrainerParams
 from tianshou.utils import BaseLogger
 
 from agents.joint import JointEnv, JointVectorEnv
+from agents.networks import MLPActor, SetActor
 from agents.stacked import StackedEnv, StackedVectorEnv
 from agents.td3_mix import TD3Mix, TD3MixConfig
 
@@ -92,6 +93,7 @@ class Training:
             envs = StackedVectorEnv(stacked_env, env_seeds)
         check_memory(self.env, training)
         self.algorithm = algorithm or TD3Mix(self.env, learner)
+        self.actor: SetActor | MLPActor = cast(Any, self.algorithm.policy.actor)
         buffer = CompactReplayBuffer(training.buffer_size, training.num_envs, random_seed=seed)
         self.collector: Any = Collector(self.algorithm, cast(Any, envs), buffer, exploration_noise=True)
         self.collector.reset()

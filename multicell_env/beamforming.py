@@ -1,6 +1,6 @@
 """Channels to beamformers to gains: zero-forcing removes the interference inside a cell."""
 
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from jaxtyping import Bool, Complex, Float, Int
@@ -11,15 +11,18 @@ from multicell_env.channel import CrossChannels, OwnChannels
 # more than the ten digits that the rest of the model keeps.
 MIN_SINE = 1e-6
 
+Array = Any
+"""A NumPy array, or one of another library that follows the array API standard, such as a torch tensor, which brings gradients."""
+
 
 class Gains(NamedTuple):
     """Everything that the allocation of power needs to know of the channels."""
 
-    signal_gains: Float[np.ndarray, "*batch cell band user"]
+    signal_gains: Float[Array, "*batch cell band user"]
     """|w^H h|^2 of each user's own beam; 1 for padded users."""
-    cross_gains: Float[np.ndarray, "*batch cell interferer band tx_user user"]
+    cross_gains: Float[Array, "*batch cell interferer band tx_user user"]
     """|w^H h|^2 from the beam of user `tx_user` of the interferer to `user` of the cell; 0 for padding."""
-    interferers: Int[np.ndarray, "cell interferer"]
+    interferers: Int[Array, "cell interferer"]
     """Which cell each interferer is; -1 for padding."""
 
 

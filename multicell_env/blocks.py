@@ -9,14 +9,16 @@ from threading import Timer
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 from jaxtyping import Complex, Float
 
-from multicell_env.beamforming import MIN_SINE, Gains, refuse_inseparable
+from multicell_env.beamforming import MIN_SINE, Array, Gains, refuse_inseparable
 from multicell_env.block_kernel import beamform
 from multicell_env.channel import CrossChannels, OwnChannels, draw_many
 from multicell_env.config import NetworkConfig
-from multicell_env.interference import Powers
+from multicell_env.interference import Powers, ingr, sum_rates
 from multicell_env.slot_kernel import LOG_LIMIT, play_slots
+from multicell_env.waterfilling import negotiate, opening_powers
 
 DRAWN_AT_ONCE = 16
 """Blocks drawn together: enough to spread the cost of a call, few enough for their channels to stay in the cache."""
@@ -63,6 +65,7 @@ class Blocks:
         log_nominal = np.log10(config.nominal_powers).astype(dtype)
         self._cells = tuple(np.array(numbers) for numbers in (config.interferers, config.users_per_cell))
         self._rules = (*self._cells, nominal, log_nominal, unit)
+        self._damping = np.full((*tokens[:2], tokens[3]), config.damping, dtype)
         self._pool: ThreadPoolExecutor | None = None
         self._pool_process = 0
 
@@ -139,7 +142,7 @@ class Blocks:
 
     def play_slot(
         self,
-        fractions: Float[np.ndarray, "block cell band user"],
+        actions: Float[np.ndarray, "block cell *plane band user"],
         *,
         num_iterations: int | None = None,
         forward_looking: bool = True,
@@ -148,8 +151,9 @@ class Blocks:
         """Play one slot: open with the given powers, negotiate k iterations, transmit, roll over.
 
         Args:
-            fractions: Opening move as fractions of each user's slot budget, finite. Entries outside [0, 1] are clipped; a user
-                whose fractions sum to more than 1 is scaled down to 1.
+            actions: Opening move as fractions of each user's slot budget, finite. Entries outside [0, 1] are clipped; a user
+                whose fractions sum to more than 1 is scaled down to 1. Actions of two planes `[block, cell, 2, band, user]` have the
+                fractions in the first; the mean of the second over the bands is the user's damping, instead of the network's own.
             num_iterations: k, the network's own by default.
             forward_looking: True is FLWF, False is IWF.
             afterwards: Called with every share of the blocks when it has played, in the share's thread.
@@ -158,18 +162,23 @@ class Blocks:
             Sum rate of each cell (18), bit/s/Hz.
 
         Raises:
-            ValueError: the fractions have another shape.
+            ValueError: the actions have another shape.
         """
         number = self.powers.dtype.type
-        if fractions.shape != self.powers.shape:
-            raise ValueError(f"fractions must have shape {self.powers.shape}; got {fractions.shape}. Give [block, cell, band, user].")
-        if fractions.dtype != number:
-            fractions = np.minimum(np.maximum(fractions, 0.0), 1.0)  # first, because what is large in float64 is infinite in float32
-        opening = np.require(fractions, number, ONE_LAYOUT)
+        tokens = self.powers.shape
+        if actions.shape not in (tokens, (*tokens[:2], 2, *tokens[2:])):
+            raise ValueError(f"actions must have shape {tokens}; got {actions.shape}. Give [block, cell, band, user], or two such planes.")
+        if actions.dtype != number:
+            actions = np.minimum(np.maximum(actions, 0.0), 1.0)  # first, because what is large in float64 is infinite in float32
+        planes = np.require(actions, number, ONE_LAYOUT)
+        if planes.ndim == len(tokens):
+            opening, damping = planes, self._damping
+        else:
+            opening, damping = np.ascontiguousarray(planes[:, :, 0]), planes[:, :, 1].clip(0.0, 1.0).mean(axis=-2)
         rates = np.empty((len(self), self.config.num_cells), number)
         k = self.config.num_iterations if num_iterations is None else num_iterations
-        rules = (*self._rules, k, number(forward_looking), number(self.config.damping))
-        reads = (opening, self.inverse_gains, self.gains.cross_gains)
+        rules = (*self._rules, k, number(forward_looking))
+        reads = (opening, damping, self.inverse_gains, self.gains.cross_gains)
         writes = (self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget, rates)
 
         def play(some: slice) -> None:
@@ -185,11 +194,32 @@ class Blocks:
                 self._share(play, len(self))
         return rates
 
-    def hold(self) -> Float[np.ndarray, "block cell band user"]:
-        """The action that keeps the last powers, as far as the coming slot's budget allows: their fractions of it, summing to at most 1."""
+    def foresee_slot(self, actions: Float[Array, "block cell *plane band user"]) -> Float[Array, "block cell"]:
+        """What `play_slot` would return for the same actions, by the readable equations; nothing is played.
+
+        Computed in the library of the actions: a torch tensor brings the gradients of the rates back to it.
+        """
+        xp, dtype = array_namespace(actions), self.powers.dtype
+        # A copy of what the configuration keeps read-only, which torch would warn of.
+        gains = Gains(
+            xp.asarray(self.gains.signal_gains), xp.asarray(self.gains.cross_gains), xp.asarray(self.gains.interferers, copy=True)
+        )
+        budgets = xp.asarray(self.user_budgets.astype(dtype))
+        actions, damping = xp.astype(actions, budgets.dtype), self.config.damping
+        if self.config.damping_in_action:
+            actions, damping = actions[:, :, 0], xp.mean(xp.clip(actions[:, :, 1], min=0.0, max=1.0), axis=-2)
+        powers = negotiate(opening_powers(actions, budgets), gains, budgets, self.config.num_iterations, damping=damping)
+        return sum_rates(powers, ingr(powers, gains))
+
+    def hold(self) -> Float[np.ndarray, "block cell *plane band user"]:
+        """The action that opens with the last powers, as far as the coming slot's budget allows: fractions of it, summing to at most 1.
+
+        The negotiation goes on from there: with `damping_in_action`, undamped.
+        """
         budgets = self.user_budgets[..., None, :]
         spent = np.maximum(budgets, self.powers.sum(axis=-2, keepdims=True))
-        return np.divide(self.powers, spent, out=np.zeros(self.powers.shape), where=spent > 0)
+        fractions = np.divide(self.powers, spent, out=np.zeros(self.powers.shape), where=spent > 0)
+        return np.stack([fractions, np.zeros_like(fractions)], axis=2) if self.config.damping_in_action else fractions
 
     def _share(self, work: Callable[[slice], None], count: int) -> None:
         """Divide a count among the threads; the kernels run without the interpreter's lock."""

@@ -52,6 +52,8 @@ class NetworkConfig:
     """Mean channel gains a[tx_cell][rx_cell], linear; replaces sir_db where given."""
     damping: float = 0.0
     """Share of its last powers that a user keeps in each FLWF iteration, in [0, 1); 0 is the paper's game."""
+    damping_in_action: bool = False
+    """Whether actions have a second plane, whose mean over the bands is each user's own damping in the slot: 1 holds its opening."""
     reward: Reward = "cell"
     """cell: the cell's own sum rate (18). network: every agent gets the average cell capacity, (19)/B."""
     dtype: Precision = "float32"
@@ -69,6 +71,12 @@ class NetworkConfig:
         if isinstance(self.damping, bool) or not isinstance(self.damping, Real) or not 0.0 <= float(self.damping) < 1.0:
             raise ValueError(
                 f"damping must be in [0, 1) (1 would freeze the negotiation); got {self.damping!r}. Give 0 for the paper's game."
+            )
+        if not isinstance(self.damping_in_action, bool):
+            raise ValueError(f"damping_in_action must be True or False; got {self.damping_in_action!r}. Give one of the two.")
+        if self.damping_in_action and self.damping > 0.0:
+            raise ValueError(
+                f"damping must be 0 with damping_in_action (each user's own takes its place); got {self.damping!r}. Give one of the two."
             )
         if self.reward not in ("cell", "network"):
             raise ValueError(f"reward must be 'cell' (18) or 'network' (19)/B; got {self.reward!r}. Choose one of the two.")
@@ -235,6 +243,10 @@ class NetworkConfig:
     def nominal_budgets(self) -> Float[np.ndarray, " cell"]:
         """Slot budget without roll-over, U_b F p0: a T-th of the block budget P̄_b = T U_b F p0, in sigma^2."""
         return _read_only(self.users_per_cell * self.num_bands * self.nominal_powers)
+
+    def action_shape(self, num_users: int) -> tuple[int, ...]:
+        """Shape of the action of a cell with so many users: `(band, user)`, or `(2, band, user)` with `damping_in_action`."""
+        return (*((2,) if self.damping_in_action else ()), self.num_bands, num_users)
 
     def split_among_users(self, power_budget: Float[np.ndarray, "*batch cell"]) -> Float[np.ndarray, "*batch cell user"]:
         """Equal shares P_b(t)/U_b of a slot budget (14), in sigma^2; padded users get 0."""

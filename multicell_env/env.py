@@ -28,6 +28,8 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
 
     * Action, `Box(0, 1, (band, user), float32)`: fractions of each user's slot budget P_b(t)/U_b. Finite values outside [0, 1] are
       clipped; a user whose fractions sum to more than 1 is scaled down to 1. What is left unspent rolls over (5) when k = 0.
+      With `damping_in_action`, `(2, band, user)`: the second plane's mean over the bands is the share of its powers that the user keeps
+      in each iteration of the slot. A user with 1 holds its opening, which is k = 0 for it; what it leaves unspent rolls over.
     * Observation, `Box`, float32, `(plane, band, user)`: "csi" is the local state (17) in 4M + 2 planes, "gain" its sufficient
       statistic for the own rate in 3. See `multicell_env.observation`.
     * Reward: the cell's sum rate (18) after the negotiation, bit/s/Hz; with `reward="network"` every agent gets (19)/B.
@@ -80,7 +82,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             agent: Box(-limit, limit, dtype=np.float32) for agent, limit in zip(self.possible_agents, limits, strict=True)
         }
         self.action_spaces: dict[AgentID, Any] = {
-            agent: Box(0.0, 1.0, (self.config.num_bands, int(num_users)), np.float32)
+            agent: Box(0.0, 1.0, self.config.action_shape(int(num_users)), np.float32)
             for agent, num_users in zip(self.possible_agents, self.config.users_per_cell, strict=True)
         }
         cells = (self.config.num_cells, 3, self.config.num_bands, self.config.max_users)
@@ -182,13 +184,13 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         return observe("gain", self._begun())[0]
 
     def hold(self) -> dict[AgentID, np.ndarray]:
-        """Actions that keep the last powers: their fractions of the coming slot's budget, float32.
+        """Actions that open with the last powers: their fractions of the coming slot's budget, float32, and no damping.
 
         Raises:
             RuntimeError: before `reset`.
         """
         fractions = self._begun().hold()[0].astype(np.float32)
-        return {agent: fractions[cell, :, : self.config.users_per_cell[cell]] for agent, cell in self._cell_of.items()}
+        return {agent: fractions[cell, ..., : self.config.users_per_cell[cell]] for agent, cell in self._cell_of.items()}
 
     def render(self) -> np.ndarray | str | None:
         """Draw who transmits where, and the sum rate per slot so far.
@@ -242,7 +244,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
                 f"actions must be a mapping with one action for each of {self.possible_agents}; got {got}. "
                 "Add what is missing, remove what is unknown."
             )
-        fractions = np.zeros((self.config.num_cells, self.config.num_bands, self.config.max_users))
+        fractions = np.zeros((self.config.num_cells, *self.config.action_shape(self.config.max_users)))
         for agent, cell in self._cell_of.items():
             shape = self.action_spaces[agent].shape
             try:
@@ -251,7 +253,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
                 action = np.empty(0, dtype=object)
             if action.shape != shape or action.dtype.kind not in "fiub":
                 self._refuse(agent, action, f"shape {action.shape}" if action.shape != shape else f"{action.dtype}, which is no number")
-            fractions[cell, :, : shape[1]] = action
+            fractions[cell, ..., : shape[-1]] = action
         if not np.isfinite(fractions).all():
             agent = next(agent for agent, cell in self._cell_of.items() if not np.isfinite(fractions[cell]).all())
             self._refuse(agent, actions[agent], "NaN or infinity")
@@ -259,8 +261,8 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
 
     def _refuse(self, agent: AgentID, action: Any, problem: str) -> NoReturn:
         raise ValueError(
-            f"the action of {agent} must be finite real numbers [band, user] of shape {self.action_spaces[agent].shape}; got {problem}. "
-            "Give fractions in [0, 1]."
+            f"the action of {agent} must be finite real numbers [..., band, user] of shape {self.action_spaces[agent].shape}; got "
+            f"{problem}. Give fractions in [0, 1]."
         )
 
     def _observations(self) -> ObsDict:

@@ -50,12 +50,12 @@ class MethodResult:
     @property
     def last_slot(self) -> dict[str, float]:
         """Mean and half-width of the 95 % confidence interval over blocks, in the last slot. One block has no interval: NaN."""
-        return _summary(self.per_slot[:, -1])
+        return summary(self.per_slot[:, -1])
 
     @property
     def all_slots(self) -> dict[str, float]:
         """Mean and half-width of the 95 % confidence interval over blocks, averaged over the slots."""
-        return _summary(self.per_slot.mean(axis=1))
+        return summary(self.per_slot.mean(axis=1))
 
 
 def draw_blocks(config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED, *, keep_channels: bool = True) -> Blocks:
@@ -86,8 +86,8 @@ def play(
     """
     capacities, observer = [], Observer(observation, blocks)
     for slot in range(blocks.config.num_slots):
-        fractions = blocks.hold() if opening_only and slot > 0 else _decide(policy, observer, batched)
-        capacities.append(blocks.play_slot(fractions).mean(axis=-1, dtype=np.float64))
+        actions = blocks.hold() if opening_only and slot > 0 else decide(policy, observer, batched)
+        capacities.append(blocks.play_slot(actions).mean(axis=-1, dtype=np.float64))
     return np.stack(capacities, axis=-1)
 
 
@@ -105,10 +105,10 @@ def evaluate_policy(
     """Play any policy on the unseen blocks that `evaluate_allocations` plays on. Arguments as for `play`."""
     per_slot = play(policy, draw_blocks(config, num_blocks, seed), observation, batched=batched, opening_only=opening_only)
 
-    def decide(block: Blocks) -> None:
-        block.play_slot(_decide(policy, Observer(observation, block), batched))
+    def play_one(block: Blocks) -> None:
+        block.play_slot(decide(policy, Observer(observation, block), batched))
 
-    return MethodResult(name, per_slot, False, _median_ms(decide, config, seed))
+    return MethodResult(name, per_slot, False, _median_ms(play_one, config, seed))
 
 
 def evaluate_allocations(
@@ -139,7 +139,7 @@ def evaluate_allocations(
         "uniform": lambda: _static("uniform", uniform_allocation, blocks, seed),
         "random": lambda: _random(blocks, seed),
         "reuse": lambda: _static("reuse", reuse_allocation, blocks, seed),
-        "planned": lambda: _static("planned", lambda *known: planned_allocation(*known, config), blocks, seed),
+        "planned": lambda: _static("planned", lambda gains, budgets: planned_allocation(gains, budgets, config), blocks, seed),
         "assignment_bound": lambda: _static("assignment_bound", lambda *known: best_assignment(*known).powers, blocks, seed, True),
         "fp": lambda: _static("fp", lambda *known: fractional_programming(*known).powers, blocks, seed, True),
         "wmmse": lambda: _static("wmmse", lambda *known: wmmse(*known).powers, blocks, seed, True),
@@ -201,17 +201,18 @@ def _percent(results: list[MethodResult], references: list[MethodResult]) -> dic
     return {result.name: 100.0 * result.last_slot["mean"] / best for result in results}
 
 
-def _summary(capacities: Float[np.ndarray, " block"]) -> dict[str, float]:
+def summary(capacities: Float[np.ndarray, " block"]) -> dict[str, float]:
+    """Mean and half-width of the 95 % confidence interval; NaN for one block."""
     count = len(capacities)
     ci95 = float(1.96 * np.std(capacities, ddof=1) / np.sqrt(count)) if count > 1 else float("nan")
     return {"mean": float(np.mean(capacities)), "ci95": ci95}
 
 
-def _decide(policy: Policy, observer: Observer, batched: bool) -> np.ndarray:
-    """The policy's actions on all blocks, as padded fractions."""
+def decide(policy: Policy, observer: Observer, batched: bool) -> np.ndarray:
+    """The policy's actions on all blocks, padded."""
     config, planes = observer.blocks.config, observer.observe()
     agents = {f"bs_{cell}": (cell, int(users)) for cell, users in enumerate(config.users_per_cell)}
-    fractions = np.zeros(observer.blocks.powers.shape)
+    padded = np.zeros((len(planes), config.num_cells, *config.action_shape(config.max_users)))
     for rows in [slice(None)] if batched else range(len(planes)):
         actions: Any = policy({agent: planes[rows, cell, ..., :users].copy() for agent, (cell, users) in agents.items()})
         if not isinstance(actions, Mapping) or not set(agents) <= set(actions):
@@ -221,14 +222,14 @@ def _decide(policy: Policy, observer: Observer, batched: bool) -> np.ndarray:
             )
         for agent, (cell, users) in agents.items():
             action = np.asarray(actions[agent], dtype=np.float64)
-            target = fractions[rows, cell, :, :users]
+            target = padded[rows, cell, ..., :users]
             if action.shape != target.shape or not np.all(np.isfinite(action)):
                 raise ValueError(
                     f"the policy must return finite actions of shape {target.shape} for {agent}; got shape {action.shape}"
-                    f"{'' if np.all(np.isfinite(action)) else ' with NaN or infinity'}. Give fractions [band, user] in [0, 1]."
+                    f"{'' if np.all(np.isfinite(action)) else ' with NaN or infinity'}. Give fractions [..., band, user] in [0, 1]."
                 )
             target[...] = action
-    return fractions
+    return padded
 
 
 def _static(name: str, allocate: Callable[..., np.ndarray], blocks: Blocks, seed: int, needs_global: bool = False) -> MethodResult:
@@ -260,16 +261,17 @@ def _negotiated(name: str, blocks: Blocks, seed: int, *, forward_looking: bool) 
     for _ in range(NUM_STARTS):
         blocks.restart()
         opening = random_allocation(blocks.gains, blocks.user_budgets, generator)
-        slots = [iterate(blocks, _fractions(opening, blocks))]
+        slots = [iterate(blocks, fractions_of(opening, blocks))]
         slots += [iterate(blocks, blocks.hold()) for _ in range(1, blocks.config.num_slots)]
         starts.append(np.stack(slots, axis=-1))
     blocks.restart()
     stacked = np.stack(starts)
-    ms = _median_ms(lambda one: iterate(one, _fractions(uniform_allocation(one.gains, one.user_budgets), one)), blocks.config, seed)
+    ms = _median_ms(lambda one: iterate(one, fractions_of(uniform_allocation(one.gains, one.user_budgets), one)), blocks.config, seed)
     return MethodResult(name, stacked.mean(axis=0), False, ms, float(stacked[..., -1].std(axis=0, ddof=1).mean()))
 
 
-def _fractions(powers: np.ndarray, blocks: Blocks) -> np.ndarray:
+def fractions_of(powers: np.ndarray, blocks: Blocks) -> np.ndarray:
+    """Powers as fractions of each user's slot budget."""
     budgets = blocks.user_budgets[..., None, :]
     return np.divide(powers, budgets, out=np.zeros(powers.shape), where=budgets > 0)
 

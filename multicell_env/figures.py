@@ -9,13 +9,18 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-# Okabe and Ito's palette, told apart with every common colour blindness; markers and dashes tell the rest.
+# Okabe and Ito's palette and two dark colours of Tol's, told apart with every common colour blindness; markers and dashes tell the rest.
 STYLES: dict[str, dict[str, Any]] = {
     "assignment_bound": {"color": "#000000", "linestyle": "--", "label": "assignment bound (global CSI)"},
     "wmmse": {"color": "#000000", "linestyle": "-", "marker": "*", "label": "WMMSE, best start (global CSI)"},
     "fp": {"color": "#7F3C00", "marker": "P", "linestyle": "-.", "label": "FP, one start (global CSI)"},
     "td3mix": {"color": "#D55E00", "marker": "o", "label": "TD3-MIX + FLWF, every slot"},
     "td3mix_opening": {"color": "#E69F00", "marker": "s", "label": "TD3-MIX opening, then FLWF"},
+    "apg": {"color": "#332288", "marker": "D", "label": "APG + FLWF, every slot"},
+    "apg_opening": {"color": "#882255", "marker": "P", "label": "APG opening, then FLWF"},
+    "td3mix_mlp": {"color": "#D55E00", "marker": "d", "linestyle": ":", "label": "TD3-MIX + FLWF, paper's network (MLP)"},
+    "td3mix_k0": {"color": "#7A3E9D", "marker": "p", "label": "TD3-MIX without FLWF, set network"},
+    "td3mix_k0_mlp": {"color": "#7A3E9D", "marker": "*", "linestyle": ":", "label": "TD3-MIX without FLWF, paper's network (MLP)"},
     "flwf": {"color": "#0072B2", "marker": "^", "label": "FLWF from random starts"},
     "reuse": {"color": "#009E73", "linestyle": "-.", "label": "fixed reuse"},
     "planned": {"color": "#004D3A", "linestyle": (0, (5, 1, 1, 1, 1, 1)), "marker": "d", "label": "best plan"},
@@ -42,12 +47,12 @@ def save_comparison(results: Mapping[str, Any], path: str | os.PathLike[str]) ->
     for shift, key, alpha, label in ((0.2, "last_slot", 1.0, "last slot"), (-0.2, "all_slots", 0.45, "mean over slots")):
         means = [methods[name][key]["mean"] for name in names]
         errors = [methods[name][key]["ci95"] or 0.0 for name in names]
-        colours = [_style(name)["color"] for name in names]
+        colours = [style_of(name)["color"] for name in names]
         left.barh(rows + shift, means, 0.4, xerr=errors, color=colours, alpha=alpha, capsize=2)
         for row, mean, error in zip(rows, means, errors, strict=True):
             left.annotate(f"{mean:.1f}", (mean + error, row + shift), (4, 0), textcoords="offset points", va="center", fontsize="x-small")
         keys.append(Patch(color="#444444", alpha=alpha, label=label))
-    left.set_yticks(rows, [_style(name)["label"] for name in names])
+    left.set_yticks(rows, [style_of(name)["label"] for name in names])
     left.set_xlabel("average cell capacity [bit/s/Hz]")
     left.margins(x=0.12)
     left.set_title(f"{results['num_blocks']} unseen blocks, 95 % intervals", fontsize="medium")
@@ -58,7 +63,7 @@ def save_comparison(results: Mapping[str, Any], path: str | os.PathLike[str]) ->
 
     slots = np.arange(1, results["config"]["num_slots"] + 1)
     for name in reversed(names):
-        right.plot(slots, methods[name]["per_slot"], markersize=5, **_style(name))
+        right.plot(slots, methods[name]["per_slot"], markersize=5, **style_of(name))
     right.set_ylim(bottom=0.0)
     right.xaxis.get_major_locator().set_params(integer=True)
     right.set_xlabel(f"slot ({results['config']['num_iterations']} FLWF iterations each)")
@@ -96,7 +101,8 @@ def save_learning_curve(metrics: Sequence[Mapping[str, float]], bound: float | N
     _save(figure, path)
 
 
-def _style(name: str) -> dict[str, Any]:
+def style_of(name: str) -> dict[str, Any]:
+    """Colour, marker and label of a method; one that is not known is violet."""
     return STYLES.get(name, {"color": "#6A3D9A", "marker": "D", "label": name})
 
 

@@ -154,11 +154,13 @@ def _respond(load):
                 break
             water = new if iteration == 0 else smaller(new, water)
         store(water_levels, own + user, water + lowest)
-        kept = splat(damping, budget)
+        kept = load(damping, own + user)
+        moved = one - kept
         for band in range(num_bands):
             at = cell + band * num_users + user
             answer = larger(water - (load(levels, at) - lowest), zero)
-            store(powers, first + at, multiply_add(kept, load(powers, first + at) - answer, answer))
+            # Exact at both ends: a user that keeps all stays where it is, and one that keeps nothing is where it answered.
+            store(powers, first + at, multiply_add(kept, load(powers, first + at), moved * answer))
 
     return users
 
@@ -212,6 +214,7 @@ def _find_loud(loud, powers, first, num_bands, num_users):
 @compiled_entry
 def play_slots(
     fractions,
+    damping,
     inverse_gains,
     cross_gains,
     interferers,
@@ -221,7 +224,6 @@ def play_slots(
     scale,
     num_iterations,
     forward_looking,
-    damping,
     power_budget,
     powers,
     ingr,
@@ -232,7 +234,8 @@ def play_slots(
     """One slot of every block: open, negotiate, measure, roll over.
 
     All arrays are C-contiguous and, but for the integer ones, of one floating type, as are the numbers but `num_iterations`;
-    `forward_looking` is 1 for FLWF and 0 for IWF. Reads `inverse_gains` (1 / signal gain) and `log_nominal` (log10 of p0, `[cell]`).
+    `forward_looking` is 1 for FLWF and 0 for IWF. Reads `damping` (what each user keeps of its powers in an iteration, within [0, 1],
+    `[block, cell, user]`), `inverse_gains` (1 / signal gain) and `log_nominal` (log10 of p0, `[cell]`).
     Writes `power_budget` (5), `log_budget` (log10 of it over nominal) and `rates` (18) `[block, cell]`, and `powers`, `ingr`, `log_ingr`
     (log10 of INGR over p0, within `LOG_LIMIT`) `[block, cell, band, user]`.
     """
@@ -247,6 +250,7 @@ def play_slots(
     noise = 1.0 / scale
     for block in range(num_blocks):
         first = block * num_cells * size
+        kept = damping[block].reshape(-1)
         for cell in range(num_cells):
             share = power_budget[block, cell] / users_per_cell[cell] * noise
             for user in range(num_users):
@@ -273,7 +277,7 @@ def play_slots(
                     num_bands,
                     num_users,
                     forward_looking,
-                    damping,
+                    kept,
                 )
         for cell in range(num_cells):
             _finish(

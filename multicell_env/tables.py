@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -9,6 +10,8 @@ from rich.table import Table
 from multicell_env.assignment import MAX_BANDS
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation import MethodResult, percent_of_best_known, percent_of_bound
+from multicell_env.figure_files import shown
+from multicell_env.paper_figures import FIGURES
 
 
 def print_table(results: list[MethodResult], config: NetworkConfig, console: Console, *, title: str | None = None) -> None:
@@ -47,16 +50,32 @@ def print_table(results: list[MethodResult], config: NetworkConfig, console: Con
     console.print(table)
 
 
-def _with_interval(summary: dict[str, float]) -> str:
-    return f"{summary['mean']:.2f}" + ("" if math.isnan(summary["ci95"]) else f" ± {summary['ci95']:.2f}")
+def _with_interval(summary: Mapping[str, Any]) -> str:
+    unknown = summary["ci95"] is None or math.isnan(summary["ci95"])
+    return f"{summary['mean']:.2f}" + ("" if unknown else f" ± {summary['ci95']:.2f}")
+
+
+def print_figure(content: Mapping[str, Any], console: Console) -> None:
+    """Print the numbers of a figure, one table for each panel, best first at the right end."""
+    figure, rows = FIGURES[content["figure"]], shown(content)
+    places = [x for x, _ in figure.sweep] if not figure.num_iterations else [1, 2, 5, 10, 20, 50, 100]
+    for title, _ in figure.panels:
+        here = [row for row in rows if row["panel"] == title]
+        table = Table(title=f"Figure {content['figure']}: {title}; {figure.y_label}", title_justify="left", box=None, padding=(0, 1, 0, 0))
+        table.add_column(figure.x_label, no_wrap=True)
+        for x in places:
+            table.add_column(str(x), justify="right", no_wrap=True)
+        lines = {row["method"]: {x["x"]: _with_interval(x) for x in here if x["method"] == row["method"]} for row in here}
+        last = {row["method"]: row["mean"] for row in here}
+        for method in sorted(lines, key=lambda name: -last[name]):
+            table.add_row(method, *(lines[method].get(x, "") for x in places))
+        console.print(table)
 
 
 def print_generalisation(rows: Mapping[str, list[MethodResult]], console: Console) -> None:
     """Print the last slot of every method on every network in percent of the assignment bound, or in bit/s/Hz where there is none."""
     names = list(dict.fromkeys(result.name for results in rows.values() for result in results))
-    caption = (
-        "last slot, % of the assignment bound; the bound itself in bit/s/Hz; one actor for all networks, beside one trained for each (own)"
-    )
+    caption = "last slot, % of the assignment bound; the bound itself in bit/s/Hz; own: an actor trained on that network alone"
     table = Table(caption=caption, caption_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("network", no_wrap=True)
     for name in names:
@@ -64,6 +83,6 @@ def print_generalisation(rows: Mapping[str, list[MethodResult]], console: Consol
     for network, results in rows.items():
         percent = percent_of_bound(results)
         means = {result.name: result.last_slot["mean"] for result in results}
-        shown = {**means, **{name: value for name, value in percent.items() if name != "assignment_bound"}}
-        table.add_row(network, *(f"{shown[name]:.1f}" if name in shown else "" for name in names))
+        numbers = {**means, **{name: value for name, value in percent.items() if name != "assignment_bound"}}
+        table.add_row(network, *(f"{numbers[name]:.1f}" if name in numbers else "" for name in names))
     console.print(table)

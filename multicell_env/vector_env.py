@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 from gymnasium.spaces import Box
 from gymnasium.utils import seeding
 from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 from jaxtyping import Bool, Float
 
+from multicell_env.beamforming import Array
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
 from multicell_env.env import MulticellEnv, resolve_config
@@ -31,7 +33,8 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
     Environment i is a `MulticellEnv` bit for bit: same seed, same actions, same numbers. `as_dicts()` shows the same arrays as
     `{agent: array[env, ...]}`.
 
-    * Action: fractions `[env, cell, band, user]` of each user's slot budget, float32 best. Entries of padded users are ignored.
+    * Action: fractions `[env, cell, band, user]` of each user's slot budget, float32 best, or `[env, cell, 2, band, user]` with
+      `damping_in_action`. Entries of padded users are ignored.
     * Observation: `[env, cell, plane, band, user]`, float32; cells with fewer users are padded with what is constant there.
     * Reward: `[env, cell]`, one for each agent, so that wrappers for a single agent's rewards do not fit; termination (never) and
       truncation: `[env]`.
@@ -76,7 +79,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         self.possible_agents = single.possible_agents
         self.action_spaces = single.action_spaces
         self.observation_spaces = single.observation_spaces
-        self.single_action_space = Box(0.0, 1.0, (self.config.num_cells, self.config.num_bands, self.config.max_users), np.float32)
+        self.single_action_space = Box(0.0, 1.0, (self.config.num_cells, *self.config.action_shape(self.config.max_users)), np.float32)
         limit = np.stack([observation_limits(observation, self.config, cell, padded=True) for cell in range(self.config.num_cells)])
         self.single_observation_space = Box(-limit, limit, dtype=np.float32)
         self.single_state_space = single.state_space
@@ -136,7 +139,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
             raise ValueError(f"seed must be one number, or one for each of {self.num_envs} environments; got {len(seeds)}. Give either.")
         return seeds
 
-    def step(self, actions: Float[np.ndarray, "env cell band user"]) -> Step:
+    def step(self, actions: Float[np.ndarray, "env cell *plane band user"]) -> Step:
         """Play one slot in every environment.
 
         Raises:
@@ -158,6 +161,22 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
             observations = self._observer.observe()
         return observations, rewards, np.zeros(self.num_envs, dtype=bool), over, infos
 
+    def foresee(self, actions: Float[Array, "env cell band user"]) -> Float[Array, "env cell"]:
+        """The rewards that `step` would give for these actions, by the readable equations; nothing is played.
+
+        Computed in the library of the actions: a torch tensor brings the gradients of the rewards back to it. Actions must be finite.
+
+        Raises:
+            RuntimeError: an environment has no block, or its block has ended.
+            ValueError: NaN or infinity.
+        """
+        self._check_all_play()
+        rates = self._blocks.foresee_slot(actions)
+        if self.config.reward == "cell":
+            return rates
+        xp = array_namespace(rates)
+        return xp.broadcast_to(xp.mean(rates, axis=1, keepdims=True), rates.shape)
+
     def state(self) -> Float[np.ndarray, "env cell plane band user"]:
         """Global state of every environment: the "gain" planes of all cells, float32; for centralised training.
 
@@ -168,8 +187,8 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
             raise RuntimeError("An environment has no block yet: call reset() first.")
         return self._observer.observe() if self.observation == "gain" else observe("gain", self._blocks)
 
-    def hold(self) -> Float[np.ndarray, "env cell band user"]:
-        """Actions that keep the last powers: their fractions of the coming slot's budget, float32."""
+    def hold(self) -> Float[np.ndarray, "env cell *plane band user"]:
+        """Actions that open with the last powers: their fractions of the coming slot's budget, float32, and no damping."""
         return self._blocks.hold().astype(np.float32)
 
     def as_dicts(self) -> "DictFace":
@@ -190,18 +209,21 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
     def _infos(self) -> dict[str, Any]:
         return {"power": self._blocks.powers.copy(), "sum_rate": self._rates.copy()}
 
-    def _checked(self, actions: np.ndarray) -> np.ndarray:
+    def _check_all_play(self) -> None:
         if self._some_wait:
             waiting = np.flatnonzero((self._slots < 0) | (self._slots >= self.config.num_slots))
             raise RuntimeError(
                 f"{waiting.size} environments have no block to play, the first {waiting[:8].tolist()}: call reset(), or "
                 "reset(options={'reset_mask': mask}) to begin anew in those alone."
             )
+
+    def _checked(self, actions: np.ndarray) -> np.ndarray:
+        self._check_all_play()
         fractions = np.asarray(actions)
         if fractions.shape != self.action_space.shape or fractions.dtype.kind not in "fiub":
             raise ValueError(
-                f"actions must be real numbers [env, cell, band, user] of shape {self.action_space.shape}; got {fractions.dtype} of shape "
-                f"{fractions.shape}. Give fractions in [0, 1]."
+                f"actions must be real numbers [env, cell, ..., band, user] of shape {self.action_space.shape}; got {fractions.dtype} of "
+                f"shape {fractions.shape}. Give fractions in [0, 1]."
             )
         if not np.isfinite(fractions).all():
             env = int(np.argwhere(~np.isfinite(fractions))[0][0])
@@ -236,7 +258,7 @@ class DictFace:
     def step(
         self, actions: Mapping[str, np.ndarray]
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray], dict[str, dict[str, Any]]]:
-        """As `MulticellVectorEnv.step`, with actions `{agent: [env, band, user]}`.
+        """As `MulticellVectorEnv.step`, with actions `{agent: [env, ..., band, user]}`.
 
         Raises:
             RuntimeError: an environment has no block, or its block has ended.
@@ -245,16 +267,16 @@ class DictFace:
         if set(actions) != set(self.agents):
             raise ValueError(f"actions must have one entry for each of {self.agents}; got {sorted(map(str, actions))}. Add or remove some.")
         config = self.env.config
-        stacked = np.zeros((self.num_envs, config.num_cells, config.num_bands, config.max_users))
+        stacked = np.zeros((self.num_envs, config.num_cells, *config.action_shape(config.max_users)))
         for cell, (agent, users) in enumerate(self._users.items()):
             own = np.asarray(actions[agent])
-            shape = (self.num_envs, config.num_bands, users)
+            shape = (self.num_envs, *config.action_shape(users))
             if own.shape != shape or own.dtype.kind not in "fiub":
                 raise ValueError(
-                    f"the actions of {agent} must be real numbers [env, band, user] of shape {shape}; got {own.dtype}, {own.shape}. "
+                    f"the actions of {agent} must be real numbers [env, ..., band, user] of shape {shape}; got {own.dtype}, {own.shape}. "
                     "Give fractions in [0, 1]."
                 )
-            stacked[:, cell, :, :users] = own
+            stacked[:, cell, ..., :users] = own
         observations, rewards, terminations, truncations, infos = self.env.step(stacked)
         agents = self.agents
         return (

@@ -163,13 +163,14 @@ def _pour(levels, budgets):
 
 
 def iterate(powers, signal, cross, budgets, forward_looking=True, damping=0.0):
-    """One simultaneous iteration: all read c (7) from the last powers, then all move by (15)."""
+    """One simultaneous iteration: all read c (7) from the last powers, then all move by (15). Damping is one number, or `[b][u]`."""
+    kept = damping if isinstance(damping, list) else [[damping] * len(of_cell) for of_cell in budgets]
     c = ingr(powers, signal, cross)
     level = forward_looking_level if forward_looking else (lambda p, c: c)
     levels = [[[level(powers[b][f][u], c[b][f][u]) for u in range(len(c[b][f]))] for f in range(len(c[b]))] for b in range(len(c))]
     poured = _pour(levels, budgets)
     return [
-        [[damping * powers[b][f][u] + (1.0 - damping) * poured[b][f][u] for u in range(len(c[b][f]))] for f in range(len(c[b]))]
+        [[kept[b][u] * powers[b][f][u] + (1.0 - kept[b][u]) * poured[b][f][u] for u in range(len(c[b][f]))] for f in range(len(c[b]))]
         for b in range(len(c))
     ]
 

@@ -94,6 +94,20 @@ def test_results_json_has_the_published_form(trained):
     assert results["methods"]["flwf"]["std_over_starts"] > 0
 
 
+def test_a_run_of_apg_has_the_same_form_and_can_be_resumed(tmp_path):
+    arguments = ["--num-slots", "4", "--num-envs", "4", "--num-steps", "12", "--eval-interval", "4", "--eval-blocks", "5"]
+    done = run(tmp_path, "train.py", "--algo", "apg", "--name", "tiny", "--final-blocks", "5", "--hidden-sizes", "8", *arguments)
+    assert done.returncode == 0, done.stderr
+    directory = tmp_path / "runs" / "tiny"
+    metrics = final_metrics(directory)
+    results = json.loads((directory / "results.json").read_text())
+    assert set(results["methods"]) == METHODS - {"td3mix", "td3mix_opening"} | {"apg", "apg_opening"}
+    resumed = run(tmp_path, "train.py", "--resume", "runs/tiny")
+    assert resumed.returncode == 0, resumed.stderr
+    assert final_metrics(directory) == metrics
+    assert metrics["step"] == "12"
+
+
 def test_evaluating_twice_gives_the_same_numbers(trained):
     outputs = []
     for name in ("first", "second"):
@@ -180,6 +194,8 @@ def test_a_run_that_is_asked_to_stop_saves_and_says_how_to_go_on(tmp_path, numbe
         (["train.py", "--num-users", "9"], "got U=9, M=8. Raise num_antennas or lower num_users."),
         (["train.py", "--num-userz", "3"], "--num-users"),
         (["train.py", "--buffer-size", "2000000000"], "buffer_size must fit in memory; 2000000000 transitions"),
+        (["train.py", "--algo", "apg", "--gamma", "0.5"], "--gamma"),
+        (["train.py", "--algo", "apg", "--preset", "paper"], "--preset paper holds hyperparameters of td3mix; got --algo apg."),
         (["train.py", "--gamma", "1"], "gamma must be in [0, 1)"),
         (["train.py", "--seed", "-1"], "--seed must not be negative; got -1. Give 0 or more."),
         (["train.py", "--eval-interval", "0"], "--eval-interval must be at least 1; got 0."),

@@ -30,6 +30,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "unequal users": {"num_users": (2, 4, 1)},
     "no negotiation": {"num_users": 4, "num_iterations": 0},
     "one cell": {"num_users": 2, "num_cells": 1},
+    "damping in action": {"num_users": 4, "damping_in_action": True},
 }
 
 # Cells may have different numbers of users (DESIGN.md), so their agents have spaces of different sizes.

@@ -59,6 +59,36 @@ def test_the_same_set_actor_serves_any_number_of_agents_bands_and_users():
     assert actor(torch.randn(5, PLANES, 12, 16)).shape == (5, 12, 16)
 
 
+@pytest.mark.parametrize("mask_axes", [None, 3, 4])
+def test_actions_with_planes_are_read_and_written_by_the_same_set_family(mask_axes):
+    actor, critic = SetActor(PLANES, (8, 8), (2,)), SetCritic(PLANES, (8, 8), (2,))
+    observation, action = torch.randn(2, AGENTS, PLANES, BANDS, USERS), torch.rand(2, AGENTS, 2, BANDS, USERS)
+    real = USERS if mask_axes is None else 2
+    mask = None if mask_axes is None else torch.zeros(AGENTS, 2, BANDS, USERS, dtype=torch.bool)
+    if mask is not None:
+        mask[..., :real] = True
+        mask = mask[:, 0] if mask_axes == 3 else mask
+    assert actor(observation, mask).shape == action.shape
+    bands, users = torch.randperm(BANDS), torch.randperm(real)
+    permuted, moved = (array[..., bands, :][..., users] for array in (observation, action))
+    torch.testing.assert_close(actor(permuted), actor(observation, mask)[..., bands, :][..., users])
+    assert critic(permuted, moved).shape == (2, 2, AGENTS)
+    torch.testing.assert_close(critic(permuted, moved), critic(observation, action, mask))
+
+
+def test_only_the_first_plane_of_preferences_is_centred_over_the_bands():
+    preferences = SetActor(PLANES, (8, 8), (2,)).preferences(torch.randn(2, AGENTS, PLANES, BANDS, USERS))
+    means = preferences.mean(dim=-2)
+    torch.testing.assert_close(means[..., 0, :], torch.zeros(2, AGENTS, USERS), atol=1e-6, rtol=0.0)
+    assert means[..., 1, :].abs().min() > 1e-3
+
+
+def test_the_set_critic_sees_every_plane_of_an_action():
+    action = torch.rand(2, AGENTS, 2, BANDS, USERS, requires_grad=True)
+    SetCritic(PLANES, (8, 8), (2,))(torch.randn(2, AGENTS, PLANES, BANDS, USERS), action).sum().backward()
+    assert torch.all(action.grad.abs().amax(dim=(0, 1, 3, 4)) > 0.0)
+
+
 def test_actions_stay_within_minus_one_and_one():
     assert SetActor(PLANES, (8,))(1e3 * torch.randn(AGENTS, PLANES, BANDS, USERS)).abs().max() <= 1.0
 

@@ -26,22 +26,34 @@ def saved(tmp_path, network="set", observation="gain", *, suffix=".pt", **overri
 
 @pytest.mark.parametrize("network", ["set", "mlp"])
 @pytest.mark.parametrize("num_users", [4, (2, 4, 1)])
+@pytest.mark.parametrize("damping_in_action", [False, True])  # actions of two planes
 @SUFFIXES
-def test_a_loaded_actor_acts_as_the_one_that_was_saved(tmp_path, network, num_users, suffix):
-    env, algorithm = saved(tmp_path, network, suffix=suffix, num_users=num_users)
+def test_a_loaded_actor_acts_as_the_one_that_was_saved(tmp_path, network, num_users, damping_in_action, suffix):
+    game = {"num_users": num_users, "damping_in_action": damping_in_action}
+    env, algorithm = saved(tmp_path, network, suffix=suffix, **game)
     policy = agents.load(tmp_path / f"actor{suffix}")
     assert policy.metadata == {"config": {"num_cells": 3}}
     observations, _ = env.env.reset(seed=0)
-    joint, _ = JointEnv(multicell_v0.parallel_env(observation="gain", num_users=num_users)).reset(seed=0)
+    joint, _ = JointEnv(multicell_v0.parallel_env(observation="gain", **game)).reset(seed=0)
     with torch.no_grad():
         raw = algorithm.policy.actor(torch.from_numpy(joint["observation"])[None], algorithm.policy.mask)
     expected = algorithm.policy.map_action(raw)[0]
     actions = policy(observations)
     for index, agent in enumerate(env.agents):
         shape = env.env.action_space(agent).shape
-        np.testing.assert_allclose(actions[agent], expected[index][: shape[0], : shape[1]], atol=1e-6)
+        np.testing.assert_allclose(actions[agent], expected[index][..., : shape[-2], : shape[-1]], atol=1e-6)
         assert env.env.action_space(agent).contains(actions[agent])
     env.env.step(actions)
+
+
+def test_files_from_before_actions_had_planes_still_load(tmp_path):
+    saved(tmp_path)
+    observations = {"bs_0": np.random.default_rng(0).normal(size=(3, 6, 4))}
+    expected = agents.load(tmp_path / "actor.pt")(observations)["bs_0"]
+    content = torch.load(tmp_path / "actor.pt", weights_only=True)
+    del content["arguments"]["action_planes"]
+    torch.save(content, tmp_path / "actor.pt")
+    np.testing.assert_array_equal(agents.load(tmp_path / "actor.pt")(observations)["bs_0"], expected)
 
 
 def test_batches_of_observations_give_batches_of_actions(tmp_path):

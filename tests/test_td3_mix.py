@@ -1,5 +1,6 @@
 """TD3-MIX against Algorithm 1."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -10,6 +11,7 @@ from tianshou.data import Batch
 from tianshou.utils.torch_utils import policy_within_training_step
 
 from agents import JointEnv, TD3Mix, TD3MixConfig, Training, TrainingConfig
+from agents.networks import SetStateEncoder
 from multicell_env import multicell_v0
 
 SMALL = TD3MixConfig(network="mlp", hidden_sizes=(16,), mixing_size=8, batch_size=16, gamma=0.9, tau=0.01)
@@ -176,6 +178,61 @@ def test_the_actors_gradient_takes_the_way_that_was_chosen(actor_gradient):
     assert all(through_mixer) == any(through_mixer) == (actor_gradient == "mixer")
 
 
+def without_qmix(**changes: Any) -> TD3Mix:
+    torch.manual_seed(0)
+    algorithm = TD3Mix(game(), replace(SMALL, **changes))
+    algorithm.policy_noise = 0.0
+    algorithm.value_offset.fill_(2.0)
+    algorithm.value_scale.fill_(3.0)
+    return algorithm
+
+
+def test_the_sum_mixer_is_the_sum_of_the_agents_values_whatever_the_state():
+    algorithm = without_qmix(mixer="sum")
+    batch = transitions(algorithm)
+    shares = (2.0 + 3.0 * algorithm.critic.agent_values(batch.obs, batch.act)) / 2  # each agent's share of the offset and the scale
+    torch.testing.assert_close(2.0 + 3.0 * algorithm.critic(batch.obs, batch.act), shares[..., 0] + shares[..., 1])
+    assert algorithm.target(batch).shape == (16,)
+    assert {name.split(".")[0] for name, _ in algorithm.critic.named_parameters()} == {"critic"}
+
+
+def test_without_a_mixer_every_agents_own_value_predicts_the_teams_return():
+    algorithm = without_qmix(mixer="none")
+    batch = transitions(algorithm)
+    values = algorithm.critic_old.module.agent_values(batch.obs_next, algorithm.target_action(batch.obs_next))
+    target = algorithm.target(batch)
+    for i, agent in np.ndindex(16, 2):
+        following = 2.0 + 3.0 * min(values[:, i, agent].tolist())
+        expected = batch.rew[i] + (0.0 if batch.terminated[i] else SMALL.gamma * following)
+        assert target[i, agent].item() == pytest.approx(expected, rel=1e-5)
+    batch = algorithm._preprocess_batch(batch, cast(Any, None), np.array([]))
+    errors = algorithm.critic.agent_values(batch.obs, batch.act) - (target - 2.0) / 3.0
+    loss = algorithm._update_with_batch(batch).critic2_loss
+    assert loss == pytest.approx(errors[1].square().mean().item(), rel=1e-5)
+
+
+def test_without_a_mixer_the_actor_climbs_each_agents_own_value():
+    algorithm = without_qmix(mixer="none", actor_penalty=0.0)
+    obs = {"observation": torch.eye(2).expand(4, 2, 2)}
+    values = algorithm.critic.agent_values(obs, algorithm.policy.actor(obs["observation"], None), twins=1)
+    assert algorithm.actor_loss(obs).item() == pytest.approx(-values.mean().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("mixer", ["qmix", "sum", "none"])
+def test_a_single_critic_sets_the_target_alone_and_learns_alone(mixer):
+    algorithm = without_qmix(mixer=mixer, num_critics=1)
+    batch = transitions(algorithm)
+    first, second = 2.0 + 3.0 * algorithm.critic_old(batch.obs_next, algorithm.target_action(batch.obs_next))
+    assert torch.any(second < first), "the second must be the smaller somewhere for this test to mean something"
+    rewards, ends = (torch.from_numpy(array).float().view(-1, *[1] * (first.ndim - 1)) for array in (batch.rew, batch.terminated))
+    torch.testing.assert_close(algorithm.target(batch), rewards + SMALL.gamma * (1.0 - ends) * first)
+    before = [parameter.detach().clone() for parameter in algorithm.critic.parameters()]
+    one_update(algorithm)
+    for old, new in zip(before, algorithm.critic.parameters(), strict=True):
+        assert torch.equal(old[1], new[1])
+    assert any(not torch.equal(old[0], new[0]) for old, new in zip(before, algorithm.critic.parameters(), strict=True))
+
+
 def test_the_actor_is_penalised_for_actions_far_beyond_the_bounds():
     torch.manual_seed(0)
     algorithm = TD3Mix(game(), TD3MixConfig(network="mlp", hidden_sizes=(16,), actor_penalty=0.5))
@@ -202,10 +259,11 @@ def test_the_set_family_refuses_spaces_that_are_not_image_like():
 
 
 @pytest.mark.parametrize("network", ["set", "mlp"])
-@pytest.mark.parametrize("observation", ["gain", "csi"])
-def test_agents_with_different_numbers_of_users_are_learned_on(network, observation):
-    def make() -> object:
-        return multicell_v0.parallel_env(observation=observation, num_users=(2, 4, 1), num_slots=3)
+@pytest.mark.parametrize(("observation", "damping_in_action"), [("gain", False), ("gain", True), ("csi", False)])
+def test_agents_with_different_numbers_of_users_are_learned_on(network, observation, damping_in_action):
+    def make() -> Any:
+        game = {"observation": observation, "damping_in_action": damping_in_action}
+        return multicell_v0.parallel_env(num_users=(2, 4, 1), num_slots=3, **game)
 
     learner = TD3MixConfig(network=network, hidden_sizes=(8,), batch_size=8)
     training = Training(make, learner, TrainingConfig(num_envs=2, warmup_steps=4, num_steps=4))
@@ -217,14 +275,16 @@ def test_agents_with_different_numbers_of_users_are_learned_on(network, observat
     assert not torch.equal(before, after)
 
 
-def test_padded_entries_of_an_action_move_no_value():
-    env = JointEnv(multicell_v0.parallel_env(observation="gain", num_users=(2, 4, 1)))
+@pytest.mark.parametrize("damping_in_action", [False, True])
+def test_padded_entries_of_an_action_move_no_value(damping_in_action):
+    env = JointEnv(multicell_v0.parallel_env(observation="gain", num_users=(2, 4, 1), damping_in_action=damping_in_action))
     observation = {key: torch.from_numpy(value)[None] for key, value in env.reset(seed=0)[0].items()}
     action = torch.rand(1, *env.action_space.shape)
     other = torch.where(torch.from_numpy(env.action_mask), action, -action)
     for network in ("set", "mlp"):
         algorithm = TD3Mix(env, TD3MixConfig(network=network, hidden_sizes=(8,)))
         torch.testing.assert_close(algorithm.critic(observation, action), algorithm.critic(observation, other))
+        assert isinstance(algorithm.critic.state_encoder, SetStateEncoder) == (network == "set")
 
 
 @pytest.mark.parametrize(
@@ -242,6 +302,8 @@ def test_padded_entries_of_an_action_move_no_value():
         ("tau", 0.0),
         ("network", "cnn"),
         ("actor_gradient", "none"),
+        ("mixer", "vdn"),
+        ("num_critics", 3),
     ],
 )
 def test_bad_hyperparameters_are_refused_by_name(field, value):

@@ -1,0 +1,148 @@
+"""Analytic policy gradient: the actor climbs the rewards themselves, through an environment that can be differentiated.
+
+No critic, no replay and no exploration: what this learner reaches is what its policy class can reach slot by slot.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from pettingzoo import ParallelEnv
+from torch import Tensor
+
+from agents.joint import JointEnv
+from agents.td3_mix import build_actor, joint_mask
+
+
+@dataclass(frozen=True, kw_only=True)
+class APGConfig:
+    """Hyperparameters of the analytic policy gradient.
+
+    Raises:
+        ValueError: a field breaks its rule; the message gives the value, the rule and the remedy.
+    """
+
+    network: Literal["set", "mlp"] = "set"
+    """set: weights shared over bands and users, for image-like spaces. mlp: for any Box."""
+    hidden_sizes: tuple[int, ...] = (32, 32)
+    """Width of each hidden layer of the actor."""
+    learning_rate: float = 3e-3
+    """Adam's learning rate."""
+
+    def __post_init__(self) -> None:
+        if self.network not in ("set", "mlp"):
+            raise ValueError(f"network must be 'set' or 'mlp'; got {self.network!r}. Choose one of the two.")
+        if not self.hidden_sizes or min(self.hidden_sizes) < 1:
+            raise ValueError(f"hidden_sizes must be positive whole numbers, at least one; got {self.hidden_sizes}. Give for example 32 32.")
+        if not 0.0 < self.learning_rate < np.inf:
+            raise ValueError(f"learning_rate must be finite and positive; got {self.learning_rate}. Try 3e-3.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class APGTrainingConfig:
+    """How long and on how many environments to train.
+
+    Raises:
+        ValueError: a field breaks its rule.
+    """
+
+    num_steps: int = 500
+    """Vector steps to learn from; each steps every environment once and updates the actor once."""
+    num_envs: int = 32
+    """Environments stepped side by side."""
+
+    def __post_init__(self) -> None:
+        for name in ("num_steps", "num_envs"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}. Give a positive whole number.")
+
+
+class DifferentiableEnv(Protocol):
+    """What is needed of a batched environment: Gymnasium's vector interface on arrays `[env, agent, ...]`, and rewards with gradients."""
+
+    num_envs: int
+
+    def reset(self, *, seed: list[int]) -> tuple[np.ndarray, Any]:
+        """Begin an episode in every environment."""
+        ...
+
+    def foresee(self, actions: Tensor) -> Tensor:
+        """Rewards `[env, agent]` that `step` would give for the actions, differentiable in them; nothing moves."""
+        ...
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, Any, Any, Any, Any]:
+        """Observations and more; an episode that ends is followed by the next one at once."""
+        ...
+
+
+class APGTraining:
+    """A run of the analytic policy gradient that can be stopped after any vector step, saved, and continued bit for bit.
+
+    Myopic: each slot's rewards are climbed by that slot's action alone, because the next observation enters as data.
+
+    Args:
+        make_env: Makes one environment, which tells the spaces.
+        envs: The same environments in one, differentiable, with automatic resets in the step that ends an episode.
+        learner: Hyperparameters.
+        seed: Seed of everything.
+
+    Raises:
+        ValueError: the environment's spaces do not suit the network.
+    """
+
+    def __init__(
+        self, make_env: Callable[[], ParallelEnv[Any, Any, Any]], envs: DifferentiableEnv, learner: APGConfig, *, seed: int = 0
+    ) -> None:
+        torch.manual_seed(seed)
+        self.env = JointEnv(make_env())
+        self.envs = envs
+        self.learner = learner
+        self.actor = build_actor(self.env, learner.network, learner.hidden_sizes)
+        self.optimizer = torch.optim.Adam(self.actor.parameters(), learner.learning_rate)
+        self.mask = joint_mask(self.env)
+        box = self.env.action_box
+        self._low, self._range = torch.from_numpy(box.low), torch.from_numpy(box.high - box.low)
+        self._observations, _ = envs.reset(seed=np.random.SeedSequence(seed).generate_state(envs.num_envs).tolist())
+        self.steps_done = 0
+        self.last_losses: dict[str, float] = {}
+
+    def act(self) -> Float[Tensor, "env agent *action"]:
+        """The actor's actions in the environment's units, with gradients."""
+        raw = self.actor(torch.from_numpy(self._observations), self.mask)
+        return self._low + self._range * (raw + 1.0) / 2.0
+
+    def step(self) -> None:
+        """One vector step and one update of the actor."""
+        actions = self.act()
+        loss = -self.envs.foresee(actions).mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self._observations = self.envs.step(actions.detach().numpy())[0]
+        self.last_losses = {"actor_loss": loss.item()}
+        self.steps_done += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the run goes on from: actor, optimiser, environments and counters."""
+        return {
+            "actor": self.actor.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "envs": self.envs,
+            "observations": self._observations,
+            "steps_done": self.steps_done,
+            "last_losses": self.last_losses,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state.
+
+        Raises:
+            KeyError, RuntimeError: the state is of another network or incomplete.
+        """
+        self.actor.load_state_dict(state["actor"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.envs, self._observations = state["envs"], state["observations"]
+        self.steps_done, self.last_losses = state["steps_done"], state["last_losses"]

@@ -1,0 +1,101 @@
+"""The trainings that the figures need beside the shipped actor, and running those that are missing."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from multicell_env.config import NetworkConfig
+from multicell_env.paper_figures import FIGURES, LEARNED, networks
+
+TRAIN = Path(__file__).parents[1] / "train.py"
+
+
+@dataclass(frozen=True)
+class NeededTraining:
+    """One run of train.py."""
+
+    name: str
+    flags: tuple[str, ...]
+    weight: int
+    """How long it takes, relative to others."""
+
+
+def training_of(method: str, config: NetworkConfig) -> NeededTraining | None:
+    """The training that a learned method needs for a network; None where the shipped actor plays it.
+
+    The `set` network plays every size, so it is trained once, at (M, U, F) = (8, 4, 6). The paper's MLP takes one size of input, and so is
+    trained once for each; both at SIR 0 dB and T = 10, whatever they are played on.
+    """
+    if method == "td3mix_k0":
+        return NeededTraining("k0_set", ("--num-iterations", "0", "--final-blocks", "20"), 1000)
+    if method not in ("td3mix_k0_mlp", "td3mix_mlp"):
+        return None
+    antennas, users, bands = config.num_antennas, config.max_users, config.num_bands
+    k = 0 if method == "td3mix_k0_mlp" else 5
+    name = f"k{k}_mlp_{antennas}x{users}x{bands}"
+    sizes = ("--num-antennas", f"{antennas}", "--num-users", f"{users}", "--num-bands", f"{bands}", "--num-iterations", f"{k}")
+    # A transition of full CSI is large; this buffer stays below a gigabyte on the largest network.
+    length = ("--num-steps", "300", "--buffer-size", "2000", "--eval-interval", "100", "--eval-blocks", "20", "--final-blocks", "10")
+    return NeededTraining(name, ("--preset", "paper", *sizes, *length), antennas * users * bands)
+
+
+def own_training(name: str, config: NetworkConfig) -> NeededTraining:
+    """Training an actor on one network alone, with the settings that train.py has by default."""
+    changed = {key: value for key, value in asdict(config).items() if value != getattr(NetworkConfig(), key)}
+    flags = [word for key, value in changed.items() for word in (f"--{key.replace('_', '-')}", *map(str, np.atleast_1d(value)))]
+    weight = int(config.users_per_cell.sum()) * config.num_bands
+    return NeededTraining(name, (*flags, "--final-blocks", "20"), weight)
+
+
+def needed_trainings(numbers: list[int]) -> list[NeededTraining]:
+    """All trainings of some figures, the longest first, so that all are finished earliest."""
+    found = {}
+    for number in numbers:
+        for _, _, config in networks(FIGURES[number]):
+            for method in set(FIGURES[number].methods) & set(LEARNED):
+                if (training := training_of(method, config)) is not None:
+                    found[training.name] = training
+    return sorted(found.values(), key=lambda training: (-training.weight, training.name))
+
+
+def train_missing(trainings: list[NeededTraining], runs: Path, *, at_once: int = 2) -> None:
+    """Train what has not ended yet; a run that was interrupted goes on.
+
+    Raises:
+        ValueError: a training failed; its output is beside its run.
+    """
+    runs.mkdir(parents=True, exist_ok=True)
+    missing = [training for training in trainings if not is_trained(training, runs)]
+    if not missing:
+        return
+    with tqdm(total=len(missing), desc="training", unit="run", dynamic_ncols=True) as bar, ThreadPoolExecutor(at_once) as pool:
+        futures = [pool.submit(_train, training, runs) for training in missing]
+        try:
+            for future in futures:
+                future.result()
+                bar.update()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # those in work get the terminal's Ctrl-C too, and write their checkpoints
+            raise
+
+
+def is_trained(training: NeededTraining, runs: Path) -> bool:
+    """Whether a training has ended; its closing table comes last."""
+    return (runs / training.name / "results.json").exists()
+
+
+def _train(training: NeededTraining, runs: Path) -> None:
+    directory, log = runs / training.name, runs / f"{training.name}.log"
+    begun = (directory / "config.json").exists()
+    flags = ("--resume", str(directory)) if begun else ("--runs", str(runs), "--name", training.name, *training.flags)
+    with open(log, "a") as file:
+        code = subprocess.run([sys.executable, str(TRAIN), *flags], stdout=file, stderr=subprocess.STDOUT, check=False).returncode
+    if not is_trained(training, runs):
+        raise ValueError(
+            f"training {training.name} must end with a table; it did not (exit code {code}). Read {log}, then go on the same way."
+        )
