@@ -4,7 +4,7 @@
     python train.py --algo apg
     python train.py --algo td3mix --num-antennas 32 --num-users 16 --name large
     python train.py --algo td3mix --preset paper
-    python train.py --algo td3mix --scenarios mixture --num-networks 48
+    python train.py --algo apg --scenarios mixture --num-networks 64
     python train.py --resume runs/<name>
 
 Ctrl-C or SIGTERM write a checkpoint and stop; --resume continues.
@@ -145,10 +145,11 @@ def _begun(argv: list[str]) -> tuple[TrainArguments, RunDirectory, None]:
     if Path(name).name != name or name == "..":
         raise ValueError(f"--name must be a plain name; got {name!r}. Choose the place by --runs.")
     envs = [JointEnv(multicell_v0.parallel_env(config, observation=arguments.observation)) for config in _networks(arguments)]
+    replayed = arguments.training if isinstance(arguments.training, TrainingConfig) else None
     if arguments.scenarios is not None:
-        check_pool(envs, *_td3mix_alone(arguments))
-    elif isinstance(arguments.training, TrainingConfig):
-        check_memory(envs[0], arguments.training)
+        check_pool(envs, arguments.learner, replayed)
+    elif replayed is not None:
+        check_memory(envs[0], replayed)
     settings = {**asdict(arguments), "runs": str(arguments.runs), "resume": None}
     return arguments, RunDirectory.create(arguments.runs / name, {"arguments": settings, **provenance()}), None
 
@@ -168,24 +169,16 @@ def _resumed(argv: list[str]) -> tuple[TrainArguments, RunDirectory, dict[str, A
     return arguments, directory, directory.load_checkpoint()
 
 
-def _training(arguments: TrainArguments, writer: SummaryWriter) -> Training | APGTraining | PoolTraining:
-    """The learner that was asked for, on the network or the networks that were asked for."""
+def _training(arguments: TrainArguments, writer: SummaryWriter) -> Training | PoolTraining | APGTraining:
+    """The learner that was asked for, on the networks that were asked for."""
+    seed, training = arguments.seed, cast(TrainingConfig, arguments.training)
+    pool = [_pool_env(config, arguments) for config in _networks(arguments)]
     if arguments.scenarios is not None:
-        return PoolTraining(
-            [_pool_env(config, arguments) for config in _networks(arguments)], *_td3mix_alone(arguments), seed=arguments.seed
-        )
-    settings: dict[str, Any] = {"config": arguments.scenario, "observation": arguments.observation}
-    num_envs, make_env = arguments.training.num_envs, partial(multicell_v0.parallel_env, **settings)
+        return PoolTraining(pool, arguments.learner, None if arguments.algo == "apg" else training, seed=seed)
     if isinstance(arguments.learner, APGConfig):
-        return APGTraining(make_env, MulticellVectorEnv(num_envs, **settings), arguments.learner, seed=arguments.seed)
-    return Training(
-        make_env,
-        arguments.learner,
-        cast(TrainingConfig, arguments.training),
-        seed=arguments.seed,
-        logger=TensorboardLogger(writer, info_interval=10**9, write_flush=False),
-        stacked_env=MulticellVectorEnv(num_envs, **settings, autoreset_mode=AutoresetMode.DISABLED),
-    )
+        return APGTraining(pool[0].make_env, pool[0].stacked_env, arguments.learner, seed=seed)
+    logger = TensorboardLogger(writer, info_interval=10**9, write_flush=False)
+    return Training(pool[0].make_env, arguments.learner, training, seed=seed, logger=logger, stacked_env=pool[0].stacked_env)
 
 
 class _Run:
@@ -197,10 +190,11 @@ class _Run:
         steps_done = 0 if state is None else state.get("training", {}).get("steps_done", 0)
         self.writer = SummaryWriter(str(directory.path), purge_step=steps_done + 1)
         self.training = _training(arguments, self.writer)
-        networks, num_blocks = [arguments.scenario], arguments.eval_blocks
-        if arguments.scenarios is not None:
-            networks, num_blocks = draw_networks(scenario_named(arguments.scenarios), arguments.eval_blocks, VALIDATION_SEED), 1
-        self.validation = Validation(networks, num_blocks, VALIDATION_SEED, arguments.observation)
+        if arguments.scenarios is None:
+            self.validation = Validation([arguments.scenario], arguments.eval_blocks, VALIDATION_SEED, arguments.observation)
+        else:
+            unseen = draw_networks(scenario_named(arguments.scenarios), arguments.eval_blocks, VALIDATION_SEED)
+            self.validation = Validation(unseen, 1, VALIDATION_SEED, arguments.observation)
         self.metrics: list[dict[str, float]] = []
         self.seconds_before = 0.0
         if state is not None:
@@ -250,8 +244,8 @@ class _Run:
         arguments = self.arguments
         metadata = {
             "config": asdict(arguments.scenario),
-            "scenarios": arguments.scenarios,
             "algo": arguments.algo,
+            "scenarios": arguments.scenarios,
             "observation": arguments.observation,
             "step": self.training.steps_done,
             "seed": arguments.seed,
@@ -296,26 +290,32 @@ def _networks(arguments: TrainArguments) -> list[NetworkConfig]:
 
 def _pool_env(config: NetworkConfig, arguments: TrainArguments) -> PoolEnv:
     settings: dict[str, Any] = {"config": config, "observation": arguments.observation}
-    stacked = MulticellVectorEnv(arguments.training.num_envs, **settings, autoreset_mode=AutoresetMode.DISABLED)
+    mode = AutoresetMode.SAME_STEP if arguments.algo == "apg" else AutoresetMode.DISABLED
+    stacked = MulticellVectorEnv(arguments.training.num_envs, **settings, autoreset_mode=mode)
     return PoolEnv(partial(multicell_v0.parallel_env, **settings), stacked)
-
-
-def _td3mix_alone(arguments: TrainArguments) -> tuple[TD3MixConfig, TrainingConfig]:
-    """The settings of TD3-MIX, which alone trains on many networks."""
-    if not isinstance(arguments.learner, TD3MixConfig) or not isinstance(arguments.training, TrainingConfig):
-        raise ValueError(f"--scenarios needs --algo td3mix; got --algo {arguments.algo}. Choose td3mix, or train on one network.")
-    return arguments.learner, arguments.training
 
 
 def _close(arguments: TrainArguments, directory: RunDirectory) -> None:
     """Play the best actor on unseen channels and print the closing table."""
-    actor = load_actor(directory.best_path)
-    settings: dict[str, Any] = {"seed": FIRST_SEED, "output": directory.path, "methods": QUICK_METHODS}
-    if arguments.scenarios is None:
-        evaluate_actor(actor, arguments.scenario, num_blocks=arguments.final_blocks, **settings)
+    if arguments.scenarios is not None:
+        networks = draw_networks(scenario_named(arguments.scenarios), arguments.final_blocks, FIRST_SEED)
+        evaluate_scenario(
+            load_actor(directory.best_path),
+            arguments.scenarios,
+            networks,
+            seed=FIRST_SEED,
+            output=directory.path,
+            methods=QUICK_METHODS,
+        )
         return
-    networks = draw_networks(scenario_named(arguments.scenarios), arguments.final_blocks, FIRST_SEED)
-    evaluate_scenario(actor, arguments.scenarios, networks, **settings)
+    evaluate_actor(
+        load_actor(directory.best_path),
+        arguments.scenario,
+        num_blocks=arguments.final_blocks,
+        seed=FIRST_SEED,
+        output=directory.path,
+        methods=QUICK_METHODS,
+    )
 
 
 def _stored_arguments(directory: RunDirectory) -> TrainArguments:

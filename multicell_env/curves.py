@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from multicell_env.figure_files import shown
 from multicell_env.figures import style_of
@@ -46,6 +47,8 @@ def save_figure(content: Mapping[str, Any], path: Path) -> None:
             labels = [str(x) for x, _ in paper.sweep]
             panel.set_xticks(_positions(paper), labels=labels)
     figure.suptitle(f"Figure {content['figure']}. {paper.title}", fontsize="medium")
+    if "flwf" in paper.methods and paper.num_iterations:
+        keys["its band: ± 1 std over starts and channels"] = Patch(color=style_of("flwf")["color"], alpha=0.25, linewidth=0)
     figure.legend(list(keys.values()), list(keys), loc="outside right center", fontsize="small", frameon=False)
     FigureCanvasAgg(figure)
     figure.savefig(path)

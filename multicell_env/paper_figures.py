@@ -13,7 +13,7 @@ NEGOTIATED = ("td3mix", "td3mix_opening", "flwf")
 WITHOUT_GAME = ("td3mix_k0", "td3mix_k0_mlp")
 """TD3-MIX without FLWF (k = 0): with our network, and with the paper's. The paper divides the reward by the number of users here; critics
 that take off the rewards' scale learn the same from both."""
-UNLEARNED = ("iwf", "sswf", "uniform", "random", "reuse", "assignment_bound")
+UNLEARNED = ("iwf", "sswf", "uniform", "random", "reuse", "planned", "assignment_bound")
 LEARNED = ("td3mix", "td3mix_opening", "td3mix_mlp", *WITHOUT_GAME)
 
 
@@ -59,7 +59,7 @@ FIGURES = {
         "SIR [dB]",
         tuple((sir, {"sir_db": float(sir)}) for sir in (0, 3, 6, 10, 15, 20)),
         BOTH_SIZES,
-        (*NEGOTIATED, *WITHOUT_GAME, *UNLEARNED),
+        (*NEGOTIATED, *WITHOUT_GAME, *UNLEARNED, "wmmse"),
     ),
     8: PaperFigure(
         "Capacity per user and slot against the length of a block",

@@ -21,7 +21,7 @@ Result = dict[str, Any]
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 PRESENTING = ("claims.py", "command_line.py", "curves.py", "figure_files.py", "figures.py", "paper_figures.py", "provenance.py")
-PRESENTING += ("rendering.py", "sweep.py", "tables.py", "trainings.py")
+PRESENTING += ("figure_command.py", "rendering.py", "scenario_evaluation.py", "scenarios.py", "sweep.py", "tables.py", "trainings.py")
 
 
 @dataclass(frozen=True)

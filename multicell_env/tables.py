@@ -75,7 +75,9 @@ def print_figure(content: Mapping[str, Any], console: Console) -> None:
 def print_generalisation(rows: Mapping[str, list[MethodResult]], console: Console) -> None:
     """Print the last slot of every method on every network in percent of the assignment bound, or in bit/s/Hz where there is none."""
     names = list(dict.fromkeys(result.name for results in rows.values() for result in results))
-    caption = "last slot, % of the assignment bound; the bound itself in bit/s/Hz; own: an actor trained on that network alone"
+    caption = (
+        "last slot, % of the assignment bound; the bound itself in bit/s/Hz; one actor for all networks, beside one trained for each (own)"
+    )
     table = Table(caption=caption, caption_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("network", no_wrap=True)
     for name in names:
@@ -83,6 +85,6 @@ def print_generalisation(rows: Mapping[str, list[MethodResult]], console: Consol
     for network, results in rows.items():
         percent = percent_of_bound(results)
         means = {result.name: result.last_slot["mean"] for result in results}
-        numbers = {**means, **{name: value for name, value in percent.items() if name != "assignment_bound"}}
-        table.add_row(network, *(f"{numbers[name]:.1f}" if name in numbers else "" for name in names))
+        shown = {**means, **{name: value for name, value in percent.items() if name != "assignment_bound"}}
+        table.add_row(network, *(f"{shown[name]:.1f}" if name in shown else "" for name in names))
     console.print(table)

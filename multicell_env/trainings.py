@@ -3,10 +3,9 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from multicell_env.config import NetworkConfig
@@ -42,14 +41,6 @@ def training_of(method: str, config: NetworkConfig) -> NeededTraining | None:
     # A transition of full CSI is large; this buffer stays below a gigabyte on the largest network.
     length = ("--num-steps", "300", "--buffer-size", "2000", "--eval-interval", "100", "--eval-blocks", "20", "--final-blocks", "10")
     return NeededTraining(name, ("--preset", "paper", *sizes, *length), antennas * users * bands)
-
-
-def own_training(name: str, config: NetworkConfig) -> NeededTraining:
-    """Training an actor on one network alone, with the settings that train.py has by default."""
-    changed = {key: value for key, value in asdict(config).items() if value != getattr(NetworkConfig(), key)}
-    flags = [word for key, value in changed.items() for word in (f"--{key.replace('_', '-')}", *map(str, np.atleast_1d(value)))]
-    weight = int(config.users_per_cell.sum()) * config.num_bands
-    return NeededTraining(name, (*flags, "--final-blocks", "20"), weight)
 
 
 def needed_trainings(numbers: list[int]) -> list[NeededTraining]:
