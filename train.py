@@ -4,7 +4,7 @@
     python train.py --algo apg
     python train.py --algo td3mix --num-antennas 32 --num-users 16 --name large
     python train.py --algo td3mix --preset paper
-    python train.py --algo td3mix --scenarios mixture --num-networks 48
+    python train.py --algo apg --scenarios mixture --num-networks 64
     python train.py --resume runs/<name>
 
 Ctrl-C or SIGTERM write a checkpoint and stop; --resume continues.
@@ -14,6 +14,7 @@ import dataclasses
 import signal
 import time
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -146,13 +147,11 @@ def _begun(argv: list[str]) -> tuple[TrainArguments, RunDirectory, None]:
     if Path(name).name != name or name == "..":
         raise ValueError(f"--name must be a plain name; got {name!r}. Choose the place by --runs.")
     envs = [JointEnv(multicell_v0.parallel_env(config, observation=arguments.observation)) for config in _networks(arguments)]
-    if not isinstance(arguments.training, TrainingConfig):
-        if arguments.scenarios is not None:
-            raise ValueError(f"--scenarios are for td3mix; got --algo {algo}. Leave one of them out.")
-    elif arguments.scenarios is None:
-        check_memory(envs[0], arguments.training)
-    else:
-        check_pool(envs, cast(TD3MixConfig, arguments.learner), arguments.training)
+    replayed = arguments.training if isinstance(arguments.training, TrainingConfig) else None
+    if arguments.scenarios is not None:
+        check_pool(envs, arguments.learner, replayed)
+    elif replayed is not None:
+        check_memory(envs[0], replayed)
     if arguments.start_from is not None:
         load_actor(arguments.start_from)  # says what is wrong with it before anything is made
     start_from = None if arguments.start_from is None else str(arguments.start_from)
@@ -177,14 +176,12 @@ def _resumed(argv: list[str]) -> tuple[TrainArguments, RunDirectory, dict[str, A
 
 def _training(arguments: TrainArguments, writer: SummaryWriter) -> Training | PoolTraining | APGTraining:
     """The learner that was asked for, on the networks that were asked for."""
-    num_envs, seed = arguments.training.num_envs, arguments.seed
+    seed, training = arguments.seed, cast(TrainingConfig, arguments.training)
     pool = [_pool_env(config, arguments) for config in _networks(arguments)]
-    if isinstance(arguments.learner, APGConfig):
-        envs = MulticellVectorEnv(num_envs, arguments.scenario, observation=arguments.observation)
-        return APGTraining(pool[0].make_env, envs, arguments.learner, seed=seed)
-    training = cast(TrainingConfig, arguments.training)
     if arguments.scenarios is not None:
-        return PoolTraining(pool, arguments.learner, training, seed=seed)
+        return PoolTraining(pool, arguments.learner, None if arguments.algo == "apg" else training, seed=seed)
+    if isinstance(arguments.learner, APGConfig):
+        return APGTraining(pool[0].make_env, pool[0].stacked_env, arguments.learner, seed=seed)
     logger = TensorboardLogger(writer, info_interval=10**9, write_flush=False)
     learning = Training(pool[0].make_env, arguments.learner, training, seed=seed, logger=logger, stacked_env=pool[0].stacked_env)
     if arguments.start_from is not None:
@@ -300,10 +297,10 @@ def _networks(arguments: TrainArguments) -> list[NetworkConfig]:
 
 
 def _pool_env(config: NetworkConfig, arguments: TrainArguments) -> PoolEnv:
-    stacked = MulticellVectorEnv(
-        arguments.training.num_envs, config, observation=arguments.observation, autoreset_mode=AutoresetMode.DISABLED
-    )
-    return PoolEnv(lambda: multicell_v0.parallel_env(config, observation=arguments.observation), stacked)
+    settings: dict[str, Any] = {"config": config, "observation": arguments.observation}
+    mode = AutoresetMode.SAME_STEP if arguments.algo == "apg" else AutoresetMode.DISABLED
+    stacked = MulticellVectorEnv(arguments.training.num_envs, **settings, autoreset_mode=mode)
+    return PoolEnv(partial(multicell_v0.parallel_env, **settings), stacked)
 
 
 def _close(arguments: TrainArguments, directory: RunDirectory) -> None:

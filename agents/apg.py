@@ -88,20 +88,31 @@ class APGTraining:
         envs: The same environments in one, differentiable, with automatic resets in the step that ends an episode.
         learner: Hyperparameters.
         seed: Seed of everything.
+        pool: The first run of the pool that this one belongs to, where it does: they share one actor, and climb rewards relative to their
+            size, so that none counts for more because its rewards are larger. A run may be its own first, by `pool="first"`.
 
     Raises:
         ValueError: the environment's spaces do not suit the network.
     """
 
     def __init__(
-        self, make_env: Callable[[], ParallelEnv[Any, Any, Any]], envs: DifferentiableEnv, learner: APGConfig, *, seed: int = 0
+        self,
+        make_env: Callable[[], ParallelEnv[Any, Any, Any]],
+        envs: DifferentiableEnv,
+        learner: APGConfig,
+        *,
+        seed: int = 0,
+        pool: "APGTraining | Literal['first'] | None" = None,
     ) -> None:
         torch.manual_seed(seed)
         self.env = JointEnv(make_env())
         self.envs = envs
         self.learner = learner
-        self.actor = build_actor(self.env, learner.network, learner.hidden_sizes)
-        self.optimizer = torch.optim.Adam(self.actor.parameters(), learner.learning_rate)
+        self.is_pooled = pool is not None
+        self.actor = pool.actor if isinstance(pool, APGTraining) else build_actor(self.env, learner.network, learner.hidden_sizes)
+        self.optimizer = (
+            pool.optimizer if isinstance(pool, APGTraining) else torch.optim.Adam(self.actor.parameters(), learner.learning_rate)
+        )
         self.mask = joint_mask(self.env)
         box = self.env.action_box
         self._low, self._range = torch.from_numpy(box.low), torch.from_numpy(box.high - box.low)
@@ -117,12 +128,13 @@ class APGTraining:
     def step(self) -> None:
         """One vector step and one update of the actor."""
         actions = self.act()
-        loss = -self.envs.foresee(actions).mean()
+        rewards = self.envs.foresee(actions).mean()
+        loss = -rewards / rewards.detach().abs().clamp(min=1e-6) if self.is_pooled else -rewards
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
         self._observations = self.envs.step(actions.detach().numpy())[0]
-        self.last_losses = {"actor_loss": loss.item()}
+        self.last_losses = {"actor_loss": -rewards.item()}
         self.steps_done += 1
 
     def state_dict(self) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """Training TD3-MIX on any ParallelEnv: collect a vector step, update, and be able to stop and go on at any step."""
 
-import os
 import random
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -63,7 +63,8 @@ class Training:
         seed: Seed of everything.
         logger: Where Tianshou logs losses and returns.
         stacked_env: The same environments in one, `training.num_envs` of them, where there is such a thing: it is what collects then.
-        algorithm: The learner, where it is shared with other environments; a fresh one by default.
+        pool: The first run of the pool that this one belongs to, where it does: they share one learner. A run may be its own first, by
+            `pool="first"`.
 
     Raises:
         ValueError: the environment's spaces do not suit the learner.
@@ -78,7 +79,7 @@ class Training:
         seed: int = 0,
         logger: BaseLogger | None = None,
         stacked_env: StackedEnv | None = None,
-        algorithm: TD3Mix | None = None,
+        pool: "Training | Literal['first'] | None" = None,
     ) -> None:
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002 - Tianshou's buffer and noise draw from the global generator
@@ -92,7 +93,8 @@ class Training:
         else:
             envs = StackedVectorEnv(stacked_env, env_seeds)
         check_memory(self.env, training)
-        self.algorithm = algorithm or TD3Mix(self.env, learner)
+        self.algorithm = pool.algorithm if isinstance(pool, Training) else TD3Mix(self.env, learner)
+        self.is_pooled = pool is not None
         self.actor: SetActor | MLPActor = cast(Any, self.algorithm.policy.actor)
         buffer = CompactReplayBuffer(training.buffer_size, training.num_envs, random_seed=seed)
         self.collector: Any = Collector(self.algorithm, cast(Any, envs), buffer, exploration_noise=True)
@@ -120,8 +122,15 @@ class Training:
 
     def step(self) -> None:
         """One vector step and its updates."""
-        if len(self.collector.buffer) == 0:
+        if self.is_pooled:
+            self.algorithm.enter(self.env)
+        buffer = self.collector.buffer
+        if len(buffer) == 0:
             self.warm_up()
+        if self.is_pooled:
+            # By each environment's own rewards, none counts for more because its rewards are larger, and the critics need not guess from
+            # an observation which environment it is from.
+            self.algorithm.calibrate(buffer.rew[buffer.sample_indices(0)], by_size=True)
         stats = self._trainer.execute_epoch().training_stat
         if stats is not None:
             self.last_losses = stats.get_loss_stats_dict()
@@ -167,15 +176,21 @@ def check_memory(env: JointEnv, training: TrainingConfig) -> None:
     state_size = 0 if env.state_box is None else np.prod(env.state_box.shape)
     numbers = 2 * (np.prod(env.observation_box.shape) + state_size) + np.prod(env.action_box.shape)
     needed = 4.0 * float(numbers) * training.buffer_size
-    try:
-        free = float(os.sysconf("SC_AVPHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):  # not every system tells
-        return
-    if needed > 0.8 * free:
+    free = _available_memory()
+    if free is not None and needed > 0.8 * free:
         raise ValueError(
             f"buffer_size must fit in memory; {training.buffer_size} transitions of this environment take {needed / 1e9:.1f} GB, and "
             f"{free / 1e9:.1f} GB are free. Lower buffer_size, or choose a smaller observation."
         )
+
+
+def _available_memory() -> float | None:
+    """Bytes that a program may take without swapping, caches that would make room included; None where the system does not tell."""
+    try:
+        fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        return 1024.0 * float(fields["MemAvailable"].split()[0])
+    except (OSError, KeyError, ValueError):
+        return None
 
 
 _COLLECTOR_STATE = (

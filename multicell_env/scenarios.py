@@ -215,6 +215,7 @@ UNSEEN: Mapping[str, NetworkConfig] = MappingProxyType(
     {
         "large": NetworkConfig(num_cells=5, num_antennas=64, num_users=24, num_bands=15),
         "small": NetworkConfig(num_cells=2, num_antennas=4, num_users=2, num_bands=4),
+        "odd-sizes": NetworkConfig(num_antennas=6, num_users=5, num_bands=8, sir_db=1.0),
         "six-cells": NetworkConfig(num_cells=6, num_bands=12),
         "unequal-users": NetworkConfig(num_antennas=16, num_users=(2, 4, 8)),
         "between": NetworkConfig(num_antennas=12, num_users=6, num_bands=9, sir_db=5.0, num_iterations=3),

@@ -8,7 +8,7 @@ import torch
 from games import MeetingGame
 from gymnasium.vector import AutoresetMode
 
-from agents import PoolEnv, PoolTraining, TD3MixConfig, TrainingConfig
+from agents import APGConfig, PoolEnv, PoolTraining, TD3MixConfig, TrainingConfig
 from multicell_env import MulticellVectorEnv, multicell_v0
 from multicell_env.config import NetworkConfig
 
@@ -40,7 +40,7 @@ def steps(run: PoolTraining, count: int) -> PoolTraining:
 
 
 def weights(run: PoolTraining) -> np.ndarray:
-    return torch.nn.utils.parameters_to_vector(run.algorithm.parameters()).detach().numpy()
+    return torch.nn.utils.parameters_to_vector(run.members[0].algorithm.parameters()).detach().numpy()
 
 
 def test_environments_take_turns_and_each_fills_its_own_buffer():
@@ -54,7 +54,7 @@ def test_environments_take_turns_and_each_fills_its_own_buffer():
 
 def test_every_turn_moves_the_weights_that_all_share():
     run = steps(pool_of(), 3)
-    assert all(member.algorithm is run.algorithm for member in run.members)
+    assert all(member.algorithm is run.members[0].algorithm for member in run.members)
     for _ in range(3):
         before = weights(run)
         assert not np.array_equal(before, weights(steps(run, 1)))
@@ -68,7 +68,7 @@ def test_the_critics_offset_and_scale_are_those_of_the_rewards_of_the_environmen
         buffer = member.collector.buffer
         rewards = buffer.rew[buffer.sample_indices(0)].copy()
         run.step()
-        units.append((run.algorithm.value_offset.item(), run.algorithm.value_scale.item()))
+        units.append((run.members[0].algorithm.value_offset.item(), run.members[0].algorithm.value_scale.item()))
         size = np.sqrt(np.mean(rewards**2))
         assert units[-1] == pytest.approx((rewards.mean() * horizon, size * horizon / 6.0), rel=1e-5)
     assert units[0][0] > 2.0 * units[1][0]
@@ -79,7 +79,7 @@ def test_padding_is_that_of_the_environment_whose_turn_it_is():
     run = pool_of()
     for mask in (None, (2, 5, 3), None):
         run.step()
-        algorithm = run.algorithm
+        algorithm = run.members[0].algorithm
         for reader in (algorithm.policy, algorithm.critic, algorithm.critic_old.module):
             assert (None if reader.mask is None else tuple(reader.mask.shape)) == mask
     assert run.members[1].collector.buffer.act[:, 0, :, 1:].any()  # entries of padded users are free; nobody reads them
@@ -96,6 +96,29 @@ def test_a_saved_run_goes_on_bit_for_bit_as_if_it_had_not_been_stopped(before):
     continued.load_state_dict(torch.load(file, weights_only=False))
     assert continued.steps_done == before
     np.testing.assert_array_equal(weights(steps(continued, 7)), whole)
+
+
+def apg_pool(seed=0) -> PoolTraining:
+    envs = [PoolEnv(make(config), MulticellVectorEnv(3, config, observation="gain")) for config in NETWORKS]
+    return PoolTraining(envs, APGConfig(hidden_sizes=(8,)), seed=seed)
+
+
+def actor_weights(run: PoolTraining) -> np.ndarray:
+    return torch.nn.utils.parameters_to_vector(run.actor.parameters()).detach().numpy()
+
+
+@pytest.mark.parametrize("before", [1, 7])
+def test_a_pool_of_analytic_policy_gradients_shares_one_actor_and_goes_on_bit_for_bit(before):
+    run = steps(apg_pool(), before)
+    assert all(member.actor is run.actor for member in run.members)
+    file = io.BytesIO()
+    torch.save(run.state_dict(), file)
+    file.seek(0)
+    begun, whole = actor_weights(run), actor_weights(steps(run, 5))
+    assert not np.array_equal(begun, whole)
+    continued = apg_pool(seed=5)
+    continued.load_state_dict(torch.load(file, weights_only=False))
+    np.testing.assert_array_equal(actor_weights(steps(continued, 5)), whole)
 
 
 def test_the_same_seed_trains_the_same_networks_bit_for_bit_and_another_does_not():
