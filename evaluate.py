@@ -172,7 +172,7 @@ def generalise(actor: ActorPolicy, arguments: EvaluateArguments) -> None:
         directory = RunDirectory(Path("runs") / f"own-{name}")
         if arguments.train and not directory.best_path.exists():
             _train_own(config, directory.path)
-        policies = {"td3mix": actor} | ({"own": load_actor(directory.best_path)} if directory.best_path.exists() else {})
+        policies = {"generalist": actor} | ({"own": load_actor(directory.best_path)} if directory.best_path.exists() else {})
         with console.status(f"playing {arguments.num_blocks} unseen blocks of {name} ..."):
             rows[name] = [
                 evaluate_policy(
