@@ -17,7 +17,8 @@ Settings "library" are what the library or its tutorial uses, but for the length
 whole run has, so 20 vector steps hold about as many transitions (1920) as its 2048 do with one agent. "adapted" gives the peer what
 TD3-MIX's defaults know of the task: gamma 0.5, and rewards moved and scaled to the size of one. Nothing was searched.
 
-Processor seconds are those of this one-threaded process: on an idle machine the elapsed ones.
+Processor seconds are those of this one-threaded process. They leave out the turns of others, not what a crowded machine costs: equal runs
+of PPO took 44 to 106 of them.
 """
 
 import json
