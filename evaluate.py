@@ -172,19 +172,15 @@ def generalise(actor: ActorPolicy, arguments: EvaluateArguments) -> None:
         directory = RunDirectory(Path("runs") / f"own-{name}")
         if arguments.train and not directory.best_path.exists():
             _train_own(config, directory.path)
-        policies = {"generalist": actor} | ({"own": load_actor(directory.best_path)} if directory.best_path.exists() else {})
+        policies = {"generalist": actor, "td3mix": load_actor(PRETRAINED)}
+        if directory.best_path.exists():
+            policies["own"] = load_actor(directory.best_path)
+        blocks: dict[str, Any] = {"num_blocks": arguments.num_blocks, "seed": arguments.seed, "batched": True}
         with console.status(f"playing {arguments.num_blocks} unseen blocks of {name} ..."):
             rows[name] = [
-                evaluate_policy(
-                    key,
-                    policy,
-                    config,
-                    observation=policy.metadata["observation"],
-                    num_blocks=arguments.num_blocks,
-                    seed=arguments.seed,
-                    batched=True,
-                )
-                for key, policy in policies.items()
+                evaluate_policy(key, policy, config, observation=policy.metadata["observation"], opening_only="_" in key, **blocks)
+                for kind, policy in policies.items()
+                for key in (kind, f"{kind}_opening")
             ]
             methods = ("flwf", "reuse", "assignment_bound")
             rows[name] += evaluate_allocations(config, num_blocks=arguments.num_blocks, seed=arguments.seed, methods=methods)
