@@ -6,14 +6,14 @@ python evaluate.py --num-antennas 32 --num-users 16 --num-blocks 50
 python evaluate.py --figure all --quick # the paper's figures 5 to 9 on few channels; without --quick as they are in docs/figures
 python evaluate.py --figure 5 --from docs/figures/figure5.json   # whether its numbers come out again
 python evaluate.py --claims            # the paper's claims beside the figures' numbers
-python evaluate.py --scenarios irregular-7
+python evaluate.py --scenarios irregular-7   # or all: where a plan wins, in one picture
 python evaluate.py --generalise        # the one actor for every network, on networks that it never saw
 """
 
 import json
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -30,12 +30,16 @@ from multicell_env.command_line import check_positive, parse, run_command
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation import FIRST_SEED, METHODS, MethodResult, as_json, evaluate_allocations, evaluate_policy
 from multicell_env.figure_command import ClaimsArguments, FigureArguments, compare_claims, make_figures
+from multicell_env.provenance import provenance
 from multicell_env.scenario_evaluation import evaluate_networks
-from multicell_env.scenarios import PAPER, UNSEEN, draw_networks, scenario_named
+from multicell_env.scenarios import PAPER, SCENARIOS, UNSEEN, draw_networks, scenario_named
 from multicell_env.tables import print_generalisation, print_table
 
 PRETRAINED = Path(__file__).parent / "agents" / "pretrained" / "td3mix.pt"
 GENERALIST = PRETRAINED.with_name("generalist.safetensors")
+TRAIN = Path(__file__).with_name("train.py")
+MODES = {"": None, "_3": 3, "_opening": 1}
+"""How many slots an actor acts in before it leaves the negotiation alone; what its name then ends in."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,11 @@ class EvaluateArguments:
     num_threads: int = 1
     """Threads of torch; small networks are fastest on one."""
     scenarios: str | None = None
-    """Play on networks drawn from mixture, unequal-load, asymmetric, irregular-7 or irregular-12, one block each, not on one network."""
+    """Play on networks drawn from mixture, paper, unequal-load, asymmetric, irregular-7 or irregular-12, one block each, or on all."""
     generalise: bool = False
     """Play on the paper's networks and on named ones that no actor was trained on; beside actors trained for each, where there are any."""
     train: bool = False
-    """With --generalise: train an actor for each network that has none in runs/own-<network>."""
+    """With --generalise or --scenarios all: train an actor for each network or scenario that has none in runs/own-<name>."""
     scenario: tyro.conf.OmitArgPrefixes[NetworkConfig] = field(default_factory=NetworkConfig)
     """Network to play on; the run's own unless said otherwise."""
 
@@ -91,9 +95,13 @@ def main(argv: list[str]) -> None:
     if arguments.generalise:
         generalise(actor, arguments)
         return
+    if arguments.scenarios == "all":
+        compare_scenarios(actor, arguments)
+        return
     if arguments.scenarios is not None:
         networks = draw_networks(scenario_named(arguments.scenarios), arguments.num_blocks, arguments.seed)
-        evaluate_scenario(actor, arguments.scenarios, networks, seed=arguments.seed, output=output)
+        name = actor.metadata.get("algo", "td3mix")
+        evaluate_scenario({name: actor}, arguments.scenarios, networks, seed=arguments.seed, output=output)
         return
     evaluate_actor(actor, arguments.scenario, num_blocks=arguments.num_blocks, seed=arguments.seed, output=output)
 
@@ -129,38 +137,58 @@ def evaluate_actor(
 
 
 def evaluate_scenario(
-    actor: ActorPolicy,
+    actors: Mapping[str, ActorPolicy],
     scenario: str,
     networks: list[NetworkConfig],
     *,
     seed: int,
     output: Path,
     methods: Collection[str] = METHODS,
+    file: str = "results.json",
 ) -> dict[str, Any]:
-    """Play the actor and every allocation on one block of each network, print the table, write `results.json`.
+    """Play actors, by their names, and every allocation on one block of each network, print the table, write the file.
 
     Returns:
-        What `results.json` holds.
+        What the file holds.
     """
-    observation, name = actor.metadata["observation"], actor.metadata.get("algo", "td3mix")
 
     def play_all(config: NetworkConfig, index: int) -> list[MethodResult]:
-        settings: dict[str, Any] = {"observation": observation, "num_blocks": 1, "seed": seed + index, "batched": True}
-        return [
-            evaluate_policy(name, actor, config, **settings),
-            evaluate_policy(f"{name}_opening", actor, config, opening_only=True, **settings),
-            *evaluate_allocations(config, num_blocks=1, seed=seed + index, methods=methods),
+        settings: dict[str, Any] = {"num_blocks": 1, "seed": seed + index, "batched": True}
+        learned = [
+            evaluate_policy(name + mode, actor, config, observation=actor.metadata["observation"], acting_slots=acting, **settings)
+            for name, actor in actors.items()
+            for mode, acting in MODES.items()
         ]
+        return [*learned, *evaluate_allocations(config, num_blocks=1, seed=seed + index, methods=methods)]
 
     output.mkdir(parents=True, exist_ok=True)
-    console = Console()
-    with console.status(f"playing {len(networks)} unseen networks ..."):
+    console = Console() if sys.stdout.isatty() else Console(width=110)
+    with console.status(f"playing {len(networks)} unseen networks of {scenario} ..."):
         results = evaluate_networks(networks, play_all)
     print_table(results, networks[0], console, title=f"{len(networks)} networks of the scenario {scenario}, one block each")
-    content = as_json(results, networks[0], seed, len(networks), observation=observation, scenario=scenario)
-    (output / "results.json").write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
-    console.print(f"wrote {output / 'results.json'}", highlight=False)
+    content = as_json(results, networks[0], seed, len(networks), scenario=scenario, **provenance())
+    (output / file).write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    console.print(f"wrote {output / file}", highlight=False)
     return content
+
+
+def compare_scenarios(actor: ActorPolicy, arguments: EvaluateArguments) -> None:
+    """Play the generalist, actors of a scenario's own and every allocation on all scenarios; one table and file each, one picture."""
+    from multicell_env.scenario_figure import save_scenarios
+
+    output, contents = arguments.output or Path("results/scenarios"), {}
+    for name in (name for name in SCENARIOS if name != "mixture"):
+        own = RunDirectory(Path("runs") / f"own-{name}")
+        if arguments.train and not own.best_path.exists():
+            words = ("--scenarios", name, "--num-networks", "12", "--num-steps", "600", "--final-blocks", "10", "--eval-blocks", "30")
+            subprocess.run([sys.executable, TRAIN, "--runs", "runs", "--name", own.path.name, *words], check=True)
+        actors = {"td3mix": load_actor(PRETRAINED), "generalist": actor}
+        if own.best_path.exists():
+            actors["own"] = load_actor(own.best_path)
+        networks = draw_networks(SCENARIOS[name], arguments.num_blocks, arguments.seed)
+        contents[name] = evaluate_scenario(actors, name, networks, seed=arguments.seed, output=output, file=f"{name}.json")
+    save_scenarios(contents, output / "scenarios.png")
+    print(f"wrote {output / 'scenarios.png'}")
 
 
 def generalise(actor: ActorPolicy, arguments: EvaluateArguments) -> None:
@@ -180,7 +208,7 @@ def generalise(actor: ActorPolicy, arguments: EvaluateArguments) -> None:
             rows[name] = [
                 evaluate_policy(kind + mode, policy, config, observation=policy.metadata["observation"], acting_slots=acting, **blocks)
                 for kind, policy in policies.items()
-                for mode, acting in (("", None), ("_3", 3), ("_opening", 1))
+                for mode, acting in MODES.items()
             ]
             methods = ("flwf", "reuse", "assignment_bound")
             rows[name] += evaluate_allocations(config, num_blocks=arguments.num_blocks, seed=arguments.seed, methods=methods)
@@ -194,8 +222,7 @@ def _train_own(config: NetworkConfig, path: Path) -> None:
     """Train an actor for this network alone, as a person would."""
     changed = {key: value for key, value in asdict(config).items() if value != getattr(NetworkConfig(), key)}
     words = [word for key, value in changed.items() for word in (f"--{key.replace('_', '-')}", *map(str, np.atleast_1d(value)))]
-    script = Path(__file__).with_name("train.py")
-    subprocess.run([sys.executable, script, "--runs", path.parent, "--name", path.name, *words], check=True)
+    subprocess.run([sys.executable, TRAIN, "--runs", path.parent, "--name", path.name, *words], check=True)
 
 
 if __name__ == "__main__":

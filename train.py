@@ -153,6 +153,8 @@ def _begun(argv: list[str]) -> tuple[TrainArguments, RunDirectory, None]:
     elif replayed is not None:
         check_memory(envs[0], replayed)
     if arguments.start_from is not None:
+        if replayed is None or arguments.scenarios is not None:
+            raise ValueError("--start-from is for td3mix on one network; got --algo apg or --scenarios. Leave one of them out.")
         load_actor(arguments.start_from)  # says what is wrong with it before anything is made
     start_from = None if arguments.start_from is None else str(arguments.start_from)
     settings = {**asdict(arguments), "runs": str(arguments.runs), "start_from": start_from, "resume": None}
@@ -311,7 +313,7 @@ def _close(arguments: TrainArguments, directory: RunDirectory) -> None:
         evaluate_actor(actor, arguments.scenario, num_blocks=arguments.final_blocks, **settings)
     else:
         networks = draw_networks(scenario_named(arguments.scenarios), arguments.final_blocks, FIRST_SEED)
-        evaluate_scenario(actor, arguments.scenarios, networks, **settings)
+        evaluate_scenario({arguments.algo: actor}, arguments.scenarios, networks, **settings)
 
 
 def _stored_arguments(directory: RunDirectory) -> TrainArguments:

@@ -202,6 +202,7 @@ def _as_tuples(gains: np.ndarray) -> Any:
 SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
     {
         "mixture": Mixture(),
+        "paper": Mixture(num_cells=(3,), num_users=(4,), num_bands=(6,), num_iterations=(5,), sir_db=(0.0, 0.0)),
         "unequal-load": UnequalLoad(),
         "asymmetric": AsymmetricInterference(),
         "irregular-7": IrregularDeployment(num_cells=7),
