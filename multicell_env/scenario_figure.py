@@ -32,8 +32,8 @@ def save_scenarios(contents: Mapping[str, Mapping[str, Any]], path: str | os.Pat
         ordered = sorted(
             (name for name in names if name in content["methods"]), key=lambda name: -content["methods"][name]["last_slot"]["mean"]
         )
-        for row, name in enumerate(ordered):
-            last, style = content["methods"][name]["last_slot"], style_of(name)
+        for row, (name, last) in enumerate(sorted(lasts.items(), key=lambda item: -item[1]["mean"])):
+            style = style_of(name)
             gain, error = 100.0 * (last["mean"] / plan - 1.0), 100.0 * (last["ci95"] or 0.0) / plan
             marker = {"marker": style.get("marker", "o"), "color": style["color"], "markersize": 6, "linestyle": "none"}
             axes.errorbar(gain, top - row, xerr=error, capsize=2, **marker)
