@@ -29,9 +29,7 @@ def save_scenarios(contents: Mapping[str, Mapping[str, Any]], path: str | os.Pat
     for group, (scenario, content) in enumerate(contents.items()):
         plan = content["methods"]["planned"]["last_slot"]["mean"]
         top = -group * (len(names) + 1.0)
-        ordered = sorted(
-            (name for name in names if name in content["methods"]), key=lambda name: -content["methods"][name]["last_slot"]["mean"]
-        )
+        lasts = {name: content["methods"][name]["last_slot"] for name in names if name in content["methods"]}
         for row, (name, last) in enumerate(sorted(lasts.items(), key=lambda item: -item[1]["mean"])):
             style = style_of(name)
             gain, error = 100.0 * (last["mean"] / plan - 1.0), 100.0 * (last["ci95"] or 0.0) / plan
