@@ -167,24 +167,20 @@ def generalise(actor: ActorPolicy, arguments: EvaluateArguments) -> None:
     """Play one actor on networks of all sizes, print the table, write `generalise.json`."""
     output = arguments.output or Path("results")
     output.mkdir(parents=True, exist_ok=True)
-    console, rows, content = Console(), {}, {}
+    console, rows, content = Console(width=140), {}, {}
     for name, config in {**PAPER, **UNSEEN}.items():
         directory = RunDirectory(Path("runs") / f"own-{name}")
         if arguments.train and not directory.best_path.exists():
             _train_own(config, directory.path)
-        policies = {"generalist": actor} | ({"own": load_actor(directory.best_path)} if directory.best_path.exists() else {})
+        policies = {"generalist": actor, "td3mix": load_actor(PRETRAINED)}
+        if directory.best_path.exists():
+            policies["own"] = load_actor(directory.best_path)
+        blocks: dict[str, Any] = {"num_blocks": arguments.num_blocks, "seed": arguments.seed, "batched": True}
         with console.status(f"playing {arguments.num_blocks} unseen blocks of {name} ..."):
             rows[name] = [
-                evaluate_policy(
-                    key,
-                    policy,
-                    config,
-                    observation=policy.metadata["observation"],
-                    num_blocks=arguments.num_blocks,
-                    seed=arguments.seed,
-                    batched=True,
-                )
-                for key, policy in policies.items()
+                evaluate_policy(kind + mode, policy, config, observation=policy.metadata["observation"], acting_slots=acting, **blocks)
+                for kind, policy in policies.items()
+                for mode, acting in (("", None), ("_3", 3), ("_opening", 1))
             ]
             methods = ("flwf", "reuse", "assignment_bound")
             rows[name] += evaluate_allocations(config, num_blocks=arguments.num_blocks, seed=arguments.seed, methods=methods)

@@ -62,6 +62,8 @@ class TrainArguments:
     """Where run directories go."""
     resume: Path | None = None
     """Continue this run from its last checkpoint, with the settings that it has."""
+    start_from: Path | None = None
+    """Begin with this actor instead of a random one (td3mix; see --actor-rest)."""
     seed: int = 0
     """Seed of everything."""
     num_threads: int = 1
@@ -150,7 +152,10 @@ def _begun(argv: list[str]) -> tuple[TrainArguments, RunDirectory, None]:
         check_pool(envs, arguments.learner, replayed)
     elif replayed is not None:
         check_memory(envs[0], replayed)
-    settings = {**asdict(arguments), "runs": str(arguments.runs), "resume": None}
+    if arguments.start_from is not None:
+        load_actor(arguments.start_from)  # says what is wrong with it before anything is made
+    start_from = None if arguments.start_from is None else str(arguments.start_from)
+    settings = {**asdict(arguments), "runs": str(arguments.runs), "start_from": start_from, "resume": None}
     return arguments, RunDirectory.create(arguments.runs / name, {"arguments": settings, **provenance()}), None
 
 
@@ -178,7 +183,10 @@ def _training(arguments: TrainArguments, writer: SummaryWriter) -> Training | Po
     if isinstance(arguments.learner, APGConfig):
         return APGTraining(pool[0].make_env, pool[0].stacked_env, arguments.learner, seed=seed)
     logger = TensorboardLogger(writer, info_interval=10**9, write_flush=False)
-    return Training(pool[0].make_env, arguments.learner, training, seed=seed, logger=logger, stacked_env=pool[0].stacked_env)
+    learning = Training(pool[0].make_env, arguments.learner, training, seed=seed, logger=logger, stacked_env=pool[0].stacked_env)
+    if arguments.start_from is not None:
+        learning.algorithm.start_from(load_actor(arguments.start_from).actor)
+    return learning
 
 
 class _Run:
@@ -297,25 +305,13 @@ def _pool_env(config: NetworkConfig, arguments: TrainArguments) -> PoolEnv:
 
 def _close(arguments: TrainArguments, directory: RunDirectory) -> None:
     """Play the best actor on unseen channels and print the closing table."""
-    if arguments.scenarios is not None:
+    actor = load_actor(directory.best_path)
+    settings: dict[str, Any] = {"seed": FIRST_SEED, "output": directory.path, "methods": QUICK_METHODS}
+    if arguments.scenarios is None:
+        evaluate_actor(actor, arguments.scenario, num_blocks=arguments.final_blocks, **settings)
+    else:
         networks = draw_networks(scenario_named(arguments.scenarios), arguments.final_blocks, FIRST_SEED)
-        evaluate_scenario(
-            load_actor(directory.best_path),
-            arguments.scenarios,
-            networks,
-            seed=FIRST_SEED,
-            output=directory.path,
-            methods=QUICK_METHODS,
-        )
-        return
-    evaluate_actor(
-        load_actor(directory.best_path),
-        arguments.scenario,
-        num_blocks=arguments.final_blocks,
-        seed=FIRST_SEED,
-        output=directory.path,
-        methods=QUICK_METHODS,
-    )
+        evaluate_scenario(actor, arguments.scenarios, networks, **settings)
 
 
 def _stored_arguments(directory: RunDirectory) -> TrainArguments:
@@ -324,12 +320,12 @@ def _stored_arguments(directory: RunDirectory) -> TrainArguments:
     try:
         fields = dict(stored["arguments"])
         defaults = DEFAULTS[fields["algo"], "default"]
-        learner = {**fields.pop("learner")}
+        learner, start_from = {**fields.pop("learner")}, fields.get("start_from")
         return TrainArguments(
             scenario=NetworkConfig.from_json(fields.pop("scenario")),
             learner=type(defaults.learner)(**{**learner, "hidden_sizes": tuple(learner["hidden_sizes"])}),
             training=type(defaults.training)(**fields.pop("training")),
-            **{**fields, "runs": Path(fields["runs"]), "resume": None},
+            **{**fields, "runs": Path(fields["runs"]), "start_from": start_from and Path(start_from), "resume": None},
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"{directory.config_path} must be what train.py wrote; got something else ({error}). Use another run.") from error

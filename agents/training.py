@@ -1,10 +1,10 @@
 """Training TD3-MIX on any ParallelEnv: collect a vector step, update, and be able to stop and go on at any step."""
 
-import os
 import random
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -176,15 +176,21 @@ def check_memory(env: JointEnv, training: TrainingConfig) -> None:
     state_size = 0 if env.state_box is None else np.prod(env.state_box.shape)
     numbers = 2 * (np.prod(env.observation_box.shape) + state_size) + np.prod(env.action_box.shape)
     needed = 4.0 * float(numbers) * training.buffer_size
-    try:
-        free = float(os.sysconf("SC_AVPHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):  # not every system tells
-        return
-    if needed > 0.8 * free:
+    free = _available_memory()
+    if free is not None and needed > 0.8 * free:
         raise ValueError(
             f"buffer_size must fit in memory; {training.buffer_size} transitions of this environment take {needed / 1e9:.1f} GB, and "
             f"{free / 1e9:.1f} GB are free. Lower buffer_size, or choose a smaller observation."
         )
+
+
+def _available_memory() -> float | None:
+    """Bytes that a program may take without swapping, caches that would make room included; None where the system does not tell."""
+    try:
+        fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        return 1024.0 * float(fields["MemAvailable"].split()[0])
+    except (OSError, KeyError, ValueError):
+        return None
 
 
 _COLLECTOR_STATE = (

@@ -72,7 +72,13 @@ def draw_blocks(config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED, 
 
 
 def play(
-    policy: Policy, blocks: Blocks, observation: Observation, *, batched: bool = False, opening_only: bool = False
+    policy: Policy,
+    blocks: Blocks,
+    observation: Observation,
+    *,
+    batched: bool = False,
+    opening_only: bool = False,
+    acting_slots: int | None = None,
 ) -> Float[np.ndarray, "block slot"]:
     """Average cell capacity of a policy in every slot, bit/s/Hz.
 
@@ -83,10 +89,12 @@ def play(
         batched: True calls it once a slot with arrays `{agent: [block, ...]}`; False once for each block.
         opening_only: True lets it act in the first slot only; then the negotiation goes on from where it stands (the paper's online
             algorithm).
+        acting_slots: How many slots it acts in, before the negotiation goes on like that; all by default, 1 with `opening_only`.
     """
+    last = 1 if opening_only else acting_slots or blocks.config.num_slots
     capacities, observer = [], Observer(observation, blocks)
     for slot in range(blocks.config.num_slots):
-        actions = blocks.hold() if opening_only and slot > 0 else decide(policy, observer, batched)
+        actions = decide(policy, observer, batched) if slot < last else blocks.hold()
         capacities.append(blocks.play_slot(actions).mean(axis=-1, dtype=np.float64))
     return np.stack(capacities, axis=-1)
 
@@ -101,9 +109,11 @@ def evaluate_policy(
     seed: int = FIRST_SEED,
     batched: bool = False,
     opening_only: bool = False,
+    acting_slots: int | None = None,
 ) -> MethodResult:
     """Play any policy on the unseen blocks that `evaluate_allocations` plays on. Arguments as for `play`."""
-    per_slot = play(policy, draw_blocks(config, num_blocks, seed), observation, batched=batched, opening_only=opening_only)
+    modes: dict[str, Any] = {"batched": batched, "opening_only": opening_only, "acting_slots": acting_slots}
+    per_slot = play(policy, draw_blocks(config, num_blocks, seed), observation, **modes)
 
     def play_one(block: Blocks) -> None:
         block.play_slot(decide(policy, Observer(observation, block), batched))

@@ -19,7 +19,7 @@ from multicell_env.config import NetworkConfig
 from multicell_env.evaluation import FIRST_SEED
 from multicell_env.figure_files import compare, read_figure, write_files
 from multicell_env.measurement import measure
-from multicell_env.paper_figures import FIGURES, FULL, QUICK, Actor, points, rows_of
+from multicell_env.paper_figures import FIGURES, FULL, PAPER, QUICK, Actor, points, rows_of
 from multicell_env.provenance import provenance
 from multicell_env.sweep import Point, Result, digest_of_sources, sweep
 from multicell_env.tables import print_figure
@@ -36,8 +36,8 @@ Load = Callable[[Path], Any]
 class FigureArguments:
     """Make the paper's figures: tables, and figureN.png, .csv and .json with every setting. Goes on where it was stopped."""
 
-    figure: Literal["5", "6", "7", "8", "9", "all"]
-    """Which figure."""
+    figure: Literal["5", "6", "7", "8", "9", "10", "11", "all"]
+    """Which figure: the paper's 5 to 9, or ours: 10, why capacity falls; 11, what high SIR needs."""
     quick: bool = False
     """Few channels, for a first look; the files go to results/quick."""
     train: bool = False
@@ -162,8 +162,8 @@ def compare_claims(arguments: ClaimsArguments) -> None:
     """Print the paper's claims beside our numbers, and write `claims.md` and `claims.json`."""
     from multicell_env.claims import as_markdown, verdicts
 
-    found = {n: read_figure(path) for n in FIGURES if (path := arguments.figures / f"figure{n}.json").exists()}
-    for number in sorted(set(FIGURES) - set(found)):
+    found = {n: read_figure(path) for n in PAPER if (path := arguments.figures / f"figure{n}.json").exists()}
+    for number in sorted(set(PAPER) - set(found)):
         print(f"figure {number} is missing: python evaluate.py --figure {number} --train --output {arguments.figures}", file=sys.stderr)
     judged = verdicts(found)
     arguments.figures.mkdir(parents=True, exist_ok=True)

@@ -6,11 +6,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from multicell_env.allocation import random_allocation
+from multicell_env.allocation import best_assignment, random_allocation, uniform_allocation
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation import Policy, decide, draw_blocks, evaluate_allocations, evaluate_policy, fractions_of, summary
 from multicell_env.observation import Observation, Observer
+
+OPENINGS = {"flwf_from_assignment": lambda *known: best_assignment(*known).powers, "flwf_from_uniform": uniform_allocation}
+"""Openings from which FLWF is followed, beside random ones."""
 
 
 def measure(settings: Mapping[str, Any], policy: Policy | None) -> dict[str, Any]:
@@ -29,9 +32,12 @@ def measure(settings: Mapping[str, Any], policy: Policy | None) -> dict[str, Any
     blocks = {"num_blocks": settings["num_blocks"], "seed": settings["seed"]}
     method, opening_only = settings["method"], settings["method"].endswith("_opening")
     ms_per_decision = None
-    if settings["num_iterations"] and (policy is not None or method == "flwf"):
+    if settings["num_iterations"] and (policy is not None or method.startswith("flwf")):
         drawn = draw_blocks(config, **blocks)
-        if policy is None:
+        if method in OPENINGS:
+            opening = fractions_of(OPENINGS[method](drawn.gains, drawn.user_budgets), drawn)
+            capacities = _iterate(drawn, opening, settings["num_iterations"])[None]
+        elif policy is None:
             capacities = flwf_trajectories(drawn, settings["num_starts"], settings["num_iterations"], settings["seed"])
         else:
             capacities = trajectory(policy, drawn, settings["observation"], settings["num_iterations"], opening_only=opening_only)[None]
@@ -74,11 +80,16 @@ def flwf_trajectories(blocks: Blocks, num_starts: int, num_iterations: int, seed
     for _ in range(num_starts):
         blocks.restart()
         opening = fractions_of(random_allocation(blocks.gains, blocks.user_budgets, generator), blocks)
-        capacities = [blocks.play_slot(opening, num_iterations=1).mean(axis=-1, dtype=np.float64)]
-        for _ in range(1, num_iterations):
-            capacities.append(blocks.play_slot(blocks.hold(), num_iterations=1).mean(axis=-1, dtype=np.float64))
-        starts.append(np.stack(capacities, axis=-1))
+        starts.append(_iterate(blocks, opening, num_iterations))
     return np.stack(starts)
+
+
+def _iterate(blocks: Blocks, opening: np.ndarray, num_iterations: int) -> Float[np.ndarray, "block iteration"]:
+    """Average cell capacity after every single FLWF iteration from an opening, bit/s/Hz."""
+    capacities = [blocks.play_slot(opening, num_iterations=1).mean(axis=-1, dtype=np.float64)]
+    for _ in range(1, num_iterations):
+        capacities.append(blocks.play_slot(blocks.hold(), num_iterations=1).mean(axis=-1, dtype=np.float64))
+    return np.stack(capacities, axis=-1)
 
 
 def _described(capacities: Float[np.ndarray, "start block time"]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The paper's figures 5 to 9: what each sweeps, which methods it shows, and in which quantity."""
+"""The paper's figures 5 to 9, and two that answer what they ask: what each sweeps, which methods it shows, and in which quantity."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -13,8 +13,16 @@ NEGOTIATED = ("td3mix", "td3mix_opening", "flwf")
 WITHOUT_GAME = ("td3mix_k0", "td3mix_k0_mlp")
 """TD3-MIX without FLWF (k = 0): with our network, and with the paper's. The paper divides the reward by the number of users here; critics
 that take off the rewards' scale learn the same from both."""
+FROM_GIVEN = ("flwf_from_assignment", "flwf_from_uniform")
+"""FLWF that begins at the best assignment, and at uniform power."""
 UNLEARNED = ("iwf", "sswf", "uniform", "random", "reuse", "planned", "assignment_bound")
-LEARNED = ("td3mix", "td3mix_opening", "td3mix_mlp", *WITHOUT_GAME)
+OWN = ("own_k0", "own_k5", "own_damped")
+"""TD3-MIX trained further at the very SIR: without the game, with it, and with the damping in the action."""
+LEARNED = ("td3mix", "td3mix_opening", "td3mix_mlp", *WITHOUT_GAME, *OWN)
+CHANGES = {**{key: {"num_iterations": 0} for key in (*WITHOUT_GAME, "own_k0")}, "own_damped": {"damping_in_action": True}}
+"""What of the network is another for some methods."""
+PAPER = (5, 6, 7, 8, 9)
+"""Numbers of the paper's figures."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,21 @@ FIGURES = {
         (*NEGOTIATED, "reuse", "assignment_bound"),
         num_iterations=100,
     ),
+    10: PaperFigure(
+        "Why capacity falls: where the negotiation goes from good and bad openings, (M, U) = (8, 4)",
+        "FLWF iterations",
+        ((None, {}),),
+        tuple((f"SIR {sir} dB", {"sir_db": float(sir), "num_slots": 20}) for sir in (0, 6, 10, 15)),
+        (*FROM_GIVEN, "flwf", "uniform", "assignment_bound", "wmmse"),
+        num_iterations=100,
+    ),
+    11: PaperFigure(
+        "What high SIR needs: a say in how fast one moves, (M, U) = (8, 4)",
+        "SIR [dB]",
+        tuple((sir, {"sir_db": float(sir)}) for sir in (0, 3, 6, 10, 15, 20)),
+        (("mean over the slots, F = 6", {}),),
+        (*OWN, "td3mix", "flwf", "uniform", "reuse", "planned", "wmmse"),
+    ),
 }
 
 
@@ -138,7 +161,7 @@ def points(
     left_out: dict[str, None] = {}
     for title, x, network in networks(figure):
         for method in figure.methods:
-            config = NetworkConfig(**{**asdict(network), "num_iterations": 0}) if method in WITHOUT_GAME else network
+            config = NetworkConfig(**{**asdict(network), **CHANGES.get(method, {})})
             actor = actor_of(method, config) if method in LEARNED else None
             if method in LEARNED and actor is None:
                 left_out[method] = None

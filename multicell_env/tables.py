@@ -76,12 +76,13 @@ def print_generalisation(rows: Mapping[str, list[MethodResult]], console: Consol
     """Print the last slot of every method on every network in percent of the assignment bound, or in bit/s/Hz where there is none."""
     names = list(dict.fromkeys(result.name for results in rows.values() for result in results))
     caption = (
-        "last slot, % of the assignment bound; the bound itself in bit/s/Hz; one actor for all networks, beside one trained for each (own)"
+        "last slot, % of the assignment bound; the bound itself in bit/s/Hz; generalist: one actor for all networks, td3mix: the one "
+        "trained at (8, 4, 6), own: one trained for each; they act in every slot, in the first three (_3), or in the first alone (_opening)"
     )
     table = Table(caption=caption, caption_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("network", no_wrap=True)
     for name in names:
-        table.add_column(name.replace("assignment_", ""), justify="right", no_wrap=True)
+        table.add_column(name.replace("assignment_", "").replace("generalist", "general."), justify="right", no_wrap=True)
     for network, results in rows.items():
         percent = percent_of_bound(results)
         means = {result.name: result.last_slot["mean"] for result in results}

@@ -9,9 +9,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from multicell_env.config import NetworkConfig
-from multicell_env.paper_figures import FIGURES, LEARNED, networks
+from multicell_env.paper_figures import CHANGES, FIGURES, LEARNED, OWN, networks
 
 TRAIN = Path(__file__).parents[1] / "train.py"
+LARGEST = 32 * 16 * 6
+"""M U F of the largest network on which the paper's MLP is trained: full CSI of larger ones takes a minute for a few steps."""
+STARTS = {"own_k0": "k0_set", "own_k5": "td3mix", "own_damped": "damped"}
+"""Shipped actors, trained at SIR 0 dB, from which those for other SIRs go on."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +32,17 @@ def training_of(method: str, config: NetworkConfig) -> NeededTraining | None:
     """The training that a learned method needs for a network; None where the shipped actor plays it.
 
     The `set` network plays every size, so it is trained once, at (M, U, F) = (8, 4, 6). The paper's MLP takes one size of input, and so is
-    trained once for each; both at SIR 0 dB and T = 10, whatever they are played on.
+    trained once for each; both at SIR 0 dB and T = 10, whatever they are played on. Actors of their own for a SIR begin where shipped ones
+    are, which were trained at SIR 0 dB: from random ones, those at 10 dB never find that cells can part.
     """
     if method == "td3mix_k0":
         return NeededTraining("k0_set", ("--num-iterations", "0", "--final-blocks", "20"), 1000)
+    if method in OWN:
+        start = TRAIN.parent / "agents" / "pretrained" / f"{STARTS[method]}.pt"
+        changes = [word for key, value in CHANGES.get(method, {}).items() for word in _flag(key, value)]
+        sir = ("--sir-db", f"{config.sir_db:g}")
+        length = ("--start-from", str(start), "--actor-rest", "100", "--num-steps", "300", "--final-blocks", "10")
+        return NeededTraining(f"{method}_sir{config.sir_db:g}", (*changes, *sir, *length), 300)
     if method not in ("td3mix_k0_mlp", "td3mix_mlp"):
         return None
     antennas, users, bands = config.num_antennas, config.max_users, config.num_bands
@@ -39,7 +50,7 @@ def training_of(method: str, config: NetworkConfig) -> NeededTraining | None:
     name = f"k{k}_mlp_{antennas}x{users}x{bands}"
     sizes = ("--num-antennas", f"{antennas}", "--num-users", f"{users}", "--num-bands", f"{bands}", "--num-iterations", f"{k}")
     # A transition of full CSI is large; this buffer stays below a gigabyte on the largest network.
-    length = ("--num-steps", "300", "--buffer-size", "2000", "--eval-interval", "100", "--eval-blocks", "20", "--final-blocks", "10")
+    length = ("--num-steps", "300", "--buffer-size", "2000", "--eval-interval", "150", "--eval-blocks", "20", "--final-blocks", "10")
     return NeededTraining(name, ("--preset", "paper", *sizes, *length), antennas * users * bands)
 
 
@@ -49,7 +60,7 @@ def needed_trainings(numbers: list[int]) -> list[NeededTraining]:
     for number in numbers:
         for _, _, config in networks(FIGURES[number]):
             for method in set(FIGURES[number].methods) & set(LEARNED):
-                if (training := training_of(method, config)) is not None:
+                if (training := training_of(method, config)) is not None and training.weight <= LARGEST:
                     found[training.name] = training
     return sorted(found.values(), key=lambda training: (-training.weight, training.name))
 
@@ -90,3 +101,9 @@ def _train(training: NeededTraining, runs: Path) -> None:
         raise ValueError(
             f"training {training.name} must end with a table; it did not (exit code {code}). Read {log}, then go on the same way."
         )
+
+
+def _flag(name: str, value: object) -> tuple[str, ...]:
+    """A field as train.py's command line takes it."""
+    word = name.replace("_", "-")
+    return (f"--{word}",) if value is True else (f"--{word}", str(value))

@@ -29,7 +29,7 @@ ITERATIONS = PaperFigure("Tiny", "FLWF iterations", ((None, TINY),), (("tiny", {
 def tiny_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(FIGURES, 8, SLOTS)
     monkeypatch.setitem(FIGURES, 9, ITERATIONS)
-    monkeypatch.setattr("evaluate.QUICK", Effort(num_blocks=3, num_large_blocks=2, num_starts=2))
+    monkeypatch.setattr("multicell_env.figure_command.QUICK", Effort(num_blocks=3, num_large_blocks=2, num_starts=2))
 
 
 def made(folder: Path, number: str) -> dict:
