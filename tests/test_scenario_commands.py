@@ -1,0 +1,45 @@
+"""The command lines on many networks, run as a person runs them."""
+
+import json
+
+import numpy as np
+import pytest
+from test_commands import ROOT, TINY, final_metrics, refusal, run
+
+from agents.saved_actor import load_actor
+from multicell_env.scenarios import PAPER, UNSEEN
+
+MANY = ["--scenarios", "unequal-load", "--num-networks", "3"]
+APG = ["--algo", "apg", "--num-envs", "4", "--num-steps", "8", "--eval-interval", "4", "--eval-blocks", "2", "--final-blocks", "2"]
+
+
+@pytest.mark.parametrize("settings", [TINY, APG], ids=["td3mix", "apg"])
+def test_a_run_on_many_networks_ends_with_a_table_and_evaluates_on_its_own_scenario(tmp_path, settings):
+    done = run(tmp_path, "train.py", "--name", "many", *MANY, *settings)
+    assert done.returncode == 0, done.stderr
+    assert "networks of the scenario unequal-load" in done.stdout
+    assert float(final_metrics(tmp_path / "runs" / "many")["percent_all_slots"]) > 0.0
+    again = run(tmp_path, "evaluate.py", "runs/many", "--num-blocks", "2", "--output", "again")
+    assert again.returncode == 0, again.stderr
+    results = json.loads((tmp_path / "again" / "results.json").read_text())
+    assert results["scenario"] == "unequal-load"
+    assert results["num_blocks"] == 2
+
+
+def test_a_scenario_that_does_not_exist_is_refused_before_anything_is_written(tmp_path):
+    for script in ("train.py", "evaluate.py"):
+        assert "scenarios must be one of mixture, unequal-load" in refusal(run(tmp_path, script, "--scenarios", "mars"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_actor_for_every_network_ships_small_and_plays_all_named_networks(tmp_path):
+    path = ROOT / "agents" / "pretrained" / "generalist.safetensors"
+    assert path.stat().st_size < 200_000
+    assert load_actor(path).metadata["scenarios"] == "mixture"
+    done = run(tmp_path, "evaluate.py", "--generalise", "--num-blocks", "1", "--output", "out")
+    assert done.returncode == 0, done.stderr
+    content = json.loads((tmp_path / "out" / "generalise.json").read_text())
+    assert set(content) == set(PAPER) | set(UNSEEN)
+    for network in content.values():
+        assert {"generalist", "generalist_opening", "flwf", "reuse", "assignment_bound"} <= set(network["methods"])
+        assert np.isfinite(network["methods"]["generalist"]["percent_of_bound"])
