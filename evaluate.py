@@ -38,6 +38,8 @@ from multicell_env.tables import print_generalisation, print_table
 PRETRAINED = Path(__file__).parent / "agents" / "pretrained" / "td3mix.pt"
 GENERALIST = PRETRAINED.with_name("generalist.safetensors")
 TRAIN = Path(__file__).with_name("train.py")
+TIMED = 5
+"""Networks of a scenario on which the time of decisions is measured."""
 MODES = {"": None, "_3": 3, "_opening": 1}
 """How many slots an actor acts in before it leaves the negotiation alone; what its name then ends in."""
 
@@ -153,13 +155,15 @@ def evaluate_scenario(
     """
 
     def play_all(config: NetworkConfig, index: int) -> list[MethodResult]:
-        settings: dict[str, Any] = {"num_blocks": 1, "seed": seed + index, "batched": True}
+        settings: dict[str, Any] = {"num_blocks": 1, "seed": seed + index, "timed": index < TIMED}
         learned = [
-            evaluate_policy(name + mode, actor, config, observation=actor.metadata["observation"], acting_slots=acting, **settings)
+            evaluate_policy(
+                name + mode, actor, config, observation=actor.metadata["observation"], acting_slots=acting, batched=True, **settings
+            )
             for name, actor in actors.items()
             for mode, acting in MODES.items()
         ]
-        return [*learned, *evaluate_allocations(config, num_blocks=1, seed=seed + index, methods=methods)]
+        return [*learned, *evaluate_allocations(config, methods=methods, **settings)]
 
     output.mkdir(parents=True, exist_ok=True)
     console = Console() if sys.stdout.isatty() else Console(width=110)

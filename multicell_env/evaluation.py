@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from multicell_env.wmmse import fractional_programming, wmmse
 
 Policy = Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]]
 """Observations of all agents to actions of all agents, as in a PettingZoo loop."""
+
+Clock = Callable[[Callable[[Blocks], Any]], float]
+"""Measures the time of a decision on one block, ms."""
 
 FIRST_SEED = 1_000_000
 """Seed of the first unseen block: block i of an evaluation is what `env.reset(seed=seed + i)` draws."""
@@ -43,7 +47,7 @@ class MethodResult:
     needs_global_knowledge: bool
     """Whether somebody must know the channels of all cells."""
     ms_per_decision: float
-    """Time to decide one slot of one block for all base stations, median; negotiation included."""
+    """Time to decide one slot of one block for all base stations, median; negotiation included. NaN where it was not measured."""
     std_over_starts: float | None = None
     """Spread over random starts of the last slot's capacity, mean over blocks; None where there is one start."""
 
@@ -110,19 +114,23 @@ def evaluate_policy(
     batched: bool = False,
     opening_only: bool = False,
     acting_slots: int | None = None,
+    timed: bool = True,
 ) -> MethodResult:
-    """Play any policy on the unseen blocks that `evaluate_allocations` plays on. Arguments as for `play`."""
+    """Play any policy on the unseen blocks that `evaluate_allocations` plays on.
+
+    Arguments as for `play`; without `timed`, the time of a decision is NaN, and nothing is played a second time to measure it.
+    """
     modes: dict[str, Any] = {"batched": batched, "opening_only": opening_only, "acting_slots": acting_slots}
     per_slot = play(policy, draw_blocks(config, num_blocks, seed), observation, **modes)
 
     def play_one(block: Blocks) -> None:
         block.play_slot(decide(policy, Observer(observation, block), batched))
 
-    return MethodResult(name, per_slot, False, _median_ms(play_one, config, seed))
+    return MethodResult(name, per_slot, False, _median_ms(play_one, config, seed) if timed else np.nan)
 
 
 def evaluate_allocations(
-    config: NetworkConfig, *, num_blocks: int = 200, seed: int = FIRST_SEED, methods: Collection[str] = METHODS
+    config: NetworkConfig, *, num_blocks: int = 200, seed: int = FIRST_SEED, methods: Collection[str] = METHODS, timed: bool = True
 ) -> list[MethodResult]:
     """Play the allocations that are not learned.
 
@@ -135,6 +143,7 @@ def evaluate_allocations(
         num_blocks: Unseen blocks to play.
         seed: Block i is the one that `env.reset(seed=seed + i)` draws.
         methods: Which of `METHODS`. What a method does depends on no other.
+        timed: Whether to measure the time of a decision, which takes 16 of each; NaN otherwise.
 
     Raises:
         ValueError: fewer than one block, or an unknown method.
@@ -142,17 +151,18 @@ def evaluate_allocations(
     if unknown := sorted(set(methods) - set(METHODS)):
         raise ValueError(f"methods must be some of {METHODS}; got {unknown}. Leave them out.")
     blocks = draw_blocks(config, num_blocks, seed)
+    clock: Clock = partial(_median_ms, config=config, seed=seed) if timed else lambda decide: np.nan
     play: dict[str, Callable[[], MethodResult]] = {
-        "flwf": lambda: _negotiated("flwf", blocks, seed, forward_looking=True),
-        "iwf": lambda: _negotiated("iwf", blocks, seed, forward_looking=False),
-        "sswf": lambda: _static("sswf", selfish_water_fill, blocks, seed),
-        "uniform": lambda: _static("uniform", uniform_allocation, blocks, seed),
-        "random": lambda: _random(blocks, seed),
-        "reuse": lambda: _static("reuse", reuse_allocation, blocks, seed),
-        "planned": lambda: _static("planned", lambda gains, budgets: planned_allocation(gains, budgets, config), blocks, seed),
-        "assignment_bound": lambda: _static("assignment_bound", lambda *known: best_assignment(*known).powers, blocks, seed, True),
-        "fp": lambda: _static("fp", lambda *known: fractional_programming(*known).powers, blocks, seed, True),
-        "wmmse": lambda: _static("wmmse", lambda *known: wmmse(*known).powers, blocks, seed, True),
+        "flwf": lambda: _negotiated("flwf", blocks, seed, clock, forward_looking=True),
+        "iwf": lambda: _negotiated("iwf", blocks, seed, clock, forward_looking=False),
+        "sswf": lambda: _static("sswf", selfish_water_fill, blocks, clock),
+        "uniform": lambda: _static("uniform", uniform_allocation, blocks, clock),
+        "random": lambda: _random(blocks, seed, clock),
+        "reuse": lambda: _static("reuse", reuse_allocation, blocks, clock),
+        "planned": lambda: _static("planned", lambda gains, budgets: planned_allocation(gains, budgets, config), blocks, clock),
+        "assignment_bound": lambda: _static("assignment_bound", lambda *known: best_assignment(*known).powers, blocks, clock, True),
+        "fp": lambda: _static("fp", lambda *known: fractional_programming(*known).powers, blocks, clock, True),
+        "wmmse": lambda: _static("wmmse", lambda *known: wmmse(*known).powers, blocks, clock, True),
     }
     impossible = {"assignment_bound"} if config.num_bands > MAX_BANDS else set()
     impossible |= {"planned"} if config.num_cells > MAX_CELLS else set()
@@ -170,7 +180,7 @@ def as_json(results: Iterable[MethodResult], config: NetworkConfig, seed: int, n
             "per_slot": result.per_slot.mean(axis=0).tolist(),
             "percent_of_bound": of_bound.get(result.name),
             "percent_of_best_known": of_best.get(result.name),
-            "ms_per_decision": result.ms_per_decision,
+            "ms_per_decision": None if np.isnan(result.ms_per_decision) else result.ms_per_decision,
             "needs_global_knowledge": result.needs_global_knowledge,
             "std_over_starts": result.std_over_starts,
         }
@@ -242,24 +252,24 @@ def decide(policy: Policy, observer: Observer, batched: bool) -> np.ndarray:
     return padded
 
 
-def _static(name: str, allocate: Callable[..., np.ndarray], blocks: Blocks, seed: int, needs_global: bool = False) -> MethodResult:
+def _static(name: str, allocate: Callable[..., np.ndarray], blocks: Blocks, clock: Clock, needs_global: bool = False) -> MethodResult:
     """A method that decides by the channels alone, and so the same in every slot."""
     rates = _capacity(allocate(blocks.gains, blocks.user_budgets), blocks)
     per_slot = np.repeat(rates[:, None], blocks.config.num_slots, axis=1)
-    return MethodResult(name, per_slot, needs_global, _median_ms(lambda one: allocate(one.gains, one.user_budgets), blocks.config, seed))
+    return MethodResult(name, per_slot, needs_global, clock(lambda one: allocate(one.gains, one.user_budgets)))
 
 
-def _random(blocks: Blocks, seed: int) -> MethodResult:
+def _random(blocks: Blocks, seed: int, clock: Clock) -> MethodResult:
     generator = np.random.default_rng([seed, 1])
 
     def draw(some: Blocks) -> np.ndarray:
         return random_allocation(some.gains, some.user_budgets, generator)
 
     per_slot = np.stack([_capacity(draw(blocks), blocks) for _ in range(blocks.config.num_slots)], axis=-1)
-    return MethodResult("random", per_slot, False, _median_ms(draw, blocks.config, seed))
+    return MethodResult("random", per_slot, False, clock(draw))
 
 
-def _negotiated(name: str, blocks: Blocks, seed: int, *, forward_looking: bool) -> MethodResult:
+def _negotiated(name: str, blocks: Blocks, seed: int, clock: Clock, *, forward_looking: bool) -> MethodResult:
     """FLWF or IWF from random starts, k iterations a slot."""
     generator = np.random.default_rng([seed, 2])
     num_iterations = blocks.config.num_iterations or 5
@@ -276,7 +286,7 @@ def _negotiated(name: str, blocks: Blocks, seed: int, *, forward_looking: bool) 
         starts.append(np.stack(slots, axis=-1))
     blocks.restart()
     stacked = np.stack(starts)
-    ms = _median_ms(lambda one: iterate(one, fractions_of(uniform_allocation(one.gains, one.user_budgets), one)), blocks.config, seed)
+    ms = clock(lambda one: iterate(one, fractions_of(uniform_allocation(one.gains, one.user_budgets), one)))
     return MethodResult(name, stacked.mean(axis=0), False, ms, float(stacked[..., -1].std(axis=0, ddof=1).mean()))
 
 

@@ -45,7 +45,7 @@ def _joined(results: Sequence[MethodResult]) -> MethodResult:
         results[0].name,
         np.concatenate([result.per_slot for result in results]),
         results[0].needs_global_knowledge,
-        float(np.median([result.ms_per_decision for result in results])),
+        float(np.nanmedian([result.ms_per_decision for result in results])),
         float(np.mean(spreads)) if spreads else None,
     )
 
