@@ -153,8 +153,8 @@ def _begun(argv: list[str]) -> tuple[TrainArguments, RunDirectory, None]:
     elif replayed is not None:
         check_memory(envs[0], replayed)
     if arguments.start_from is not None:
-        if replayed is None or arguments.scenarios is not None:
-            raise ValueError("--start-from is for td3mix on one network; got --algo apg or --scenarios. Leave one of them out.")
+        if replayed is None:
+            raise ValueError("--start-from is for td3mix; got --algo apg. Leave one of them out.")
         load_actor(arguments.start_from)  # says what is wrong with it before anything is made
     start_from = None if arguments.start_from is None else str(arguments.start_from)
     settings = {**asdict(arguments), "runs": str(arguments.runs), "start_from": start_from, "resume": None}
@@ -180,12 +180,14 @@ def _training(arguments: TrainArguments, writer: SummaryWriter) -> Training | Po
     """The learner that was asked for, on the networks that were asked for."""
     seed, training = arguments.seed, cast(TrainingConfig, arguments.training)
     pool = [_pool_env(config, arguments) for config in _networks(arguments)]
-    if arguments.scenarios is not None:
-        return PoolTraining(pool, arguments.learner, None if arguments.algo == "apg" else training, seed=seed)
-    if isinstance(arguments.learner, APGConfig):
+    if arguments.scenarios is None and isinstance(arguments.learner, APGConfig):
         return APGTraining(pool[0].make_env, pool[0].stacked_env, arguments.learner, seed=seed)
-    logger = TensorboardLogger(writer, info_interval=10**9, write_flush=False)
-    learning = Training(pool[0].make_env, arguments.learner, training, seed=seed, logger=logger, stacked_env=pool[0].stacked_env)
+    if arguments.scenarios is not None:
+        learning: Any = PoolTraining(pool, arguments.learner, None if arguments.algo == "apg" else training, seed=seed)
+    else:
+        logger = TensorboardLogger(writer, info_interval=10**9, write_flush=False)
+        learner = cast(TD3MixConfig, arguments.learner)
+        learning = Training(pool[0].make_env, learner, training, seed=seed, logger=logger, stacked_env=pool[0].stacked_env)
     if arguments.start_from is not None:
         learning.algorithm.start_from(load_actor(arguments.start_from).actor)
     return learning

@@ -53,6 +53,8 @@ class PoolTraining:
                 run = Training(member.make_env, learner, share, stacked_env=member.stacked_env, **settings)
             self.members.append(run)
         self.actor, self.env = self.members[0].actor, self.members[0].env
+        self.algorithm: Any = getattr(self.members[0], "algorithm", None)
+        """What the members share; None with the analytic policy gradient, which has nothing but the actor and its optimiser."""
         self.steps_done = 0
         self.last_losses: dict[str, float] = {}
 
