@@ -88,7 +88,8 @@ def make_figures(arguments: FigureArguments, load: Load) -> None:
 
     numbers = sorted(FIGURES) if arguments.figure == "all" else [int(arguments.figure)]
     if arguments.train:
-        train_missing(needed_trainings(numbers), arguments.runs)
+        shipped = {path.stem for path in PRETRAINED.parent.iterdir()}
+        train_missing([one for one in needed_trainings(numbers) if one.name not in shipped], arguments.runs)
     effort = QUICK if arguments.quick else FULL
     found = {number: points(FIGURES[number], effort, seed, partial(_actor, arguments, load)) for number in numbers}
     for method in dict.fromkeys(method for _, left_out in found.values() for method in left_out):

@@ -19,12 +19,15 @@ def shown(content: Mapping[str, Any]) -> list[dict[str, Any]]:
         content: What the figure's JSON holds.
     """
     figure, rows = FIGURES[content["figure"]], []
+    references = {(entry["panel"], entry["x"]): entry for entry in content["points"] if entry["method"] == figure.relative_to}
     for entry in content["points"]:
         settings, result = entry["settings"], entry["result"]
-        users = settings["config"]["num_users"] if figure.per_user else 1
+        unit = settings["config"]["num_users"] if figure.per_user else 1
+        if figure.relative_to:
+            unit = references[entry["panel"], entry["x"]]["result"]["all"]["mean"] / 100.0
 
-        def scaled(value: float | None, users: int = users) -> float | None:
-            return None if value is None else value / users
+        def scaled(value: float | None, unit: float = unit) -> float | None:
+            return None if value is None else value / unit
 
         place = {"panel": entry["panel"], "method": entry["method"], "num_blocks": settings["num_blocks"]}
         last = {"last_mean": scaled(result["last"]["mean"]), "last_ci95": scaled(result["last"]["ci95"])}

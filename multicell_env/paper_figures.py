@@ -38,12 +38,16 @@ class PaperFigure:
     methods: tuple[str, ...]
     num_iterations: int = 0
     """Iterations to show one by one; 0 shows what is swept, averaged over the slots."""
+    relative_to: str | None = None
+    """The method in percent of which capacities are shown, or None for bit/s/Hz."""
     per_user: bool = False
     """Whether capacities are shown divided by U, capacity per user and slot."""
 
     @property
     def y_label(self) -> str:
         """What is shown, with its unit."""
+        if self.relative_to:
+            return f"average cell capacity [% of {self.relative_to.upper()}]"
         return "capacity per user and slot [bit/s/Hz]" if self.per_user else "average cell capacity [bit/s/Hz]"
 
 
@@ -99,6 +103,7 @@ FIGURES = {
         tuple((sir, {"sir_db": float(sir)}) for sir in (0, 3, 6, 10, 15, 20)),
         (("mean over the slots, F = 6", {}),),
         (*OWN, "td3mix", "flwf", "uniform", "reuse", "planned", "wmmse"),
+        relative_to="wmmse",
     ),
 }
 

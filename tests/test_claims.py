@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from multicell_env.claims import CLAIMS, LARGE, SMALL, Number, as_markdown, verdicts
-from multicell_env.paper_figures import FIGURES
+from multicell_env.paper_figures import FIGURES, PAPER
 
 METHODS = {"td3mix": 8.5, "td3mix_opening": 8.0, "flwf": 6.0, "td3mix_k0": 1.9, "td3mix_k0_mlp": 2.0, "sswf": 2.1, "random": 2.0}
 METHODS |= {"reuse": 7.0, "assignment_bound": 9.0, "uniform": 2.05}
@@ -25,8 +25,8 @@ def as_the_paper_says(figure: int, panel: str, x: Any, method: str) -> float:
 
 def figures(value: Any = as_the_paper_says) -> dict[int, dict[str, Any]]:
     found = {}
-    for number, figure in FIGURES.items():
-        entries = []
+    for number in PAPER:
+        figure, entries = FIGURES[number], []
         for panel, _ in figure.panels:
             for x, _ in figure.sweep:
                 for method in METHODS:

@@ -64,6 +64,27 @@ def test_opening_only_acts_once_and_then_holds_while_the_negotiation_goes_on():
         actions = env.hold()
 
 
+def test_a_policy_acts_in_as_many_slots_as_it_is_asked_to():
+    calls = []
+
+    def counting(observations):
+        calls.append(len(observations))
+        return strongest_band(observations)
+
+    every, three, opening = (play(counting, draw_blocks(SMALL, 2), "gain", batched=True, acting_slots=slots) for slots in (None, 3, 1))
+    assert len(calls) == SMALL.num_slots + 3 + 1
+    np.testing.assert_array_equal(every[:, :3], three[:, :3])
+    assert not np.array_equal(every[:, 3], three[:, 3])
+    np.testing.assert_array_equal(opening, play(strongest_band, draw_blocks(SMALL, 2), "gain", batched=True, opening_only=True))
+
+
+def test_without_a_clock_the_numbers_are_the_same_and_the_time_is_unknown():
+    timed, untimed = (evaluate_allocations(SMALL, num_blocks=2, methods=("reuse",), timed=flag)[0] for flag in (True, False))
+    np.testing.assert_array_equal(timed.per_slot, untimed.per_slot)
+    assert np.isnan(untimed.ms_per_decision)
+    assert as_json([untimed], SMALL, 0, 2)["methods"]["reuse"]["ms_per_decision"] is None
+
+
 def test_the_same_seed_gives_the_same_results_and_another_does_not():
     first, second, other = (evaluate_allocations(SMALL, num_blocks=3, seed=seed) for seed in (4, 4, 5))
     for one, two, three in zip(first, second, other, strict=True):

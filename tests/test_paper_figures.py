@@ -3,24 +3,34 @@
 import csv
 import dataclasses
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from agents import load as load_actor
 from evaluate import FigureArguments, main, make_figures
 from multicell_env import paper_figures
+from multicell_env.allocation import best_assignment, uniform_allocation
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation import draw_blocks
 from multicell_env.figure_files import compare, shown
+from multicell_env.interference import ingr, sum_rates
 from multicell_env.measurement import flwf_trajectories, measure, trajectory
 from multicell_env.paper_figures import FIGURES, Actor, Effort, PaperFigure, points
+from multicell_env.waterfilling import negotiate
 from tests import oracles
 from tests.scenarios import SMALL, ragged, ragged_cross_gains
 
 TINY = {"num_antennas": 2, "num_users": 2, "num_bands": 2, "num_slots": 3}
 SLOTS = PaperFigure(
-    "Tiny", "bands F", tuple((f, {**TINY, "num_bands": f}) for f in (2, 3)), (("tiny", {}),), ("td3mix", "flwf", "td3mix_k0"), per_user=True
+    "Tiny",
+    "bands F",
+    tuple((f, {**TINY, "num_bands": f}) for f in (2, 3)),
+    (("tiny", {}),),
+    ("td3mix", "flwf", "td3mix_k0_mlp"),
+    per_user=True,
 )
 ITERATIONS = PaperFigure("Tiny", "FLWF iterations", ((None, TINY),), (("tiny", {}),), ("td3mix_opening", "flwf", "reuse"), num_iterations=7)
 
@@ -33,7 +43,7 @@ def tiny_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def made(folder: Path, number: str) -> dict:
-    make_figures(FigureArguments(number, quick=True, output=folder, runs=folder / "runs", num_workers=1))  # type: ignore[arg-type]
+    make_figures(FigureArguments(number, quick=True, output=folder, runs=folder / "runs", num_workers=1), load_actor)  # type: ignore[arg-type]
     return json.loads((folder / f"figure{number}.json").read_text())
 
 
@@ -49,16 +59,16 @@ def test_a_figure_is_written_with_its_settings_and_comes_out_again(tiny_figures:
     for entry in content["points"]:
         assert (entry["settings"]["actor"] is None) == (not entry["method"].startswith("td3mix"))
     arguments = FigureArguments(number, source=tmp_path / f"figure{number}.json", num_workers=1)  # type: ignore[arg-type]
-    make_figures(arguments)
+    make_figures(arguments, load_actor)
     content["points"][0]["result"]["all"]["mean"] += 1e-9
     (tmp_path / f"figure{number}.json").write_text(json.dumps(content))
     with pytest.raises(ValueError, match="must come out again"):
-        make_figures(arguments)
+        make_figures(arguments, load_actor)
 
 
 def test_a_method_without_a_trained_actor_is_left_out_and_named(tiny_figures: None, tmp_path: Path) -> None:
     content = made(tmp_path, "8")
-    assert content["left_out"] == ["td3mix_k0"]
+    assert content["left_out"] == ["td3mix_k0_mlp"]
     assert {entry["method"] for entry in content["points"]} == {"td3mix", "flwf"}
 
 
@@ -148,3 +158,28 @@ def test_wrong_arguments_are_refused(argv: list[str], capsys: pytest.CaptureFixt
 def test_wrong_values_are_refused_before_anything_is_measured(argv: list[str], message: str) -> None:
     with pytest.raises((ValueError, OSError), match=message):
         main(argv)
+
+
+def test_flwf_from_given_openings_is_the_games_own_trajectory() -> None:
+    config = NetworkConfig(**TINY, sir_db=6.0, dtype="float64")
+    blocks = draw_blocks(config, 2, 5)
+    for method, opening in (
+        ("flwf_from_uniform", uniform_allocation),
+        ("flwf_from_assignment", lambda *known: best_assignment(*known).powers),
+    ):
+        settings = {"method": method, "config": asdict(config), "seed": 5, "num_blocks": 2, "num_iterations": 4, "num_starts": None}
+        found = measure(settings, None)["mean"]
+        for iteration in (1, 4):
+            powers = negotiate(opening(blocks.gains, blocks.user_budgets), blocks.gains, blocks.user_budgets, iteration)
+            expected = sum_rates(powers, ingr(powers, blocks.gains)).mean()
+            assert found[iteration - 1] == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_figure_may_show_percentages_of_one_method() -> None:
+    def entry(method: str, mean: float) -> dict:
+        result = {"all": {"mean": mean, "ci95": 2.0}, "last": {"mean": 2 * mean, "ci95": None}}
+        return {"panel": "p", "x": 0, "method": method, "settings": {"num_blocks": 1, "config": {"num_users": 4}}, "result": result}
+
+    assert FIGURES[11].relative_to == "wmmse"
+    rows = shown({"figure": 11, "points": [entry("wmmse", 50.0), entry("uniform", 40.0)]})
+    assert [(row["mean"], row["ci95"], row["last_mean"], row["last_ci95"]) for row in rows] == [(100, 4, 200, None), (80, 4, 160, None)]

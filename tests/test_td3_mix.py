@@ -132,6 +132,23 @@ def test_actor_and_targets_move_at_every_second_critic_update(algorithm):
     assert moved == [[True, False, False], [True, True, True]] * 2
 
 
+def test_an_actor_that_rests_moves_only_after_its_critic_updates():
+    learner = TD3Mix(game(), TD3MixConfig(network="mlp", hidden_sizes=(8,), actor_rest=3))
+    for moves in (False, False, False, True):
+        before = weights(learner.policy.actor)
+        one_update(learner)
+        assert (not torch.equal(before, weights(learner.policy.actor))) == moves
+
+
+def test_a_learner_that_starts_from_an_actor_plays_and_aims_like_it():
+    first, second = (TD3Mix(game(), TD3MixConfig(network="mlp", hidden_sizes=(8,))) for _ in range(2))
+    second.start_from(first.policy.actor)
+    assert torch.equal(weights(first.policy.actor), weights(second.policy.actor))
+    assert torch.equal(weights(first.policy.actor), weights(second.actor_old))
+    with pytest.raises(ValueError, match="must have the shape of the new one"):
+        TD3Mix(game(), TD3MixConfig(network="mlp", hidden_sizes=(9,))).start_from(first.policy.actor)
+
+
 def test_targets_make_an_exact_polyak_step(algorithm):
     pairs = (
         ("actor_old", algorithm.policy.actor),

@@ -1,11 +1,12 @@
 """Trainings for the figures: the longest first, none twice, and an interrupted one goes on."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from multicell_env import trainings
-from multicell_env.config import PAPER_8X4, PAPER_32X16
+from multicell_env.config import PAPER_8X4, PAPER_32X16, NetworkConfig
 from multicell_env.trainings import NeededTraining, needed_trainings, train_missing, training_of
 
 FAKE_TRAIN = """
@@ -35,6 +36,17 @@ def test_the_set_network_is_trained_once_and_the_papers_once_for_each_size() -> 
     assert needed_trainings([9]) == []
     assert training_of("td3mix", PAPER_8X4) is None
     assert training_of("td3mix_k0", PAPER_8X4) == training_of("td3mix_k0", PAPER_32X16)
+
+
+def test_actors_of_a_sirs_own_start_from_shipped_ones_and_differ_in_the_game_alone() -> None:
+    flags = {method: training_of(method, NetworkConfig(sir_db=10.0)).flags for method in ("own_k0", "own_k5", "own_damped")}  # type: ignore[union-attr]
+    starts = {method: Path(words[words.index("--start-from") + 1]) for method, words in flags.items()}
+    assert all(start.exists() for start in starts.values())
+    assert len(set(starts.values())) == 3
+    assert flags["own_k0"][:2] == ("--num-iterations", "0")
+    assert flags["own_damped"][0] == "--damping-in-action"
+    assert all(("--sir-db", "10") in set(pairwise(words)) for words in flags.values())
+    assert len([training for training in needed_trainings([11]) if training.name.startswith("own_")]) == 18
 
 
 def test_a_training_that_ended_is_not_repeated_and_one_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
