@@ -63,6 +63,8 @@ def read_figure(path: Path) -> dict[str, Any]:
         FileNotFoundError: there is no such file.
         ValueError: the file is no figure's JSON.
     """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}. Give a figureN.json that evaluate.py --figure made.")
     try:
         content = json.loads(path.read_text())
         if content["figure"] in FIGURES and all(
