@@ -57,7 +57,7 @@ def test_gradients_of_the_rates_are_the_differences_of_the_rates(name, k):
     config = CONFIGS[name]
     gains, budgets = tensors(draw_block(config))
     fractions = torch.from_numpy(fractions_of(config)).requires_grad_()
-    torch.autograd.gradcheck(lambda x: network_rate(x, gains, budgets, k, config.damping).sum(), fractions, eps=1e-7, rtol=1e-4)
+    assert torch.autograd.gradcheck(lambda x: network_rate(x, gains, budgets, k, config.damping).sum(), fractions, eps=1e-7, rtol=1e-4)
 
 
 def test_gradients_of_water_filling_are_the_differences_where_some_bands_are_dry():
@@ -66,7 +66,7 @@ def test_gradients_of_water_filling_are_the_differences_where_some_bands_are_dry
     budget = torch.from_numpy(generator.uniform(0.1, 1.0, (2, 3))).requires_grad_()
     dry = (water_fill(levels, budget) == 0).sum().item()
     assert 0 < dry < levels.numel()
-    torch.autograd.gradcheck(water_fill, (levels, budget))
+    assert torch.autograd.gradcheck(water_fill, (levels, budget))
 
 
 def test_where_all_levels_tie_the_gradient_is_the_mean_of_what_the_neighbours_have():
