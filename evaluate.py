@@ -38,6 +38,23 @@ from multicell_env.tables import print_generalisation, print_table
 PRETRAINED = Path(__file__).parent / "agents" / "pretrained" / "td3mix.pt"
 GENERALIST = PRETRAINED.with_name("generalist.safetensors")
 TRAIN = Path(__file__).with_name("train.py")
+OWN_ACTOR = [
+    "--algo",
+    "apg",
+    "--num-networks",
+    "64",
+    "--num-envs",
+    "16",
+    "--learning-rate",
+    "1e-3",
+    "--num-steps",
+    "500",
+    "--eval-blocks",
+    "40",
+    "--final-blocks",
+    "10",
+]
+"""How an actor of a scenario's own is trained: the analytic policy gradient learns many networks from nothing, which TD3-MIX does not."""
 TIMED = 5
 """Networks of a scenario on which the time of decisions is measured."""
 MODES = {"": None, "_3": 3, "_opening": 1}
@@ -184,8 +201,7 @@ def compare_scenarios(actor: ActorPolicy, arguments: EvaluateArguments) -> None:
     for name in (name for name in SCENARIOS if name != "mixture"):
         own = RunDirectory(Path("runs") / f"own-{name}")
         if arguments.train and not own.best_path.exists():
-            words = ("--scenarios", name, "--num-networks", "12", "--num-steps", "600", "--final-blocks", "10", "--eval-blocks", "30")
-            subprocess.run([sys.executable, TRAIN, "--runs", "runs", "--name", own.path.name, *words], check=True)
+            subprocess.run([sys.executable, TRAIN, "--scenarios", name, "--runs", "runs", "--name", own.path.name, *OWN_ACTOR], check=True)
         actors = {"td3mix": load_actor(PRETRAINED), "generalist": actor}
         if own.best_path.exists():
             actors["own"] = load_actor(own.best_path)
