@@ -27,6 +27,7 @@ from rich.console import Console
 from agents.run_directory import RunDirectory
 from agents.saved_actor import ActorPolicy, load_actor
 from multicell_env.command_line import check_positive, parse, run_command
+from multicell_env.comparison import compare
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation import FIRST_SEED, METHODS, MethodResult, as_json, evaluate_allocations, evaluate_policy
 from multicell_env.figure_command import ClaimsArguments, FigureArguments, compare_claims, make_figures
@@ -35,7 +36,7 @@ from multicell_env.scenario_evaluation import evaluate_networks
 from multicell_env.scenarios import PAPER, SCENARIOS, UNSEEN, draw_networks, scenario_named
 from multicell_env.tables import print_generalisation, print_table
 
-PRETRAINED = Path(__file__).parent / "agents" / "pretrained" / "td3mix.pt"
+PRETRAINED = Path(__file__).parent / "agents" / "pretrained" / "td3mix.safetensors"
 GENERALIST = PRETRAINED.with_name("generalist.safetensors")
 TRAIN = Path(__file__).with_name("train.py")
 OWN_ACTOR = [
@@ -133,25 +134,11 @@ def evaluate_actor(
     Returns:
         What `results.json` holds.
     """
-    from multicell_env.figures import save_comparison
-
-    output.mkdir(parents=True, exist_ok=True)
-    observation, name = actor.metadata["observation"], actor.metadata.get("algo", "td3mix")
-    settings: dict[str, Any] = {"observation": observation, "num_blocks": num_blocks, "seed": seed, "batched": True}
-    console = Console() if sys.stdout.isatty() else Console(width=100)
-    with console.status(f"playing {num_blocks} unseen blocks ..."):
-        results = [
-            evaluate_policy(name, actor, config, **settings),
-            evaluate_policy(f"{name}_opening", actor, config, opening_only=True, **settings),
-            *evaluate_allocations(config, num_blocks=num_blocks, seed=seed, methods=methods),
-        ]
-    print_table(results, config, console)
+    name = actor.metadata.get("algo", "td3mix")
+    settings: dict[str, Any] = {"num_blocks": num_blocks, "seed": seed, "output": output, "methods": methods}
+    content = compare({name: actor}, config, observation=actor.observation, **settings)
     if config != (trained_on := NetworkConfig.from_json(actor.metadata["config"])):
-        console.print(f"note: this actor was trained on another network ({trained_on.describe()})", highlight=False)
-    content = as_json(results, config, seed, num_blocks, observation=observation)
-    (output / "results.json").write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
-    save_comparison(content, output / "comparison.png")
-    console.print(f"wrote {output / 'results.json'} and {output / 'comparison.png'}", highlight=False)
+        print(f"note: this actor was trained on another network ({trained_on.describe()})")
     return content
 
 

@@ -242,7 +242,7 @@ class _Run:
             for number, handler in previous.items():
                 signal.signal(number, handler)
         if self.stopped_by is None and not self.directory.best_path.exists():
-            save_actor(self.directory.best_path, self._policy())  # somebody removed the best one; the last is what there is
+            self._save_best()  # somebody removed the best one; the last is what there is
         if self.stopped_by is not None:
             name = signal.Signals(self.stopped_by).name
             print(f"stopped by {name} after {training.steps_done} steps. Continue: python train.py --resume {self.directory.path}")
@@ -277,11 +277,15 @@ class _Run:
             self.writer.add_scalar(f"evaluation/{key}", value, training.steps_done)
         judge = "all_slots" if arguments.scenarios is None else "percent_all_slots"  # so that no network counts more because it is larger
         if row[judge] > max((past[judge] for past in self.metrics), default=-1.0):
-            save_actor(self.directory.best_path, self._policy())
+            self._save_best()
         self.metrics.append(row)
         self._save(seconds)  # before the metrics, so that where there are metrics there is a checkpoint
         self.directory.write_metrics(self.metrics)
         save_learning_curve(self.metrics, self.validation.bound, self.directory.path / "learning_curve.png")
+
+    def _save_best(self) -> None:
+        for path in (self.directory.shared_path, self.directory.best_path):
+            save_actor(path, self._policy())
 
     def _save(self, seconds: float) -> None:
         self.directory.save_checkpoint({"training": self.training.state_dict(), "metrics": self.metrics, "seconds": seconds})

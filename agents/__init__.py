@@ -2,9 +2,9 @@
 
 from agents.apg import APGConfig, APGTraining, APGTrainingConfig
 from agents.joint import JointEnv
+from agents.loading import load, shipped
 from agents.pool import PoolEnv, PoolTraining
 from agents.saved_actor import ActorPolicy
-from agents.saved_actor import load_actor as load
 from agents.td3_mix import TD3Mix, TD3MixConfig
 from agents.training import Training, TrainingConfig
 
@@ -21,4 +21,5 @@ __all__ = [
     "Training",
     "TrainingConfig",
     "load",
+    "shipped",
 ]

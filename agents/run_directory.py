@@ -55,6 +55,11 @@ class RunDirectory:
         return self.path / "best.pt"
 
     @property
+    def shared_path(self) -> Path:
+        """The same actor in the form of the shipped ones: numbers and JSON alone, for any language and to be sent to others."""
+        return self.path / "best.safetensors"
+
+    @property
     def metrics_path(self) -> Path:
         """One row for every evaluation."""
         return self.path / "metrics.csv"

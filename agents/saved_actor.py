@@ -34,6 +34,9 @@ class ActorPolicy:
         action_shapes: Shape of each agent's action, for the `mlp` family, which knows it from training alone.
     """
 
+    batched = True
+    """It takes the observations of many environments at once."""
+
     def __init__(
         self,
         actor: SetActor | MLPActor,
@@ -47,6 +50,11 @@ class ActorPolicy:
         self.high = high
         self.metadata = dict(metadata)
         self.action_shapes = [tuple(shape) for shape in action_shapes]
+
+    @property
+    def observation(self) -> str | None:
+        """Which observations it was trained on, by the environment's name for them; None where that was not saved."""
+        return self.metadata.get("observation")
 
     @classmethod
     def of(cls, actor: SetActor | MLPActor, env: JointEnv, metadata: Mapping[str, Any]) -> "ActorPolicy":

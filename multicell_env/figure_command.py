@@ -27,7 +27,7 @@ from multicell_env.trainings import is_trained, needed_trainings, train_missing,
 
 FIGURES_FOLDER = Path("docs/figures")
 ROOT = Path(__file__).parents[1]
-PRETRAINED = ROOT / "agents" / "pretrained" / "td3mix.pt"
+PRETRAINED = ROOT / "agents" / "pretrained" / "td3mix.safetensors"
 Load = Callable[[Path], Any]
 """Reads a trained actor; picklable, because other processes read it too."""
 

@@ -38,7 +38,7 @@ def training_of(method: str, config: NetworkConfig) -> NeededTraining | None:
     if method == "td3mix_k0":
         return NeededTraining("k0_set", ("--num-iterations", "0", "--final-blocks", "20"), 1000)
     if method in OWN:
-        start = TRAIN.parent / "agents" / "pretrained" / f"{STARTS[method]}.pt"
+        start = TRAIN.parent / "agents" / "pretrained" / f"{STARTS[method]}.safetensors"
         changes = [word for key, value in CHANGES.get(method, {}).items() for word in _flag(key, value)]
         sir = ("--sir-db", f"{config.sir_db:g}")
         length = ("--start-from", str(start), "--actor-rest", "100", "--num-steps", "300", "--final-blocks", "10")

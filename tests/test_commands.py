@@ -61,7 +61,16 @@ def refusal(done: subprocess.CompletedProcess[str]) -> str:
 def test_a_run_leaves_everything_that_it_promised(trained):
     directory = trained / "runs" / "tiny"
     names = {path.name for path in directory.iterdir()}
-    expected = {"config.json", "metrics.csv", "checkpoint.pt", "best.pt", "learning_curve.png", "results.json", "comparison.png"}
+    expected = {
+        "config.json",
+        "metrics.csv",
+        "checkpoint.pt",
+        "best.pt",
+        "best.safetensors",
+        "learning_curve.png",
+        "results.json",
+        "comparison.png",
+    }
     assert expected <= names
     assert any(name.startswith("events.out.tfevents") for name in names)
     config = json.loads((directory / "config.json").read_text())
@@ -126,7 +135,7 @@ def test_evaluating_without_a_run_plays_the_actor_that_ships(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "td3mix_opening" in done.stdout
     assert (tmp_path / "results" / "comparison.png").stat().st_size > 10_000
-    shipped = ROOT / "agents" / "pretrained" / "td3mix.pt"
+    shipped = ROOT / "agents" / "pretrained" / "td3mix.safetensors"
     assert shipped.stat().st_size < 200_000
 
 

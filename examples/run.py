@@ -1,0 +1,141 @@
+"""Install and run an example in a virtual environment of its own.
+
+    python examples/run.py sb3_ppo           # one
+    python examples/run.py sb3_ppo -- --num-steps 1000   # what follows -- goes to the example
+    python examples/run.py --all             # all, and the table in docs/frameworks.md
+
+What `requirements/NAME.txt` pins wins over constraints.txt, because frameworks differ in what they want of the same packages.
+"""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import time
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+REQUIREMENTS = ROOT / "examples" / "requirements"
+ENVIRONMENTS = ROOT / "build" / "examples"
+RESULTS = ROOT / "results" / "examples"
+TABLE = ROOT / "docs" / "frameworks.md"
+MARKS = ("<!-- table -->", "<!-- end of table -->")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an example: its numbers, or the last lines of what went wrong."""
+
+    name: str
+    result: dict[str, Any] | None
+    error: str = ""
+
+
+def examples() -> list[str]:
+    """Names of all examples, each with a file of requirements."""
+    return sorted(path.stem for path in REQUIREMENTS.glob("*.txt"))
+
+
+def python_of(name: str) -> Path:
+    """The interpreter of the example's virtual environment, installed on the first call and when its requirements have changed."""
+    directory, wanted = ENVIRONMENTS / name, REQUIREMENTS / f"{name}.txt"
+    constraints = directory / "constraints.txt"
+    python = directory / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    state = hashlib.sha256(
+        wanted.read_bytes() + (ROOT / "constraints.txt").read_bytes() + (ROOT / "pyproject.toml").read_bytes()
+    ).hexdigest()
+    installed = directory / "installed"
+    if installed.exists() and installed.read_text() == state:
+        return python
+    venv.create(directory, with_pip=True, clear=True)
+    constraints.write_text(constraints_beside(wanted.read_text(), (ROOT / "constraints.txt").read_text()))
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "-c", constraints, "-e", ROOT, "-r", wanted], check=True)
+    installed.write_text(state)
+    return python
+
+
+def constraints_beside(requirements: str, constraints: str) -> str:
+    """The project's constraints, without those that an example's requirements pin otherwise."""
+    pinned = {_normal(line) for line in requirements.splitlines() if line and not line.startswith(("#", "-"))}
+    return "".join(f"{line}\n" for line in constraints.splitlines() if line.startswith("#") or _normal(line) not in pinned)
+
+
+def run(name: str, words: list[str]) -> Outcome:
+    """Install and run one example."""
+    begin, log = time.monotonic(), RESULTS / name / "log.txt"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    print(f"{name}: installing, then training ...", flush=True)
+    try:
+        python = python_of(name)
+        with open(log, "w") as file:
+            process = subprocess.Popen(
+                [python, ROOT / "examples" / f"{name}.py", *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
+            assert process.stdout is not None
+            for line in process.stdout:
+                print(line, end="", flush=True)
+                file.write(line)
+        if process.wait():
+            return Outcome(name, None, " ".join(log.read_text().splitlines()[-1:]))
+    except subprocess.CalledProcessError as error:
+        return Outcome(name, None, f"the installation failed: {error}")
+    print(f"{name}: done in {time.monotonic() - begin:.0f} s", flush=True)
+    return Outcome(name, json.loads((RESULTS / name / "results.json").read_text()))
+
+
+def table(outcomes: list[Outcome]) -> str:
+    """All outcomes in Markdown."""
+    rows = [
+        "| example | framework | algorithm | steps | seconds | steps/s | last slot | all slots | % bound |",
+        "|---|---|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for outcome in outcomes:
+        link = f"[{outcome.name}](../examples/{outcome.name}.py)"
+        if outcome.result is None:
+            rows.append(f"| {link} | does not run here: {outcome.error} | | | | | | | |")
+            continue
+        result, training = outcome.result, outcome.result["training"]
+        method = result["methods"][result["algorithm"]]
+        framework, number = next(iter(result["packages"].items()))
+        shown = [f"{method[key]['mean']:.1f} ± {method[key]['ci95']:.1f}" for key in ("last_slot", "all_slots")]
+        rows.append(
+            f"| {link} | {framework} {number} | {result['algorithm']} | {training['num_steps']:,} | {training['seconds']:.0f} | "
+            f"{training['num_steps'] / training['seconds']:,.0f} | {shown[0]} | {shown[1]} | {method['percent_of_bound']:.1f} |"
+        )
+    return "\n".join(rows)
+
+
+def write_table(outcomes: list[Outcome]) -> None:
+    """Put the table between its marks in docs/frameworks.md."""
+    begin, end = MARKS
+    text = TABLE.read_text()
+    pattern = re.compile(f"{re.escape(begin)}.*{re.escape(end)}", re.DOTALL)
+    TABLE.write_text(pattern.sub(lambda _: f"{begin}\n{table(outcomes)}\n{end}", text))
+    print(f"wrote {TABLE}")
+
+
+def _normal(line: str) -> str:
+    """The distribution that a requirement names."""
+    return re.split(r"[\[=<>!~; ]", line.strip(), maxsplit=1)[0].lower().replace("_", "-")
+
+
+def main(argv: list[str]) -> int:
+    """Run the command line."""
+    words, rest = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
+    names = examples() if words == ["--all"] else words
+    if not names or set(names) - set(examples()):
+        print(f"error: give --all, or some of {', '.join(examples())}; got {' '.join(words) or 'nothing'}.", file=sys.stderr)
+        return 2
+    outcomes = [run(name, rest) for name in names]
+    print(table(outcomes))
+    if words == ["--all"]:
+        write_table(outcomes)
+    return int(any(outcome.result is None for outcome in outcomes))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,32 @@
+"""The environment in the forms that other frameworks take; each one imports its framework only when it is asked for.
+
+Frameworks of networks that map vectors to vectors share one convention, which `flat_env` defines: an observation is a vector, and an
+action a vector in [-1, 1], where -1 is no power and 1 a user's whole budget. `flat_policy` brings what was learned there back to a policy
+that `multicell_env.comparison.compare` plays beside every other method.
+
+Nothing else in the package imports this folder.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from multicell_env.adapters.flat import FlatEnv, flat_env, flat_policy
+    from multicell_env.adapters.joint import JointEnv, joint_env, joint_policy
+
+_HOMES = {
+    "FlatEnv": "flat",
+    "flat_env": "flat",
+    "flat_policy": "flat",
+    "JointEnv": "joint",
+    "joint_env": "joint",
+    "joint_policy": "joint",
+}
+
+__all__ = ["FlatEnv", "JointEnv", "flat_env", "flat_policy", "joint_env", "joint_policy"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"multicell_env.adapters.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,133 @@
+"""Vectors for frameworks whose networks know nothing else: observations flat, actions flat and in [-1, 1]."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Box
+from pettingzoo import ParallelEnv
+
+from multicell_env.env import MulticellEnv
+
+FlatActor = Callable[[str, np.ndarray], np.ndarray]
+"""An agent's name and its observations `[block, feature]` to its actions `[block, action]` in [-1, 1]."""
+
+
+class FlatEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
+    """A `MulticellEnv` whose observations and actions are vectors.
+
+    * Observation: the planes in one row, `[plane * band * user]`.
+    * Action: `[band * user]` in [-1, 1], which is twice the fraction of the user's budget, less 1; finite values outside are clipped.
+    * Reward: the environment's, divided by `reward_scale`.
+
+    Args:
+        env: The environment.
+        reward_scale: What rewards are divided by; a cell's sum rate is some tens of bit/s/Hz, and many learners want rewards about 1.
+
+    Raises:
+        ValueError: a scale that is not positive.
+    """
+
+    def __init__(self, env: MulticellEnv, *, reward_scale: float = 1.0) -> None:
+        if not reward_scale > 0:
+            raise ValueError(f"reward_scale must be positive; got {reward_scale}. Give for example 10.")
+        self.env = env
+        self.reward_scale = reward_scale
+        self.metadata = env.metadata
+        self.render_mode = env.render_mode
+        self.possible_agents = env.possible_agents
+        self.agents: list[str] = []
+        self.observation_spaces: dict[str, Any] = {agent: _flat(env.observation_space(agent)) for agent in env.possible_agents}
+        self.action_spaces: dict[str, Any] = {
+            agent: Box(-1.0, 1.0, (int(np.prod(env.action_space(agent).shape or ())),), np.float32) for agent in env.possible_agents
+        }
+        self.state_space = _flat(env.state_space)
+
+    def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """As `MulticellEnv.reset`."""
+        observations, infos = self.env.reset(seed=seed, options=options)
+        self.agents = list(self.env.agents)
+        return _rows(observations), infos
+
+    def step(
+        self, actions: Mapping[str, np.ndarray]
+    ) -> tuple[dict[str, np.ndarray], dict[str, float], dict[str, bool], dict[str, bool], dict[str, Any]]:
+        """As `MulticellEnv.step`."""
+        shaped = {
+            agent: _fractions(np.asarray(action), self.env.action_spaces[agent].shape or ())
+            if agent in self.action_spaces and np.shape(action) == self.action_spaces[agent].shape
+            else action  # the environment says what is wrong with it
+            for agent, action in actions.items()
+        }
+        observations, rewards, terminations, truncations, infos = self.env.step(shaped)
+        self.agents = list(self.env.agents)
+        scaled = {agent: reward / self.reward_scale for agent, reward in rewards.items()}
+        return _rows(observations), scaled, terminations, truncations, infos
+
+    def observation_space(self, agent: str) -> Box:
+        """Space of one agent's observations."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> Box:
+        """Space of one agent's actions."""
+        return self.action_spaces[agent]
+
+    def state(self) -> np.ndarray:
+        """Global state, a vector, for centralised training."""
+        return self.env.state().reshape(-1)
+
+    def render(self) -> Any:
+        """As `MulticellEnv.render`."""
+        return self.env.render()
+
+    def close(self) -> None:
+        """As `MulticellEnv.close`."""
+        self.env.close()
+
+
+def flat_env(*, reward_scale: float = 1.0, **arguments: Any) -> FlatEnv:
+    """A `FlatEnv` of a new environment, observation "gain" unless said otherwise.
+
+    Args:
+        reward_scale: What rewards are divided by.
+        **arguments: As for `multicell_v0.parallel_env`.
+    """
+    return FlatEnv(MulticellEnv(**{"observation": "gain", **arguments}), reward_scale=reward_scale)
+
+
+def flat_policy(act: FlatActor) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+    """A policy for `multicell_env.comparison.compare` from an actor of flat vectors.
+
+    Args:
+        act: Called once for each agent and slot with the agent's name and its observations on all blocks, `[block, feature]`; returns
+            actions in [-1, 1], `[block, action]`. A policy that the agents share ignores the name.
+    """
+
+    def policy(observations: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        actions = {}
+        for agent, planes in observations.items():
+            num_blocks, *_, num_bands, num_users = planes.shape
+            flat = np.asarray(act(agent, planes.reshape(num_blocks, -1)))
+            if flat.ndim != 2 or len(flat) != num_blocks or flat.shape[1] not in (num_bands * num_users, 2 * num_bands * num_users):
+                raise ValueError(
+                    f"an actor must return [block, action], here ({num_blocks}, {num_bands * num_users}), or twice as many actions with "
+                    f"damping_in_action; got {flat.shape} for {agent}. Return one row for each row of observations."
+                )
+            dampings = () if flat.shape[1] == num_bands * num_users else (2,)
+            actions[agent] = _fractions(flat, (num_blocks, *dampings, num_bands, num_users))
+        return actions
+
+    policy.batched = True  # type: ignore[attr-defined]
+    return policy
+
+
+def _flat(space: Box) -> Box:
+    return Box(space.low.reshape(-1), space.high.reshape(-1), dtype=np.float32)
+
+
+def _rows(observations: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {agent: planes.reshape(-1) for agent, planes in observations.items()}
+
+
+def _fractions(flat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    return ((flat + 1.0) / 2.0).reshape(shape)

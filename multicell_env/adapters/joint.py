@@ -1,0 +1,89 @@
+"""All base stations as one agent, for single-agent algorithms: a centralised controller that Gymnasium knows."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.spaces import Box
+
+from multicell_env.adapters.flat import FlatEnv, flat_env
+
+
+class JointEnv(gymnasium.Env[np.ndarray, np.ndarray]):
+    """One learner that sees what all base stations see and moves them all.
+
+    * Observation: the agents' vectors one after another.
+    * Action: the agents' actions one after another, in [-1, 1].
+    * Reward: the mean of the agents' rewards: average cell capacity (19)/B over the flat environment's `reward_scale`.
+
+    Args:
+        env: The environment of vectors.
+    """
+
+    def __init__(self, env: FlatEnv) -> None:
+        self.env = env
+        self.metadata = dict(env.metadata)
+        self.render_mode = env.render_mode
+        observations = [env.observation_space(agent) for agent in env.possible_agents]
+        self.observation_space = Box(
+            np.concatenate([box.low for box in observations]), np.concatenate([box.high for box in observations]), dtype=np.float32
+        )
+        self._sizes = [env.action_space(agent).shape[0] for agent in env.possible_agents]
+        self.action_space = Box(-1.0, 1.0, (sum(self._sizes),), np.float32)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+        """Begin a block."""
+        super().reset(seed=seed)
+        observations, infos = self.env.reset(seed=seed, options=options)
+        return _joined(observations), infos
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """Play one slot."""
+        actions = dict(zip(self.env.possible_agents, np.split(action, np.cumsum(self._sizes)[:-1]), strict=True))
+        observations, rewards, _, truncations, infos = self.env.step(actions)
+        return _joined(observations), float(np.mean(list(rewards.values()))), False, all(truncations.values()), infos
+
+    def render(self) -> Any:
+        """As `MulticellEnv.render`."""
+        return self.env.render()
+
+    def close(self) -> None:
+        """As `MulticellEnv.close`."""
+        self.env.close()
+
+
+def joint_env(*, reward_scale: float = 1.0, **arguments: Any) -> JointEnv:
+    """A `JointEnv` of a new environment, observation "gain" unless said otherwise.
+
+    Args:
+        reward_scale: What rewards are divided by.
+        **arguments: As for `multicell_v0.parallel_env`.
+    """
+    return JointEnv(flat_env(reward_scale=reward_scale, **arguments))
+
+
+def joint_policy(act: Callable[[np.ndarray], np.ndarray]) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+    """A policy for `multicell_env.comparison.compare` from a controller of all base stations.
+
+    Args:
+        act: Maps `[block, feature]`, the vectors of all agents, to actions `[block, action]` in [-1, 1].
+    """
+
+    def policy(observations: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        num_blocks = len(next(iter(observations.values())))
+        flat = np.asarray(act(np.concatenate([planes.reshape(num_blocks, -1) for planes in observations.values()], axis=1)))
+        fractions, actions, begin = (flat + 1.0) / 2.0, {}, 0
+        dampings = () if flat.shape[1] == sum(np.prod(planes.shape[-2:]) for planes in observations.values()) else (2,)
+        for agent, planes in observations.items():
+            shape = (*dampings, *planes.shape[-2:])
+            actions[agent] = fractions[:, begin : begin + int(np.prod(shape))].reshape(num_blocks, *shape)
+            begin += int(np.prod(shape))
+        return actions
+
+    policy.batched = True  # type: ignore[attr-defined]
+    return policy
+
+
+def _joined(observations: Mapping[str, np.ndarray]) -> np.ndarray:
+    return np.concatenate(list(observations.values()))
