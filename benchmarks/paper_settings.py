@@ -1,6 +1,7 @@
 """Actors of several seeds on every setting of the paper's convergence figure: what the worst of them reaches.
 
     python benchmarks/paper_settings.py runs/seed0 runs/seed1 runs/seed2
+    python benchmarks/paper_settings.py runs/f12_0 runs/f12_1 --settings paper-8x4-F12-0dB
 
 Every actor, trained wherever it was, plays (M, U) = (8, 4) and (32, 16), F = 6 and 12, SIR 0 and 3 dB as it is. Beside it stand the
 assignment bound, FLWF from the same number of random starts in every block, and the band of FLWF after 100 iterations (mean and standard
@@ -8,6 +9,7 @@ deviation over blocks and starts), which the paper draws. Writes docs/paper_sett
 """
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,8 @@ class Arguments:
     """Blocks of FLWF's band and means, the first of those."""
     num_starts: int = 100
     """Random starts of FLWF in each of them."""
+    settings: tuple[str, ...] = tuple(PAPER)
+    """Which settings; all of them by default."""
     output: Path = ROOT / "docs" / "paper_settings.json"
     """Where the numbers go."""
 
@@ -76,10 +80,11 @@ def measure(config: NetworkConfig, policies: dict[str, Any], arguments: Argument
 def main() -> None:
     """Run the command line."""
     arguments = tyro.cli(Arguments, description=Arguments.__doc__)
+    if unknown := sorted(set(arguments.settings) - set(PAPER)):
+        sys.exit(f"error: --settings must be some of {', '.join(PAPER)}; got {', '.join(unknown)}.")
     torch.set_num_threads(1)
-    paths = {str(run): run / "best.pt" if run.is_dir() else run for run in arguments.runs}
-    policies = {name: load(path) for name, path in paths.items()}
-    found = {name: measure(config, policies, arguments) for name, config in PAPER.items()}
+    policies = {str(run): load(run) for run in arguments.runs}
+    found = {name: measure(config, policies, arguments) for name, config in PAPER.items() if name in arguments.settings}
     columns = ("setting", "bound", "last slot, % of bound", "after 20 iterations", "FLWF's band: mean + std", "mean over slots / FLWF's")
     table = Table(*columns, box=None, title=f"worst of {len(policies)} actors", title_justify="left")
     for name, numbers in found.items():
