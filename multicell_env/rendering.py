@@ -13,6 +13,8 @@ from matplotlib.colors import LinearSegmentedColormap, PowerNorm, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from multicell_env.blocks import Blocks
+
 BandPowers = Float[np.ndarray, "cell band"]
 Rates = Float[np.ndarray, "slot cell"]
 
@@ -28,7 +30,7 @@ def as_text(powers: BandPowers, rates: Rates) -> str:
     """The picture as text: one row a cell, one column a band.
 
     Args:
-        powers: Transmit power of each cell in each band, relative to U p0 (what the cell spends in a band if it spreads evenly).
+        powers: From `relative_powers`, of one block.
         rates: Sum rate of each cell in each slot so far, bit/s/Hz.
     """
     num_bands = powers.shape[1]
@@ -41,6 +43,11 @@ def as_text(powers: BandPowers, rates: Rates) -> str:
     trend = " ".join(f"{mean:.1f}" for mean in rates.mean(axis=1)) if len(rates) else "no slot played yet"
     lines.append(f"average cell capacity per slot [bit/s/Hz]: {trend}")
     return "\n".join(lines)
+
+
+def relative_powers(blocks: Blocks) -> Float[np.ndarray, "block cell band"]:
+    """Transmit power of each cell in each band, relative to U p0: what the cell spends in a band if it spreads its budget evenly."""
+    return blocks.powers.sum(axis=-1) / (blocks.config.nominal_powers * blocks.config.users_per_cell)[:, None]
 
 
 def owners(powers: BandPowers) -> list[tuple[int, int]]:
