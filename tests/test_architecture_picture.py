@@ -19,4 +19,4 @@ def test_the_script_draws_the_picture_that_the_documents_show(tmp_path: Path) ->
     )
     # Another FreeType may round the edges of letters; another word or box changes more than that.
     assert shown.shape == drawn.shape
-    assert np.mean(np.abs(shown - drawn) > 64) < 5e-4
+    assert np.mean(np.abs(shown - drawn) > 64) < 1e-4
