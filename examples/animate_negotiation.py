@@ -2,7 +2,7 @@
 
 python examples/animate_negotiation.py
 python examples/animate_negotiation.py --seed 0 --num-iterations 60 --output negotiation.gif
-python examples/animate_negotiation.py --actor runs/<name>/best.pt     # an actor that you trained
+python examples/animate_negotiation.py --actor runs/<name>      # an actor that you trained
 """
 
 import sys
@@ -20,7 +20,6 @@ from multicell_env.command_line import check_positive, parse, run_command
 from multicell_env.evaluation import FIRST_SEED, decide, draw_blocks, fractions_of
 from multicell_env.observation import Observer
 
-PRETRAINED = Path(agents.__file__).parent / "pretrained" / "td3mix.pt"
 SETTLED = 90.0
 """Percent of the assignment bound at which the printed lines call a negotiation settled."""
 
@@ -35,8 +34,8 @@ class Arguments:
     """FLWF iterations to show."""
     num_blocks: int = 200
     """Blocks, from the seed on, whose mean is printed beside the one that is drawn, so that one sees whether it is an ordinary one."""
-    actor: Path = PRETRAINED
-    """Trained actor; the one that ships with the project by default."""
+    actor: str = "td3mix"
+    """Trained actor: the name of a shipped one, a run directory or a file."""
     output: Path = Path("docs/pictures/negotiation.gif")
     """GIF file to write."""
 
