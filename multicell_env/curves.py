@@ -34,6 +34,8 @@ def save_figure(content: Mapping[str, Any], path: Path) -> None:
         for method in paper.methods:
             if chosen := [row for row in rows if (row["panel"], row["method"]) == (title, method)]:
                 keys[style_of(method)["label"]] = _draw(panel, paper, method, chosen)
+                if method == "flwf" and paper.num_iterations:
+                    keys["FLWF: ± 1 std over starts and channels"] = Patch(color=style_of("flwf")["color"], alpha=0.25, linewidth=0)
         panel.set_title(title, fontsize="medium")
         panel.set_xlabel(paper.x_label)
         panel.set_ylabel(paper.y_label)
@@ -47,8 +49,6 @@ def save_figure(content: Mapping[str, Any], path: Path) -> None:
             labels = [str(x) for x, _ in paper.sweep]
             panel.set_xticks(_positions(paper), labels=labels)
     figure.suptitle(f"Figure {content['figure']}. {paper.title}", fontsize="medium")
-    if "flwf" in paper.methods and paper.num_iterations:
-        keys["its band: ± 1 std over starts and channels"] = Patch(color=style_of("flwf")["color"], alpha=0.25, linewidth=0)
     figure.legend(list(keys.values()), list(keys), loc="outside right center", fontsize="small", frameon=False)
     FigureCanvasAgg(figure)
     figure.savefig(path)

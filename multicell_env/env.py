@@ -209,7 +209,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
 
         blocks = self._begun()
         rates = np.array(self._rates).reshape(-1, self.config.num_cells)
-        powers = blocks.powers[0].sum(axis=-1) / (self.config.nominal_powers * self.config.users_per_cell)[:, None]
+        powers = rendering.relative_powers(blocks)[0]
         if self.render_mode == "ansi":
             return rendering.as_text(powers, rates)
         if self.render_mode == "rgb_array":

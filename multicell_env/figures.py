@@ -68,17 +68,20 @@ def save_comparison(results: Mapping[str, Any], path: str | os.PathLike[str]) ->
     left.set_xlabel("average cell capacity [bit/s/Hz]")
     left.margins(x=0.12)
     left.set_title(f"{results['num_blocks']} unseen blocks, 95 % intervals", fontsize="medium")
-    left.legend(handles=keys, loc="lower right")
+    left.legend(handles=keys, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, frameon=False)
     config = results["config"]
-    sizes = f"{config['num_cells']} cells, {config['num_antennas']} antennas, users {config['num_users']}, {config['num_bands']} bands"
-    right.set_title(sizes, fontsize="medium")
+    sizes = (
+        f"{config['num_cells']} cells, {config['num_antennas']} antennas, {config['num_users']} users a cell, {config['num_bands']} bands"
+    )
+    sir = "" if config["mean_gains"] else f", SIR {float(config['sir_db']):g} dB"
+    right.set_title(sizes + sir, fontsize="medium")
 
-    slots = np.arange(1, results["config"]["num_slots"] + 1)
+    slots = np.arange(1, config["num_slots"] + 1)
     for name in reversed(names):
         right.plot(slots, methods[name]["per_slot"], markersize=5, **style_of(name))
     right.set_ylim(bottom=0.0)
-    right.xaxis.get_major_locator().set_params(integer=True)
-    right.set_xlabel(f"slot ({results['config']['num_iterations']} FLWF iterations each)")
+    right.set_xticks(range(1, config["num_slots"] + 1, -(-config["num_slots"] // 12)))
+    right.set_xlabel(f"slot ({config['num_iterations']} FLWF iterations each)")
     right.set_ylabel("average cell capacity [bit/s/Hz]")
     right.grid(alpha=0.3)
     right.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", frameon=False)
@@ -89,7 +92,7 @@ def save_learning_curve(metrics: Sequence[Mapping[str, float]], bound: float | N
     """Capacity on fixed unseen blocks against vector steps.
 
     Args:
-        metrics: Rows with `step`, `last_slot`, `all_slots` and `first_slot`.
+        metrics: Rows, at least one, with `step`, `last_slot`, `all_slots` and `first_slot`.
         bound: The assignment bound on the same blocks, bit/s/Hz, where there is one.
         path: PNG file to write.
     """
@@ -102,14 +105,16 @@ def save_learning_curve(metrics: Sequence[Mapping[str, float]], bound: float | N
         ("first_slot", "#009E73", "^", "first slot"),
     )
     for key, colour, marker, label in curves:
-        axes.plot(steps, [row[key] for row in metrics], color=colour, marker=marker, markersize=4, label=label)
+        capacities = [row[key] for row in metrics]
+        axes.plot(steps, capacities, color=colour, marker=marker, markersize=4, label=f"{label}: {capacities[-1]:.1f}")
     if bound is not None:
-        axes.axhline(bound, color="#000000", linestyle="--", label="assignment bound")
+        axes.axhline(bound, color="#000000", linestyle="--", label=f"assignment bound: {bound:.1f}")
     axes.set_ylim(bottom=0.0)
-    axes.set_xlabel("vector steps")
+    axes.set_title("on the same unseen blocks at every point; the numbers are the last point's", fontsize="medium")
+    axes.set_xlabel("vector steps (one slot in every environment)")
     axes.set_ylabel("average cell capacity [bit/s/Hz]")
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower right")
+    figure.legend(loc="outside upper center", ncols=4, fontsize="small", frameon=False)
     _save(figure, path)
 
 

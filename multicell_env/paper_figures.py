@@ -83,7 +83,7 @@ FIGURES = {
     ),
     9: PaperFigure(
         "Convergence of the negotiation",
-        "FLWF iterations",
+        "FLWF iterations (5 a slot)",
         ((None, {"num_bands": 12}),),
         tuple((f"{title}, SIR {sir} dB", {**size, "sir_db": float(sir), "num_slots": 20}) for sir in (0, 3) for title, size in BOTH_SIZES),
         (*NEGOTIATED, "reuse", "assignment_bound"),
@@ -91,7 +91,7 @@ FIGURES = {
     ),
     10: PaperFigure(
         "Why capacity falls: where the negotiation goes from good and bad openings, (M, U) = (8, 4)",
-        "FLWF iterations",
+        "FLWF iterations (5 a slot)",
         ((None, {}),),
         tuple((f"SIR {sir} dB", {"sir_db": float(sir), "num_slots": 20}) for sir in (0, 6, 10, 15)),
         (*FROM_GIVEN, "flwf", "uniform", "assignment_bound", "wmmse"),

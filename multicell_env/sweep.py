@@ -20,7 +20,16 @@ Result = dict[str, Any]
 """What a measurement found: numbers, text, and lists and dictionaries of them."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
-PRESENTING = ("claims.py", "command_line.py", "curves.py", "figure_files.py", "figures.py", "paper_figures.py", "provenance.py")
+PRESENTING = (
+    "animation.py",
+    "claims.py",
+    "command_line.py",
+    "curves.py",
+    "figure_files.py",
+    "figures.py",
+    "paper_figures.py",
+    "provenance.py",
+)
 PRESENTING += ("figure_command.py", "rendering.py", "scenario_evaluation.py", "scenarios.py", "sweep.py", "tables.py", "trainings.py")
 
 

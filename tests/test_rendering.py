@@ -2,15 +2,17 @@
 
 import warnings
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 from episodes import NETWORKS, play, random_actions, same
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from multicell_env import MulticellEnv, multicell_v0
-from multicell_env.rendering import Window
+from multicell_env.rendering import CELL_COLOURS, Window, draw, owners
 
 
 @pytest.fixture(params=NETWORKS.values(), ids=NETWORKS.keys())
@@ -118,6 +120,51 @@ def test_ansi_marks_the_bands_in_which_a_cell_transmits() -> None:
     text = env.render()
     assert isinstance(text, str)
     assert [line.split("|")[1] for line in text.splitlines()[1:4]] == ["@  ", " @ ", "  @"]
+
+
+def test_a_cell_owns_the_bands_in_which_it_spends_more_of_its_budget_than_all_others_together() -> None:
+    powers = np.array([[3.0, 0.5, 0.0, 1.0], [1.0, 0.6, 0.0, 1.0], [1.9, 0.2, 0.0, 0.1]])
+    assert owners(powers) == [(0, 0)]
+    assert owners(powers[:2]) == [(0, 0), (1, 1)]
+
+
+def test_the_picture_says_every_power_in_percent_of_the_budget_and_frames_what_is_owned() -> None:
+    figure = Figure()
+    draw(figure, np.array([[3.0, 0.0, 0.003], [0.6, 0.6, 1.8]]), np.array([[20.0, 40.0]]), num_slots=4)
+    tiles, rates = figure.axes[:2]
+    said = {tuple(map(float, text.get_position())): text.get_text() for text in tiles.texts}
+    assert said == {(0, 0): "100", (0, 1): "20", (1, 1): "20", (2, 1): "60"}  # 0.1 % is a shade, no number
+    assert [(patch.get_x() + 0.47, patch.get_y() + 0.46) for patch in tiles.patches] == [(0, 0), (1, 1), (2, 1)]
+    assert figure.get_suptitle() == "Slot 1 of 4: average cell capacity 30.0 bit/s/Hz"
+    assert [line.get_label() for line in rates.get_lines()] == ["bs_0", "bs_1", "average"]
+
+
+@pytest.mark.parametrize(("num_cells", "num_bands"), [(3, 6), (7, 9), (12, 15)])
+def test_nothing_in_the_picture_covers_anything_else(num_cells: int, num_bands: int) -> None:
+    figure = Figure(figsize=(6.4, 4.8), dpi=100, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    draw(figure, np.ones((num_cells, num_bands)), np.full((10, num_cells), 80.0), num_slots=10)
+    canvas.draw()
+    renderer = canvas.get_renderer()
+    upper, lower = figure.axes[:2]
+    legend = lower.get_legend()
+    assert legend is not None
+    boxes = [legend.get_window_extent(renderer), lower.get_window_extent(), upper.get_window_extent()]
+    boxes += [upper.xaxis.label.get_window_extent(renderer), upper.title.get_window_extent(renderer)]
+    boxes += [text.get_window_extent(renderer) for text in figure.texts]
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+    assert all(box.x0 >= 0 and box.x1 <= 640 for box in boxes)
+    for one, other in pairwise(upper.get_yticklabels()):
+        assert not one.get_window_extent(renderer).overlaps(other.get_window_extent(renderer))
+
+
+def test_more_cells_than_colours_share_one_and_are_drawn_as_a_band() -> None:
+    figure = Figure()
+    num_cells = len(CELL_COLOURS) + 1
+    draw(figure, np.ones((num_cells, 2)), np.ones((2, num_cells)), num_slots=2)
+    lower = figure.axes[1]
+    assert [line.get_label() for line in lower.get_lines()] == ["average"]
+    assert len(lower.collections) == 1
 
 
 @pytest.mark.parametrize("render_mode", ["ansi", "rgb_array"])
