@@ -76,15 +76,19 @@ def run_on_few(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def read_only(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start a script of the project in this process, and stop it where it has read its command line."""
+    """Start a script of the project in this process, and stop it where it has read its command line or starts another program."""
     read = tyro.cli
 
     def read_and_stop(*args, **kwargs) -> None:
         raise ParsedError(read(*args, **kwargs))
 
+    def stop(*args, **kwargs) -> None:
+        raise ParsedError
+
     with monkeypatch.context() as patch:
         patch.setattr(sys, "argv", words)
-        patch.setattr(tyro, "cli", read_and_stop)
+        for target in ("tyro.cli", "venv.create", "subprocess.Popen.__init__"):
+            patch.setattr(target, read_and_stop if target == "tyro.cli" else stop)
         with pytest.raises(ParsedError):
             runpy.run_path(str(ROOT / words[0]), run_name="__main__")
 
