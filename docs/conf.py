@@ -22,7 +22,7 @@ extensions = [
     "plain_docstrings",
     "mathml",
 ]
-smartquotes = False  # "gain" and --start-from are to be copied
+smartquotes_action = "D"  # dashes alone: "gain" is to be copied
 exclude_patterns = ["_ext", "_static", "Thumbs.db"]
 
 myst_enable_extensions = ["dollarmath"]

@@ -197,6 +197,16 @@ def test_docstrings_keep_their_equations_code_and_bars_on_the_site(monkeypatch: 
     monkeypatch.syspath_prepend(str(ROOT / "docs" / "_ext"))
     from plain_docstrings import as_rst
 
-    lines = ["What `it` does to |w|.", "", "    p_f = a * b", "", "* `x`: of a_", "", "Args:", "    x: A `U_b`,", "        wrapped."]
-    expected = ["What ``it`` does to \\|w\\|.", "", "::", "", "    p_f = a * b", "", "* ``x``: of a\\_", ""]
+    lines = [
+        "What `it` does to |w|.",
+        "",
+        "    p_f = a * b",
+        "",
+        "* `x`: of a_, --flag",
+        "",
+        "Args:",
+        "    x: A `U_b`,",
+        "        wrapped.",
+    ]
+    expected = ["What ``it`` does to \\|w\\|.", "", "::", "", "    p_f = a * b", "", "* ``x``: of a\\_, ``--flag``", ""]
     assert as_rst(lines) == [*expected, "Args:", "    x: A ``U_b``,", "        wrapped."]

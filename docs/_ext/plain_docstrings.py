@@ -1,6 +1,6 @@
 r"""Docstrings of this project are plain text for a terminal, with Markdown's code spans. This makes reStructuredText of them, for napoleon.
 
-* `name` becomes code, as it is in Markdown; a pair of backticks has no meaning of its own in reStructuredText.
+* `name` becomes code, as it is in Markdown (a pair of backticks has no meaning of its own in reStructuredText), and so does a --flag.
 * Outside of code, what reStructuredText would take for markup is text: `|w|` is no substitution, `a_` no link, `x*` no emphasis.
 * An indented block after an empty line is an equation, and keeps its form.
 """
@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 
 SECTIONS = ("Args:", "Returns:", "Raises:", "Source:", "Yields:")
 BEFORE_NAPOLEON = 100
-CODE = re.compile(r"(`+)(.+?)\1")
+CODE = re.compile(r"(`+)(.+?)\1|(?<![\w-])(--[a-z][a-z-]+)")
 MARKUP = re.compile(r"([\\|*_])")
 
 
@@ -58,6 +58,6 @@ def _escaped(line: str) -> str:
     text = line[start:]
     parts, end = [line[:start]], 0
     for code in CODE.finditer(text):
-        parts += [MARKUP.sub(r"\\\1", text[end : code.start()]), f"``{code[2]}``"]
+        parts += [MARKUP.sub(r"\\\1", text[end : code.start()]), f"``{code[2] or code[3]}``"]
         end = code.end()
     return "".join(parts) + MARKUP.sub(r"\\\1", text[end:])
