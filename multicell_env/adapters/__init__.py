@@ -11,8 +11,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from multicell_env.adapters.benchmarl import MulticellTask, benchmarl_task
     from multicell_env.adapters.flat import FlatEnv, flat_env, flat_policy
     from multicell_env.adapters.joint import JointEnv, joint_env, joint_policy
+    from multicell_env.adapters.rows import RowEnv, row_env
+    from multicell_env.adapters.sb3 import SB3VecEnv, sb3_vec_env
+    from multicell_env.adapters.tianshou import TianshouVectorEnv, tianshou_env
+    from multicell_env.adapters.torchrl import TorchRLEnv, torchrl_env, torchrl_policy
 
 _HOMES = {
     "FlatEnv": "flat",
@@ -21,9 +26,38 @@ _HOMES = {
     "JointEnv": "joint",
     "joint_env": "joint",
     "joint_policy": "joint",
+    "MulticellTask": "benchmarl",
+    "benchmarl_task": "benchmarl",
+    "RowEnv": "rows",
+    "row_env": "rows",
+    "SB3VecEnv": "sb3",
+    "sb3_vec_env": "sb3",
+    "TianshouVectorEnv": "tianshou",
+    "tianshou_env": "tianshou",
+    "TorchRLEnv": "torchrl",
+    "torchrl_env": "torchrl",
+    "torchrl_policy": "torchrl",
 }
 
-__all__ = ["FlatEnv", "JointEnv", "flat_env", "flat_policy", "joint_env", "joint_policy"]
+__all__ = [
+    "FlatEnv",
+    "JointEnv",
+    "MulticellTask",
+    "RowEnv",
+    "SB3VecEnv",
+    "TianshouVectorEnv",
+    "TorchRLEnv",
+    "benchmarl_task",
+    "flat_env",
+    "flat_policy",
+    "joint_env",
+    "joint_policy",
+    "row_env",
+    "sb3_vec_env",
+    "tianshou_env",
+    "torchrl_env",
+    "torchrl_policy",
+]
 
 
 def __getattr__(name: str) -> Any:

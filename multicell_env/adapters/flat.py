@@ -29,19 +29,17 @@ class FlatEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
     """
 
     def __init__(self, env: MulticellEnv, *, reward_scale: float = 1.0) -> None:
-        if not reward_scale > 0:
-            raise ValueError(f"reward_scale must be positive; got {reward_scale}. Give for example 10.")
         self.env = env
-        self.reward_scale = reward_scale
+        self.reward_scale = checked_scale(reward_scale)
         self.metadata = env.metadata
         self.render_mode = env.render_mode
         self.possible_agents = env.possible_agents
         self.agents: list[str] = []
-        self.observation_spaces: dict[str, Any] = {agent: _flat(env.observation_space(agent)) for agent in env.possible_agents}
+        self.observation_spaces: dict[str, Any] = {agent: flat_box(env.observation_space(agent)) for agent in env.possible_agents}
         self.action_spaces: dict[str, Any] = {
             agent: Box(-1.0, 1.0, (int(np.prod(env.action_space(agent).shape or ())),), np.float32) for agent in env.possible_agents
         }
-        self.state_space = _flat(env.state_space)
+        self.state_space = flat_box(env.state_space)
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """As `MulticellEnv.reset`."""
@@ -54,7 +52,7 @@ class FlatEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
     ) -> tuple[dict[str, np.ndarray], dict[str, float], dict[str, bool], dict[str, bool], dict[str, Any]]:
         """As `MulticellEnv.step`."""
         shaped = {
-            agent: _fractions(np.asarray(action), self.env.action_spaces[agent].shape or ())
+            agent: to_fractions(np.asarray(action), self.env.action_spaces[agent].shape or ())
             if agent in self.action_spaces and np.shape(action) == self.action_spaces[agent].shape
             else action  # the environment says what is wrong with it
             for agent, action in actions.items()
@@ -95,39 +93,61 @@ def flat_env(*, reward_scale: float = 1.0, **arguments: Any) -> FlatEnv:
     return FlatEnv(MulticellEnv(**{"observation": "gain", **arguments}), reward_scale=reward_scale)
 
 
-def flat_policy(act: FlatActor) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+def flat_policy(act: FlatActor, *, padded: bool = False) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
     """A policy for `multicell_env.comparison.compare` from an actor of flat vectors.
 
     Args:
         act: Called once for each agent and slot with the agent's name and its observations on all blocks, `[block, feature]`; returns
             actions in [-1, 1], `[block, action]`. A policy that the agents share ignores the name.
+        padded: Whether the actor was trained on vectors of one length, as `row_env` gives them where cells differ in their number of users.
     """
 
     def policy(observations: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        most = max(planes.shape[-1] for planes in observations.values())
         actions = {}
         for agent, planes in observations.items():
-            num_blocks, *_, num_bands, num_users = planes.shape
-            flat = np.asarray(act(agent, planes.reshape(num_blocks, -1)))
+            num_blocks, *_, num_bands, own_users = planes.shape
+            num_users = most if padded else own_users
+            flat = np.asarray(act(agent, pad_users(planes, num_users).reshape(num_blocks, -1)))
             if flat.ndim != 2 or len(flat) != num_blocks or flat.shape[1] not in (num_bands * num_users, 2 * num_bands * num_users):
                 raise ValueError(
                     f"an actor must return [block, action], here ({num_blocks}, {num_bands * num_users}), or twice as many actions with "
                     f"damping_in_action; got {flat.shape} for {agent}. Return one row for each row of observations."
                 )
             dampings = () if flat.shape[1] == num_bands * num_users else (2,)
-            actions[agent] = _fractions(flat, (num_blocks, *dampings, num_bands, num_users))
+            actions[agent] = to_fractions(flat, (num_blocks, *dampings, num_bands, num_users))[..., :own_users]
         return actions
 
     policy.batched = True  # type: ignore[attr-defined]
     return policy
 
 
-def _flat(space: Box) -> Box:
+def checked_scale(reward_scale: float) -> float:
+    """What rewards are divided by.
+
+    Raises:
+        ValueError: it is not positive.
+    """
+    if not reward_scale > 0:
+        raise ValueError(f"reward_scale must be positive; got {reward_scale}. Give for example 10.")
+    return reward_scale
+
+
+def flat_box(space: Box) -> Box:
+    """Bounds of a space's arrays as vectors."""
     return Box(space.low.reshape(-1), space.high.reshape(-1), dtype=np.float32)
+
+
+def to_fractions(flat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Actions of the environment, fractions of a budget, from vectors in [-1, 1]."""
+    return ((flat + 1.0) / 2.0).reshape(shape)
+
+
+def pad_users(planes: np.ndarray, num_users: int) -> np.ndarray:
+    """Planes `[..., user]` with zeros for users that a cell does not have."""
+    missing = num_users - planes.shape[-1]
+    return np.pad(planes, [(0, 0)] * (planes.ndim - 1) + [(0, missing)]) if missing else planes
 
 
 def _rows(observations: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {agent: planes.reshape(-1) for agent, planes in observations.items()}
-
-
-def _fractions(flat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    return ((flat + 1.0) / 2.0).reshape(shape)

@@ -1,0 +1,174 @@
+"""TorchRL: many environments as one batched `EnvBase`, stepped by one call."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.spaces import Box
+from gymnasium.vector import AutoresetMode
+from tensordict import TensorDict, TensorDictBase
+from torchrl.data import Bounded, Categorical, Composite, Unbounded
+from torchrl.envs import EnvBase
+from torchrl.envs.utils import ExplorationType, set_exploration_type
+
+from multicell_env.adapters.flat import pad_users, to_fractions
+from multicell_env.adapters.rows import RowEnv, row_env
+
+GROUP = "agents"
+"""The one group that all base stations are in."""
+ACTION = (GROUP, "action")
+OBSERVATION = (GROUP, "observation")
+
+
+class TorchRLEnv(EnvBase):
+    """A `RowEnv` as TorchRL's batched multi-agent environment, batch size `[env]`, on the CPU.
+
+    * `("agents", "observation")`: `[env, agent, plane * band * user]`, or `[env, agent, plane, band, user]` where not flat; float32.
+    * `("agents", "action")`: `[env, agent, band * user]` in [-1, 1], which is twice the fraction of the user's budget, less 1.
+    * `("agents", "reward")`: `[env, agent, 1]`, the environment's divided by the scale of the rows.
+    * `"state"`: the "gain" planes of all cells, `[env, cell * plane * band * user]`, or `[env, cell, plane, band, user]`.
+    * `done`, `terminated` (never) and `truncated`: `[env, 1]` at the root, and `[env, agent, 1]` in the group.
+
+    Environments that are done wait for `reset`, of all or, by `"_reset"`, of some, as TorchRL's rollouts and collectors ask for it.
+    Where cells differ in their number of users, they are padded to the largest, as in `RowEnv`.
+
+    Args:
+        rows: The base stations, which leave resets to TorchRL.
+        flatten: Whether observations and state are vectors.
+        seed: Of the first reset; `set_seed` takes another.
+
+    Raises:
+        ValueError: the environments reset themselves, so that an episode's last observation would be the next one's first.
+    """
+
+    def __init__(self, rows: RowEnv, *, flatten: bool = True, seed: int | None = None) -> None:
+        if rows.metadata["autoreset_mode"] != AutoresetMode.DISABLED:
+            raise ValueError(
+                f"the environments must leave resets to TorchRL; got {rows.metadata['autoreset_mode']}. "
+                "Give autoreset_mode=AutoresetMode.DISABLED."
+            )
+        num_envs, num_agents = rows.env.num_envs, rows.num_cells
+        super().__init__(device=torch.device("cpu"), batch_size=torch.Size([num_envs]))
+        self.rows = rows
+        self.group_map = {GROUP: list(rows.env.possible_agents)}
+        """Names of the agents in their group, as TorchRL's multi-agent tools ask for them."""
+        self._seed = seed
+        self._shape = (num_envs, num_agents, *((-1,) if flatten else rows.planes))
+        self._state_shape = (num_envs, *((-1,) if flatten else (num_agents, 3, *rows.planes[1:])))
+        observation = rows.single_observation_space
+        own = observation if flatten else _reshaped(observation, rows.planes)
+        state = rows.env.single_state_space
+        self.observation_spec = Composite(
+            {
+                GROUP: Composite({"observation": _bounded(own, num_envs, num_agents)}, shape=(num_envs, num_agents)),
+                "state": _bounded(_reshaped(state, (-1,)) if flatten else state, num_envs),
+            },
+            shape=(num_envs,),
+        )
+        self.action_spec = _in_group("action", _bounded(rows.single_action_space, num_envs, num_agents))
+        self.reward_spec = _in_group("reward", Unbounded(shape=torch.Size([num_envs, num_agents, 1]), dtype=torch.float32))
+        self.done_spec = Composite(
+            {**_flags(num_envs), GROUP: Composite(_flags(num_envs, num_agents), shape=(num_envs, num_agents))}, shape=(num_envs,)
+        )
+
+    def _reset(self, tensordict: TensorDictBase | None = None, **kwargs: Any) -> TensorDictBase:
+        mask = None if tensordict is None else tensordict.get("_reset", None)
+        whole = mask is None or bool(mask.all())
+        if whole:
+            options, seed, self._seed = None, self._seed, None
+        else:
+            assert mask is not None
+            options, seed = {"reset_mask": np.repeat(mask.reshape(-1).numpy(), self.rows.num_cells)}, None
+        observations, _ = self.rows.reset(seed=seed, options=options)
+        over = torch.zeros((self.rows.env.num_envs, 1), dtype=torch.bool)
+        # Environments outside of a mask keep what they have: TorchRL puts it there.
+        return self._content(observations, over, {})
+
+    def _step(self, tensordict: TensorDictBase) -> TensorDictBase:
+        actions = tensordict.get(ACTION).detach().numpy()
+        observations, rewards, _, truncations, _ = self.rows.step(actions.reshape(self.rows.num_envs, -1))
+        over = torch.from_numpy(truncations[:: self.rows.num_cells]).unsqueeze(-1)
+        return self._content(observations, over, {"reward": torch.from_numpy(rewards).view(*self._shape[:2], 1)})
+
+    def _set_seed(self, seed: int | None) -> None:
+        """Environment i takes seed + i at the next reset of all."""
+        self._seed = seed
+
+    def close(self, *, raise_if_closed: bool = True) -> None:
+        """Stop the threads."""
+        super().close(raise_if_closed=raise_if_closed)
+        self.rows.close()
+
+    def _content(self, observations: np.ndarray, over: torch.Tensor, own: dict[str, torch.Tensor]) -> TensorDict:
+        """Everything after a reset or a slot; no two entries share memory, because TorchRL writes some in place."""
+        own["observation"] = torch.from_numpy(observations.reshape(self._shape))
+        by_agent = over.unsqueeze(1).expand(*self._shape[:2], 1)
+        group = TensorDict(own | _flag_values(by_agent), batch_size=self._shape[:2])
+        return TensorDict({GROUP: group, "state": self._state(observations), **_flag_values(over)}, batch_size=self.batch_size)
+
+    def _state(self, observations: np.ndarray) -> torch.Tensor:
+        env = self.rows.env
+        rows = observations.copy() if env.state_is_observation else self.rows.as_rows(env.state())
+        return torch.from_numpy(rows.reshape(self._state_shape))
+
+
+def torchrl_env(num_envs: int, *, seed: int | None = None, reward_scale: float = 1.0, flatten: bool = True, **arguments: Any) -> TorchRLEnv:
+    """A `TorchRLEnv` of new environments, observation "gain" unless said otherwise.
+
+    Args:
+        num_envs: Environments, the batch size.
+        seed: Of the first reset: environment i takes seed + i.
+        reward_scale: What rewards are divided by.
+        flatten: Whether observations and state are vectors; otherwise planes over bands and users.
+        **arguments: As for `MulticellVectorEnv`: `num_threads`, `observation`, fields of `NetworkConfig`.
+    """
+    rows = row_env(num_envs, reward_scale=reward_scale, autoreset_mode=AutoresetMode.DISABLED, **arguments)
+    return TorchRLEnv(rows, flatten=flatten, seed=seed)
+
+
+def torchrl_policy(
+    actor: Callable[[TensorDictBase], TensorDictBase], *, flatten: bool = True
+) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+    """A policy for `multicell_env.comparison.compare` from an actor that was trained on a `TorchRLEnv`; it acts without exploration.
+
+    Args:
+        actor: Reads `("agents", "observation")` of a batch of blocks and writes `("agents", "action")`, as TorchRL's actors do.
+        flatten: As the environment's.
+    """
+
+    def policy(observations: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        most = max(planes.shape[-1] for planes in observations.values())
+        stacked = np.stack([pad_users(planes, most) for planes in observations.values()], axis=1)
+        seen = torch.from_numpy(stacked.reshape(*stacked.shape[:2], -1) if flatten else stacked)
+        batch = TensorDict({GROUP: TensorDict({"observation": seen}, batch_size=seen.shape[:2])}, batch_size=seen.shape[:1])
+        with torch.no_grad(), set_exploration_type(ExplorationType.DETERMINISTIC):
+            flat = actor(batch).get(ACTION).numpy()
+        dampings = () if flat.shape[-1] == np.prod(stacked.shape[-2:]) else (2,)
+        fractions = to_fractions(flat, (*stacked.shape[:2], *dampings, *stacked.shape[-2:]))
+        return {agent: fractions[:, cell, ..., : planes.shape[-1]] for cell, (agent, planes) in enumerate(observations.items())}
+
+    policy.batched = True  # type: ignore[attr-defined]
+    return policy
+
+
+def _reshaped(space: Box, shape: tuple[int, ...]) -> Box:
+    return Box(space.low.reshape(shape), space.high.reshape(shape), dtype=np.float32)
+
+
+def _bounded(space: Box, *batch: int) -> Bounded:
+    """The space for every element of a batch, without copies of its bounds."""
+    low, high = (torch.from_numpy(bound).expand(*batch, *space.shape) for bound in (space.low, space.high))
+    return Bounded(low=low, high=high, shape=low.shape, dtype=torch.float32)
+
+
+def _in_group(name: str, spec: Bounded | Unbounded) -> Composite:
+    return Composite({GROUP: Composite({name: spec}, shape=spec.shape[:2])}, shape=spec.shape[:1])
+
+
+def _flags(*batch: int) -> dict[str, Categorical]:
+    return {name: Categorical(2, shape=torch.Size((*batch, 1)), dtype=torch.bool) for name in ("done", "terminated", "truncated")}
+
+
+def _flag_values(over: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {"done": over.clone(), "terminated": torch.zeros(over.shape, dtype=torch.bool), "truncated": over.clone()}
