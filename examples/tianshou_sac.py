@@ -22,7 +22,7 @@ from tianshou.utils.net.continuous import ContinuousActorProbabilistic, Continuo
 from multicell_env.adapters import flat_policy, tianshou_env
 
 parser = argparse.ArgumentParser(description="Train Tianshou's SAC and compare it.")
-parser.add_argument("--num-steps", type=int, default=32_000, help="slots that all base stations play")
+parser.add_argument("--num-steps", type=int, default=16_000, help="slots that all base stations play")
 parser.add_argument("--num-envs", type=int, default=32, help="networks side by side")
 parser.add_argument("--seed", type=int, default=0)
 args = parser.parse_args()
@@ -51,23 +51,30 @@ algorithm = SAC(
     gamma=0.5,
     alpha=0.01,
 )
-collector = Collector(algorithm, envs, VectorReplayBuffer(1_000 * len(envs), len(envs)))
+buffer = VectorReplayBuffer(1_000 * len(envs), len(envs))
+collector = Collector(algorithm, envs, buffer)
 collector.reset()
 collector.collect(n_step=20 * len(envs), random=True)
-rows_per_step, rows_per_epoch = len(envs) // args.num_envs, 100 * len(envs)
-epochs = max(1, args.num_steps * rows_per_step // rows_per_epoch)
-begin = time.monotonic()
-algorithm.run_training(
+trainer = algorithm.create_trainer(
     OffPolicyTrainerParams(
         training_collector=collector,
-        max_epochs=epochs,
-        epoch_num_steps=rows_per_epoch,
+        epoch_num_steps=10 * len(envs),
         collection_step_num_env_steps=len(envs),
         update_step_num_gradient_steps_per_sample=4 / len(envs),
         batch_size=256,
+        show_progress=False,
+        verbose=False,
     )
 )
-seconds = time.monotonic() - begin
+trainer.reset(reset_collectors=False)
+begin = time.monotonic()
+blocks = max(1, args.num_steps // (10 * args.num_envs))
+for block in range(1, blocks + 1):
+    trainer.execute_epoch()
+    if block % 5 == 0:
+        rate = 10.0 * buffer.rew[buffer.last_index].mean()
+        print(f"{10 * args.num_envs * block:8,} steps: {rate:.1f} bit/s/Hz in the last slot, explored", flush=True)
+steps, seconds = 10 * args.num_envs * blocks, time.monotonic() - begin
 
 
 def act(agent, observations):
@@ -77,5 +84,4 @@ def act(agent, observations):
         return algorithm.policy(Batch(obs=observations, info=Batch())).act.numpy()
 
 
-steps = epochs * rows_per_epoch // rows_per_step
 report("tianshou_sac", flat_policy(act), algorithm="tianshou_sac", packages=("tianshou",), num_steps=steps, seconds=seconds, seed=args.seed)
