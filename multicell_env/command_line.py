@@ -100,9 +100,10 @@ def parse(
 
 def _in_one_line(box: str) -> str:
     """What a parser said in a box, without the box, its title, and the help below the first rule."""
-    rows = [row.strip("│ ") for row in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()]
-    rule = next((number for number, row in enumerate(rows) if row.startswith("──")), len(rows))
-    message = re.sub(r" Got errors: .*", "", " ".join(row for row in rows[1:rule] if row)).rstrip(".")
+    rows = [row.strip("│| ") for row in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()[1:]]
+    rows = rows[1:] if rows and re.fullmatch("[─-]+", rows[0]) else rows  # where the terminal knows ASCII alone, the title is underlined
+    rule = next((number for number, row in enumerate(rows) if re.fullmatch("[─-]{3,}", row)), len(rows))
+    message = re.sub(r" Got errors: .*", "", " ".join(row for row in rows[:rule] if row)).rstrip(".")
     # A value that does not fit: a flag's kind stands in its help, the value in quotes at the end of the message.
     if found := re.fullmatch(r"Error parsing (--\S+): .*?\[?('.*')\]?", message):
         kinds = [row.removeprefix(found[1]).strip() for row in rows[rule:] if row.startswith(f"{found[1]} ")]

@@ -108,7 +108,7 @@ def test_help_is_grouped_and_shows_exit_codes_and_units(module, words, groups):
 def test_every_flag_in_the_examples_of_the_help_is_one_that_there_is(module):
     shown = call(module, "--help")[1]
     modes = call(module, "--figure", "5", "--help")[1] + call(module, "--claims", "--help")[1] if module is evaluate else ""
-    flags = set(re.findall(r"^│ (?:-h, )?(--[a-z-]+)", shown + modes, flags=re.MULTILINE))
+    flags = set(re.findall(r"^[│| ]*(?:-h, )?(--[a-z-]+)", shown + modes, flags=re.MULTILINE))
     examples = [line for line in shown.splitlines() if line.strip().startswith("python ")]
     assert len(examples) >= 5
     assert {flag for line in examples for flag in re.findall(r"--[a-z][a-z-]*", line)} <= flags | {"--figure", "--claims"}
@@ -164,7 +164,7 @@ def test_a_wrong_command_line_is_refused_in_one_line(rules, module, words, messa
         ("{stem}:number", "got number = 3. Name a function"),
         ("{stem}:Policy", "got the class Policy. Name an instance of it"),
         ("{stem}:factory", "policy 'factory' must return actions; it raised TypeError"),
-        ("{stem}:raising", "policy 'raising' must return actions; it raised KeyError: 'bs_99' ({file}, line 25)"),
+        ("{stem}:raising", "policy 'raising' must return actions; it raised KeyError: 'bs_99' ({file}, line 24)"),
         ("{stem}:nan", "policy 'nan': the policy must return finite actions of shape (6, 4) for bs_0; got shape (6, 4) with NaN"),
         ("{stem}:flat", "policy 'flat': the policy must return finite actions of shape (6, 4) for bs_0; got shape (3,)"),
         ("uniform={stem}:spread", "a policy must have a name of its own; got 'uniform'"),
@@ -184,9 +184,7 @@ def test_a_policy_that_cannot_play_is_refused_in_one_line_before_anything_is_pla
 def test_a_module_that_does_not_import_is_named_with_its_line(rules):
     Path("broken.py").write_text("x = 1\nraise RuntimeError('out of\\ncheese')\n")
     said = call(evaluate, "--policy", "broken.py:x")[2]
-    assert f"it raised RuntimeError: out of cheese ({Path('broken.py').resolve()}, line 2). Mend it." in said.replace(
-        " (broken", f" ({rules.parent}/broken"
-    )
+    assert f"it raised RuntimeError: out of cheese ({rules.parent / 'broken.py'}, line 2). Mend it." in said
 
 
 def test_two_policies_of_one_name_are_refused_and_can_be_named_apart(rules):
