@@ -61,7 +61,7 @@ def compare(
 
     Raises:
         ValueError: a policy has the name of another method, raises, or returns something else than finite actions of the right shapes;
-            what can be seen on one block is refused before the others are played.
+            what can be seen in the first slot of two blocks is refused before the others are played.
     """
     config = config or NetworkConfig()
     names = [name + mode for name in policies for mode in ("", OPENING)]
@@ -105,7 +105,7 @@ def play_policy(name: str, policy: Policy, config: NetworkConfig, *, ending: str
 
 
 def try_policy(name: str, policy: Policy, config: NetworkConfig) -> None:
-    """Ask a policy for its actions in the first slot of one block.
+    """Ask a policy for its actions in the first slot of two blocks.
 
     Raises:
         ValueError: its attributes are wrong, it raises, or it returns something else than finite actions of the right shapes.
@@ -114,7 +114,7 @@ def try_policy(name: str, policy: Policy, config: NetworkConfig) -> None:
     if sees not in ("gain", "csi"):
         raise ValueError(f"policy {name!r} must see 'gain' or 'csi'; got observation = {sees!r}. Choose one of the two.")
     with _named(name):
-        decide(policy, Observer(sees, draw_blocks(config, 1)), getattr(policy, "batched", False))
+        decide(policy, Observer(sees, draw_blocks(config, 2)), getattr(policy, "batched", False))
 
 
 @contextlib.contextmanager
