@@ -1,235 +1,163 @@
-"""Play a trained actor and every allocation on the same unseen channels: one table, `results.json` and `comparison.png`.
+"""Play a trained actor, any policies and every allocation on the same unseen channels: one table, `results.json` and `comparison.png`."""
 
-python evaluate.py                     # the actor that ships with the project
-python evaluate.py runs/<name>         # your own run
-python evaluate.py --num-antennas 32 --num-users 16 --num-blocks 50
-python evaluate.py --figure all --quick # the paper's figures 5 to 9 on few channels; without --quick as they are in docs/figures
-python evaluate.py --figure 5 --from docs/figures/figure5.json   # whether its numbers come out again
-python evaluate.py --claims            # the paper's claims beside the figures' numbers
-python evaluate.py --scenarios irregular-7   # or all: where a plan wins, in one picture
-python evaluate.py --generalise        # the one actor for every network, on networks that it never saw
-"""
-
-import json
-import subprocess
-import sys
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Annotated, Any
 
-import numpy as np
 import torch
 import tyro
-from rich.console import Console
 
+from agents.loading import load
 from agents.run_directory import RunDirectory
 from agents.saved_actor import ActorPolicy, load_actor
-from multicell_env.command_line import check_positive, parse, run_command
+from multicell_env.command_line import Reporting, check_folder, check_positive, parse, report, run_command
 from multicell_env.comparison import compare
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation import FIRST_SEED, METHODS, MethodResult, as_json, evaluate_allocations, evaluate_policy
+from multicell_env.evaluation import FIRST_SEED, METHODS, Policy
+from multicell_env.figure_command import EXAMPLES as FIGURE_EXAMPLES
 from multicell_env.figure_command import ClaimsArguments, FigureArguments, compare_claims, make_figures
-from multicell_env.provenance import provenance
-from multicell_env.scenario_evaluation import evaluate_networks
-from multicell_env.scenarios import PAPER, SCENARIOS, UNSEEN, draw_networks, scenario_named
-from multicell_env.tables import print_generalisation, print_table
+from multicell_env.figures import STYLES
+from multicell_env.named_policies import NamedPolicy, named_policies
+from multicell_env.observation import Observation
+from multicell_env.scenario_comparison import compare_all_scenarios, compare_on_scenario, generalise
+from multicell_env.scenarios import draw_networks, scenario_named
 
-PRETRAINED = Path(__file__).parent / "agents" / "pretrained" / "td3mix.safetensors"
-GENERALIST = PRETRAINED.with_name("generalist.safetensors")
-TRAIN = Path(__file__).with_name("train.py")
-OWN_ACTOR = [
-    "--algo",
-    "apg",
-    "--num-networks",
-    "64",
-    "--num-envs",
-    "16",
-    "--learning-rate",
-    "1e-3",
-    "--num-steps",
-    "500",
-    "--eval-blocks",
-    "40",
-    "--final-blocks",
-    "10",
-]
-"""How an actor of a scenario's own is trained: the analytic policy gradient learns many networks from nothing, which TD3-MIX does not."""
-TIMED = 5
-"""Networks of a scenario on which the time of decisions is measured."""
-MODES = {"": None, "_3": 3, "_opening": 1}
-"""How many slots an actor acts in before it leaves the negotiation alone; what its name then ends in."""
+EXAMPLES = """Examples:
+  python evaluate.py                                the actor that ships, on the paper's network
+  python evaluate.py runs/NAME                      your own run, on its network
+  python evaluate.py --policy my_module:my_policy   any callable from observations to actions beside them
+  python evaluate.py --policy rule=file.py:act --policy file.py:other --num-antennas 32 --num-users 16
+  python evaluate.py --num-blocks 50 --json > table.json
+  python evaluate.py --scenarios irregular-7        networks drawn at random; all: where a plan wins, in one picture
+  python evaluate.py --generalise                   one actor on networks that it never saw
+  python evaluate.py --figure all --quick           the paper's figures on few channels; --figure 5 --help has more
+  python evaluate.py --claims                       the paper's claims beside the figures' numbers"""
+
+
+@dataclass(frozen=True)
+class PolicyArguments:
+    """Policies that stand beside the actor."""
+
+    policy: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """module:callable or path/to/file.py:callable, NAME=... before it to name it otherwise; again for more. It maps {agent: observation}
+    to {agent: action}. Importing it runs its module."""
+    observation: Observation = "gain"
+    """What policies without an attribute `observation` see: gain (3 planes) or csi (4M + 2 planes)."""
+    batched: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Policies without an attribute `batched` take arrays {agent: [block, ...]} of all blocks at once."""
 
 
 @dataclass(frozen=True)
 class EvaluateArguments:
-    """Play a trained actor and every allocation on the same unseen channels."""
+    """Play a trained actor, any policies and every allocation on the same unseen channels: a table, results.json, comparison.png."""
 
     run: tyro.conf.Positional[Path | None] = None
-    """Run directory made by train.py; without it, the actor that ships with the project."""
+    """Run directory made by train.py, whose best actor plays; without it, the actor that ships with the project."""
     num_blocks: int = 200
-    """Unseen blocks to play."""
+    """Unseen blocks to play (with --scenarios: networks, one block each)."""
     seed: int = FIRST_SEED
     """Block i is the one that env.reset(seed=seed + i) draws."""
-    output: Path | None = None
-    """Where results.json and comparison.png go; the run directory, or results/ without a run or on another network than the run's."""
+    output: Annotated[Path | None, tyro.conf.arg(metavar="DIRECTORY")] = None
+    """Directory for results.json and comparison.png; the run's, or results/ without a run, on another network or with policies."""
     num_threads: int = 1
     """Threads of torch; small networks are fastest on one."""
-    scenarios: str | None = None
+    scenarios: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """Play on networks drawn from mixture, paper, unequal-load, asymmetric, irregular-7 or irregular-12, one block each, or on all."""
-    generalise: bool = False
+    generalise: tyro.conf.FlagCreatePairsOff[bool] = False
     """Play on the paper's networks and on named ones that no actor was trained on; beside actors trained for each, where there are any."""
-    train: bool = False
+    train: tyro.conf.FlagCreatePairsOff[bool] = False
     """With --generalise or --scenarios all: train an actor for each network or scenario that has none in runs/own-<name>."""
-    scenario: tyro.conf.OmitArgPrefixes[NetworkConfig] = field(default_factory=NetworkConfig)
-    """Network to play on; the run's own unless said otherwise."""
+    policies: tyro.conf.OmitArgPrefixes[PolicyArguments] = field(default_factory=PolicyArguments)
+    """Any callables from observations to actions, beside the actor in the table and the picture."""
+    reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
+    """What is shown, and where."""
+    scenario: Annotated[tyro.conf.OmitArgPrefixes[NetworkConfig], tyro.conf.arg(name="network")] = field(default_factory=NetworkConfig)
+    """Network to play on; the run's own unless said otherwise. Decibels where a name ends in -db; noise power is 1."""
 
 
 def main(argv: list[str]) -> None:
     """Run the command line."""
     flags = {word.split("=")[0] for word in argv}
     if "--figure" in flags:
+        figures = parse(FigureArguments, argv, tyro.MISSING_NONPROP, examples=FIGURE_EXAMPLES)
         torch.set_num_threads(1)
-        make_figures(parse(FigureArguments, argv, tyro.MISSING_NONPROP), load_actor)
+        report(figures.reporting, lambda: make_figures(figures, load_actor))
         return
     if "--claims" in flags:
-        compare_claims(parse(ClaimsArguments, ["--claims", "True", *(word for word in argv if word != "--claims")], tyro.MISSING_NONPROP))
+        claims = parse(ClaimsArguments, argv, ClaimsArguments())
+        report(claims.reporting, lambda: compare_claims(claims))
         return
-    # The run must be known before the command line is read, because the network that it was trained on is the default.
-    words = [word for before, word in pairwise(["", *argv]) if before != "--output" and not word.startswith("-")]
-    run = next((Path(word) for word in words if (Path(word) / "config.json").exists()), None)
-    many = any(word.split("=")[0] in ("--scenarios", "--generalise") for word in argv)
-    actor = load_actor((GENERALIST if many else PRETRAINED) if run is None else RunDirectory(run).best_path)
-    defaults = EvaluateArguments(scenario=NetworkConfig.from_json(actor.metadata["config"]), scenarios=actor.metadata.get("scenarios"))
-    arguments = parse(EvaluateArguments, argv, defaults)
+    run, actor, defaults = _run_and_actor(argv, many=bool(flags & {"--scenarios", "--generalise"}))
+    arguments = parse(EvaluateArguments, argv, defaults, examples=EXAMPLES)
     if arguments.run != run:
         RunDirectory(arguments.run or Path()).config()  # says what is wrong with it
         raise ValueError(f"it is not clear which run to evaluate: {run} or {arguments.run}. Give the run directory first.")
     check_positive(num_blocks=arguments.num_blocks, num_threads=arguments.num_threads)
     if arguments.seed < 0:
         raise ValueError(f"--seed must not be negative; got {arguments.seed}. Give 0 or more.")
-    torch.set_num_threads(arguments.num_threads)
-    own = run is not None and (arguments.scenario, arguments.scenarios) == (defaults.scenario, defaults.scenarios)
+    check_folder(output=arguments.output)
+    everywhere = arguments.generalise or arguments.scenarios == "all"
+    asked = arguments.policies
+    if asked.policy and everywhere:
+        raise ValueError("--policy stands beside an actor on one network or scenario; got it with all of them. Give --scenarios NAME.")
+    if arguments.train and not everywhere:
+        raise ValueError("--train goes with --generalise or --scenarios all; got it alone. python train.py trains an actor.")
+    taken = {*STYLES, *METHODS, _name(actor)}
+    policies = named_policies(asked.policy, taken=taken, observation=asked.observation, batched=asked.batched)
+    own = run is not None and not policies and (arguments.scenario, arguments.scenarios) == (defaults.scenario, defaults.scenarios)
     output = arguments.output or (run if run is not None and own else Path("results"))
-    if arguments.generalise:
-        generalise(actor, arguments)
-        return
-    if arguments.scenarios == "all":
-        compare_scenarios(actor, arguments)
-        return
+    torch.set_num_threads(arguments.num_threads)
+    report(arguments.reporting, lambda: _evaluate(actor, policies, arguments, output))
+
+
+def _run_and_actor(argv: list[str], *, many: bool) -> tuple[Path | None, ActorPolicy, EvaluateArguments]:
+    """The run that is named and its actor; the network that it was trained on is the default, so it must be known first."""
+    words = [word for before, word in pairwise(["", *argv]) if before != "--output" and not word.startswith("-")]
+    run = next((Path(word) for word in words if (Path(word) / "config.json").exists()), None)
+    actor = load(("generalist" if many else "td3mix") if run is None else run)
+    trained_on = NetworkConfig.from_json(actor.metadata["config"])
+    return run, actor, EvaluateArguments(scenario=trained_on, scenarios=actor.metadata.get("scenarios"))
+
+
+def _name(actor: ActorPolicy) -> str:
+    return actor.metadata.get("algo", "td3mix")
+
+
+def _evaluate(actor: ActorPolicy, policies: dict[str, NamedPolicy], arguments: EvaluateArguments, output: Path) -> dict[str, Any]:
+    blocks: dict[str, Any] = {"num_blocks": arguments.num_blocks, "seed": arguments.seed}
+    if arguments.generalise or arguments.scenarios == "all":
+        play, folder = (generalise, "results") if arguments.generalise else (compare_all_scenarios, "results/scenarios")
+        # The order is that of the tables.
+        both = {"generalist": actor, "td3mix": load("td3mix")} if arguments.generalise else {"td3mix": load("td3mix"), "generalist": actor}
+        return play(both, load, output=arguments.output or Path(folder), train=arguments.train, **blocks)
+    together = {_name(actor): actor, **policies}
     if arguments.scenarios is not None:
         networks = draw_networks(scenario_named(arguments.scenarios), arguments.num_blocks, arguments.seed)
-        name = actor.metadata.get("algo", "td3mix")
-        evaluate_scenario({name: actor}, arguments.scenarios, networks, seed=arguments.seed, output=output)
-        return
-    evaluate_actor(actor, arguments.scenario, num_blocks=arguments.num_blocks, seed=arguments.seed, output=output)
+        return compare_on_scenario(together, arguments.scenarios, networks, seed=arguments.seed, output=output)
+    return evaluate_actor(actor, arguments.scenario, policies=policies, output=output, **blocks)
 
 
 def evaluate_actor(
-    actor: ActorPolicy, config: NetworkConfig, *, num_blocks: int, seed: int, output: Path, methods: Collection[str] = METHODS
+    actor: ActorPolicy, config: NetworkConfig, *, policies: Mapping[str, Policy] = MappingProxyType({}), **settings: Any
 ) -> dict[str, Any]:
-    """Play the actor and the allocations, print the table, write `results.json` and `comparison.png`.
+    """Play the actor, policies and the allocations, print the table, write `results.json` and `comparison.png`.
+
+    Args:
+        actor: A trained actor.
+        config: The network to play on.
+        policies: Others beside it, by name.
+        **settings: As for `compare`.
 
     Returns:
         What `results.json` holds.
     """
-    name = actor.metadata.get("algo", "td3mix")
-    settings: dict[str, Any] = {"num_blocks": num_blocks, "seed": seed, "output": output, "methods": methods}
-    content = compare({name: actor}, config, observation=actor.observation, **settings)
+    content = compare({_name(actor): actor, **policies}, config, observation=actor.observation, **settings)
     if config != (trained_on := NetworkConfig.from_json(actor.metadata["config"])):
         print(f"note: this actor was trained on another network ({trained_on.describe()})")
     return content
-
-
-def evaluate_scenario(
-    actors: Mapping[str, ActorPolicy],
-    scenario: str,
-    networks: list[NetworkConfig],
-    *,
-    seed: int,
-    output: Path,
-    methods: Collection[str] = METHODS,
-    file: str = "results.json",
-) -> dict[str, Any]:
-    """Play actors, by their names, and every allocation on one block of each network, print the table, write the file.
-
-    Returns:
-        What the file holds.
-    """
-
-    def play_all(config: NetworkConfig, index: int) -> list[MethodResult]:
-        settings: dict[str, Any] = {"num_blocks": 1, "seed": seed + index, "timed": index < TIMED}
-        learned = [
-            evaluate_policy(
-                name + mode, actor, config, observation=actor.metadata["observation"], acting_slots=acting, batched=True, **settings
-            )
-            for name, actor in actors.items()
-            for mode, acting in MODES.items()
-        ]
-        return [*learned, *evaluate_allocations(config, methods=methods, **settings)]
-
-    output.mkdir(parents=True, exist_ok=True)
-    console = Console() if sys.stdout.isatty() else Console(width=110)
-    with console.status(f"playing {len(networks)} unseen networks of {scenario} ..."):
-        results = evaluate_networks(networks, play_all)
-    print_table(results, networks[0], console, title=f"{len(networks)} networks of the scenario {scenario}, one block each")
-    content = as_json(results, networks[0], seed, len(networks), scenario=scenario, **provenance())
-    (output / file).write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
-    console.print(f"wrote {output / file}", highlight=False)
-    return content
-
-
-def compare_scenarios(actor: ActorPolicy, arguments: EvaluateArguments) -> None:
-    """Play the generalist, actors of a scenario's own and every allocation on all scenarios; one table and file each, one picture."""
-    from multicell_env.scenario_figure import save_scenarios
-
-    output, contents = arguments.output or Path("results/scenarios"), {}
-    for name in (name for name in SCENARIOS if name != "mixture"):
-        own = RunDirectory(Path("runs") / f"own-{name}")
-        if arguments.train and not own.best_path.exists():
-            subprocess.run([sys.executable, TRAIN, "--scenarios", name, "--runs", "runs", "--name", own.path.name, *OWN_ACTOR], check=True)
-        actors = {"td3mix": load_actor(PRETRAINED), "generalist": actor}
-        if own.best_path.exists():
-            actors["own"] = load_actor(own.best_path)
-        networks = draw_networks(SCENARIOS[name], arguments.num_blocks, arguments.seed)
-        contents[name] = evaluate_scenario(actors, name, networks, seed=arguments.seed, output=output, file=f"{name}.json")
-    save_scenarios(contents, output / "scenarios.png")
-    print(f"wrote {output / 'scenarios.png'}")
-
-
-def generalise(actor: ActorPolicy, arguments: EvaluateArguments) -> None:
-    """Play one actor on networks of all sizes, print the table, write `generalise.json`."""
-    output = arguments.output or Path("results")
-    output.mkdir(parents=True, exist_ok=True)
-    console, rows, content = Console(width=140), {}, {}
-    for name, config in {**PAPER, **UNSEEN}.items():
-        directory = RunDirectory(Path("runs") / f"own-{name}")
-        if arguments.train and not directory.best_path.exists():
-            _train_own(config, directory.path)
-        policies = {"generalist": actor, "td3mix": load_actor(PRETRAINED)}
-        if directory.best_path.exists():
-            policies["own"] = load_actor(directory.best_path)
-        blocks: dict[str, Any] = {"num_blocks": arguments.num_blocks, "seed": arguments.seed, "batched": True}
-        with console.status(f"playing {arguments.num_blocks} unseen blocks of {name} ..."):
-            rows[name] = [
-                evaluate_policy(kind + mode, policy, config, observation=policy.metadata["observation"], acting_slots=acting, **blocks)
-                for kind, policy in policies.items()
-                for mode, acting in MODES.items()
-            ]
-            methods = ("flwf", "reuse", "assignment_bound")
-            rows[name] += evaluate_allocations(config, num_blocks=arguments.num_blocks, seed=arguments.seed, methods=methods)
-        content[name] = as_json(rows[name], config, arguments.seed, arguments.num_blocks)
-    print_generalisation(rows, console)
-    (output / "generalise.json").write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
-    console.print(f"wrote {output / 'generalise.json'}", highlight=False)
-
-
-def _train_own(config: NetworkConfig, path: Path) -> None:
-    """Train an actor for this network alone, as a person would."""
-    changed = {key: value for key, value in asdict(config).items() if value != getattr(NetworkConfig(), key)}
-    words = [word for key, value in changed.items() for word in (f"--{key.replace('_', '-')}", *map(str, np.atleast_1d(value)))]
-    subprocess.run([sys.executable, TRAIN, "--runs", path.parent, "--name", path.name, *words], check=True)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,4 @@
-"""Train an actor to open the negotiation of base stations.
-
-    python train.py --algo td3mix
-    python train.py --algo apg
-    python train.py --algo td3mix --num-antennas 32 --num-users 16 --name large
-    python train.py --algo td3mix --preset paper
-    python train.py --algo apg --scenarios mixture --num-networks 64
-    python train.py --resume runs/<name>
-
-Ctrl-C or SIGTERM write a checkpoint and stop; --resume continues.
-"""
+"""Train an actor to open the negotiation of base stations. Ctrl-C or SIGTERM write a checkpoint and stop; --resume continues."""
 
 import dataclasses
 import signal
@@ -16,7 +6,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 import torch
 import tyro
@@ -27,21 +17,31 @@ from tqdm import tqdm
 
 from agents.apg import APGConfig, APGTraining, APGTrainingConfig
 from agents.joint import JointEnv
+from agents.loading import load
 from agents.pool import PoolEnv, PoolTraining, check_pool
 from agents.run_directory import RunDirectory
-from agents.saved_actor import ActorPolicy, load_actor, save_actor
+from agents.saved_actor import ActorPolicy, save_actor
 from agents.td3_mix import TD3MixConfig
 from agents.training import Training, TrainingConfig, check_memory
-from evaluate import evaluate_actor, evaluate_scenario
+from evaluate import evaluate_actor
 from multicell_env import MulticellVectorEnv, NetworkConfig, multicell_v0
-from multicell_env.command_line import check_positive, parse, run_command, values_of
+from multicell_env.command_line import Reporting, check_folder, check_positive, parse, report, run_command, values_of
 from multicell_env.evaluation import FIRST_SEED, QUICK_METHODS
 from multicell_env.figures import save_learning_curve
 from multicell_env.observation import Observation
 from multicell_env.provenance import provenance
+from multicell_env.scenario_comparison import compare_on_scenario
 from multicell_env.scenario_evaluation import Validation
 from multicell_env.scenarios import draw_networks, scenario_named
 
+EXAMPLES = """Examples:
+  python train.py                                                            TD3-MIX on the paper's network, a minute on two cores
+  python train.py --num-antennas 32 --num-users 16 --name large
+  python train.py --algo apg --scenarios mixture --num-networks 64           networks drawn at random take turns
+  python train.py --preset paper                                             the paper's networks and learning rates
+  python train.py --sir-db 10 --start-from RUN/best.pt --actor-rest 100      go on from another actor
+  python train.py --resume runs/NAME                                         after Ctrl-C, SIGTERM or a power cut"""
+COUNTS = ("num_threads", "eval_interval", "eval_blocks", "final_blocks", "num_networks")
 VALIDATION_SEED = 2_000_000
 """Blocks that choose the best actor; neither trained on nor part of the closing table."""
 
@@ -56,14 +56,14 @@ class TrainArguments:
     """paper: the paper's TD3-MIX (2 x 128 MLP, Adam 1e-3, gamma 0.99, batch 16) and --observation csi; other flags still apply."""
     observation: Observation = "gain"
     """What a base station sees: gain (3 planes) or csi (the paper's local state, 4M + 2 planes)."""
-    name: str | None = None
+    name: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """Name of the run; the date and time by default."""
     runs: Path = Path("runs")
     """Where run directories go."""
-    resume: Path | None = None
+    resume: Annotated[Path | None, tyro.conf.arg(metavar="RUN")] = None
     """Continue this run from its last checkpoint, with the settings that it has."""
-    start_from: Path | None = None
-    """Begin with this actor instead of a random one (td3mix; see --actor-rest)."""
+    start_from: Annotated[Path | None, tyro.conf.arg(metavar="ACTOR")] = None
+    """Begin with this actor (a file, a run directory, or the name of a shipped one) instead of a random one (td3mix; see --actor-rest)."""
     seed: int = 0
     """Seed of everything."""
     num_threads: int = 1
@@ -74,23 +74,30 @@ class TrainArguments:
     """Blocks of these evaluations, always the same."""
     final_blocks: int = 200
     """Unseen blocks of the closing table."""
-    scenarios: str | None = None
+    scenarios: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """Train on networks drawn from mixture, unequal-load, asymmetric, irregular-7 or irregular-12, instead of on one network."""
     num_networks: int = 16
     """Networks to draw; they take turns. Evaluations are on others of the scenario, one block each."""
-    scenario: tyro.conf.OmitArgPrefixes[NetworkConfig] = field(default_factory=NetworkConfig)
-    learner: tyro.conf.OmitArgPrefixes[tyro.conf.AvoidSubcommands[TD3MixConfig | APGConfig]] = field(default_factory=TD3MixConfig)
-    training: tyro.conf.OmitArgPrefixes[tyro.conf.AvoidSubcommands[TrainingConfig | APGTrainingConfig]] = field(
-        default_factory=TrainingConfig
-    )
+    reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
+    """What is shown, and where."""
+    scenario: Annotated[tyro.conf.OmitArgPrefixes[NetworkConfig], tyro.conf.arg(name="network")] = field(default_factory=NetworkConfig)
+    """Network to train on. Decibels where a name ends in -db; noise power is 1."""
+    # Which learner it is, and so which flags there are, is the default's to say.
+    learner: tyro.conf.OmitArgPrefixes[Any] = field(default_factory=TD3MixConfig)
+    """Hyperparameters of the learner; those of the other one: --algo apg --help."""
+    training: tyro.conf.OmitArgPrefixes[Any] = field(default_factory=TrainingConfig)
+    """How long and on how many environments to train."""
 
 
 @dataclass(frozen=True)
 class ResumeArguments:
-    """Continue a run; every other setting is its own."""
+    """Continue a run from its last checkpoint; every other setting is its own."""
 
-    resume: Path
-    num_threads: int | None = None
+    resume: Annotated[Path, tyro.conf.arg(metavar="RUN")]
+    """Run directory."""
+    num_threads: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Threads of torch; as before by default."""
+    reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
 
 
 DEFAULTS = {
@@ -119,8 +126,15 @@ def main(argv: list[str]) -> None:
     else:
         arguments, directory, state = _begun(argv)
     torch.set_num_threads(arguments.num_threads)
-    if _Run(arguments, directory, state).learn():
-        _close(arguments, directory)
+    report(arguments.reporting, lambda: _run(arguments, directory, state))
+
+
+def _run(arguments: TrainArguments, directory: RunDirectory, state: dict[str, Any] | None) -> dict[str, Any]:
+    """Train to the end or until a signal, then play. Returns where the run is, how far it came, and what the closing table says."""
+    run = _Run(arguments, directory, state)
+    closing = _close(arguments, directory) if run.learn() else {}
+    stopped_by = None if run.stopped_by is None else signal.Signals(run.stopped_by).name
+    return {"run": str(directory.path), "steps_done": run.training.steps_done, "stopped_by": stopped_by, **closing}
 
 
 def _begun(argv: list[str]) -> tuple[TrainArguments, RunDirectory, None]:
@@ -129,18 +143,11 @@ def _begun(argv: list[str]) -> tuple[TrainArguments, RunDirectory, None]:
     algo = "apg" if "apg" in values_of("--algo", argv) else "td3mix"
     preset = "paper" if "paper" in values_of("--preset", argv) else "default"
     if (algo, preset) not in DEFAULTS:
-        raise ValueError(
-            f"--preset {preset} holds hyperparameters of td3mix; got --algo {algo}. Leave the preset out, and give for example "
-            "--network mlp --hidden-sizes 128 128 --observation csi."
-        )
-    arguments = parse(TrainArguments, argv, DEFAULTS[algo, preset])
-    check_positive(
-        num_threads=arguments.num_threads,
-        eval_interval=arguments.eval_interval,
-        eval_blocks=arguments.eval_blocks,
-        final_blocks=arguments.final_blocks,
-        num_networks=arguments.num_networks,
-    )
+        remedy = "Leave the preset out, and give for example --network mlp --hidden-sizes 128 128 --observation csi."
+        raise ValueError(f"--preset {preset} holds hyperparameters of td3mix; got --algo {algo}. {remedy}")
+    arguments = parse(TrainArguments, argv, DEFAULTS[algo, preset], examples=EXAMPLES)
+    check_folder(runs=arguments.runs)
+    check_positive(**{name: getattr(arguments, name) for name in COUNTS})
     if arguments.seed < 0:
         raise ValueError(f"--seed must not be negative; got {arguments.seed}. Give 0 or more.")
     name = arguments.name or time.strftime(f"{arguments.algo}-%Y%m%d-%H%M%S")
@@ -155,30 +162,31 @@ def _begun(argv: list[str]) -> tuple[TrainArguments, RunDirectory, None]:
     if arguments.start_from is not None:
         if replayed is None:
             raise ValueError("--start-from is for td3mix; got --algo apg. Leave one of them out.")
-        load_actor(arguments.start_from)  # says what is wrong with it before anything is made
-    start_from = None if arguments.start_from is None else str(arguments.start_from)
+        load(str(arguments.start_from))  # says what is wrong with it before anything is made
+    start_from = arguments.start_from and str(arguments.start_from)
     settings = {**asdict(arguments), "runs": str(arguments.runs), "start_from": start_from, "resume": None}
+    del settings["reporting"]  # of the command, not of the run
     return arguments, RunDirectory.create(arguments.runs / name, {"arguments": settings, **provenance()}), None
 
 
 def _resumed(argv: list[str]) -> tuple[TrainArguments, RunDirectory, dict[str, Any] | None]:
     """A run that goes on with the settings that it has."""
-    given, others = tyro.cli(ResumeArguments, args=argv, return_unknown_args=True)
-    if others:
-        raise ValueError(
-            f"a resumed run keeps the settings that it has; got {' '.join(others)} beside --resume. Leave that out, or start a new run."
-        )
+    given = parse(ResumeArguments, argv, ResumeArguments(Path()), refusal=_keeps_its_settings)
     directory = RunDirectory(given.resume)
-    arguments = _stored_arguments(directory)
+    arguments = dataclasses.replace(_stored_arguments(directory), reporting=given.reporting)
     if given.num_threads is not None:
         check_positive(num_threads=given.num_threads)
         arguments = dataclasses.replace(arguments, num_threads=given.num_threads)
     return arguments, directory, directory.load_checkpoint()
 
 
+def _keeps_its_settings(words: list[str], flags: list[str]) -> str:
+    return f"a resumed run keeps the settings that it has; got {' '.join(words)} beside --resume. Leave that out, or start a new run."
+
+
 def _training(arguments: TrainArguments, writer: SummaryWriter) -> Training | PoolTraining | APGTraining:
     """The learner that was asked for, on the networks that were asked for."""
-    seed, training = arguments.seed, cast(TrainingConfig, arguments.training)
+    seed, training = arguments.seed, arguments.training
     pool = [_pool_env(config, arguments) for config in _networks(arguments)]
     if arguments.scenarios is None and isinstance(arguments.learner, APGConfig):
         return APGTraining(pool[0].make_env, pool[0].stacked_env, arguments.learner, seed=seed)
@@ -186,10 +194,9 @@ def _training(arguments: TrainArguments, writer: SummaryWriter) -> Training | Po
         learning: Any = PoolTraining(pool, arguments.learner, None if arguments.algo == "apg" else training, seed=seed)
     else:
         logger = TensorboardLogger(writer, info_interval=10**9, write_flush=False)
-        learner = cast(TD3MixConfig, arguments.learner)
-        learning = Training(pool[0].make_env, learner, training, seed=seed, logger=logger, stacked_env=pool[0].stacked_env)
+        learning = Training(pool[0].make_env, arguments.learner, training, seed=seed, logger=logger, stacked_env=pool[0].stacked_env)
     if arguments.start_from is not None:
-        learning.algorithm.start_from(load_actor(arguments.start_from).actor)
+        learning.algorithm.start_from(load(str(arguments.start_from)).actor)
     return learning
 
 
@@ -225,7 +232,7 @@ class _Run:
         begin = time.monotonic()
         previous = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
         print(f"training in {self.directory.path} (tensorboard --logdir {self.directory.path.parent})")
-        bar = tqdm(total=arguments.training.num_steps, initial=training.steps_done, desc="training", unit="step", dynamic_ncols=True)
+        bar = tqdm(total=arguments.training.num_steps, initial=training.steps_done, desc="training", unit=" steps", dynamic_ncols=True)
         try:
             self._show(bar)
             while training.steps_done < arguments.training.num_steps and self.stopped_by is None:
@@ -311,15 +318,14 @@ def _pool_env(config: NetworkConfig, arguments: TrainArguments) -> PoolEnv:
     return PoolEnv(partial(multicell_v0.parallel_env, **settings), stacked)
 
 
-def _close(arguments: TrainArguments, directory: RunDirectory) -> None:
+def _close(arguments: TrainArguments, directory: RunDirectory) -> dict[str, Any]:
     """Play the best actor on unseen channels and print the closing table."""
-    actor = load_actor(directory.best_path)
+    actor = load(directory.best_path)
     settings: dict[str, Any] = {"seed": FIRST_SEED, "output": directory.path, "methods": QUICK_METHODS}
     if arguments.scenarios is None:
-        evaluate_actor(actor, arguments.scenario, num_blocks=arguments.final_blocks, **settings)
-    else:
-        networks = draw_networks(scenario_named(arguments.scenarios), arguments.final_blocks, FIRST_SEED)
-        evaluate_scenario({arguments.algo: actor}, arguments.scenarios, networks, **settings)
+        return evaluate_actor(actor, arguments.scenario, num_blocks=arguments.final_blocks, **settings)
+    networks = draw_networks(scenario_named(arguments.scenarios), arguments.final_blocks, FIRST_SEED)
+    return compare_on_scenario({arguments.algo: actor}, arguments.scenarios, networks, **settings)
 
 
 def _stored_arguments(directory: RunDirectory) -> TrainArguments:

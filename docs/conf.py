@@ -55,7 +55,10 @@ napoleon_use_param = True
 
 nitpick_ignore_regex = [
     # Other libraries' types: their documentation is on the network, which this build does without.
-    (r"py:.*", r"(abc|benchmarl|collections|gymnasium|jaxtyping|matplotlib|numpy|os|pathlib|pettingzoo|PIL|rich|stable_baselines3|tensordict|tianshou|torch|torchrl|typing)\..*"),
+    (
+        r"py:.*",
+        r"(abc|benchmarl|collections|gymnasium|jaxtyping|matplotlib|numpy|os|pathlib|pettingzoo|PIL|rich|stable_baselines3|tensordict|tianshou|torch|torchrl|typing)\..*",
+    ),
     # What jaxtyping writes of them: the type and the names of its axes.
     (r"py:class", r"ndarray|Tensor"),
 ]

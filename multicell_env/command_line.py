@@ -1,9 +1,16 @@
-"""Reading command lines, and refusing wrong ones in one line."""
+"""Reading command lines, refusing wrong ones in one line, and showing results to a person or to a script."""
 
+import contextlib
+import difflib
+import io
 import json
+import os
+import re
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, TypeVar
 
 import tyro
@@ -11,9 +18,51 @@ import tyro
 MeanGains = tuple[tuple[float, ...], ...]
 Arguments = TypeVar("Arguments")
 
+EXIT_CODES = """Exit codes:
+  0    done, or a training stopped as asked (Ctrl-C, SIGTERM) with everything saved
+  1    an error of ours: a traceback; please report it
+  2    refused what was given, with one line on standard error that says why
+  130  interrupted outside of training"""
+UNKNOWN = "Unrecognized options: "
+"""How tyro begins to speak of words that stand for nothing."""
 
-def parse(kind: type[Arguments], argv: list[str], defaults: Arguments) -> Arguments:
-    """Read a command line into a dataclass."""
+
+@dataclass(frozen=True)
+class Reporting:
+    """What is shown, and where."""
+
+    quiet: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Show neither progress nor tables; errors still."""
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Write the result as JSON to standard output, and everything else to standard error."""
+
+
+def unknown_words(words: list[str], flags: list[str]) -> str:
+    """A refusal of words that stand for nothing, with the nearest of all flags where there is one."""
+    first = words[0]
+    if not first.startswith("-"):
+        return f"the command line must be flags and their values; got {first!r} beside them. Leave it out, or see --help."
+    flag = first.split("=")[0]
+    nearest = difflib.get_close_matches(flag, flags, n=1)
+    hint = f"Did you mean {nearest[0]}? --help lists all." if nearest else "--help lists all."
+    return f"a flag must be one that there is; got {flag}. {hint}"
+
+
+def parse(
+    kind: type[Arguments], argv: list[str], defaults: Arguments, *, examples: str = "", refusal: Callable[..., str] = unknown_words
+) -> Arguments:
+    """Read a command line into a dataclass.
+
+    Args:
+        kind: The dataclass; its docstring and those of its fields are the help.
+        argv: Words of the command line.
+        defaults: Values of what is not given.
+        examples: Lines for the help, below the dataclass's docstring.
+        refusal: What to say of words that stand for nothing, given them and all flags.
+
+    Raises:
+        ValueError: a flag that there is not, or a value that does not fit; in one line.
+    """
     registry = tyro.constructors.ConstructorRegistry()
 
     @registry.primitive_rule
@@ -28,8 +77,55 @@ def parse(kind: type[Arguments], argv: list[str], defaults: Arguments) -> Argume
             str_from_instance=lambda gains: [json.dumps(gains)],
         )
 
-    with registry:
-        return tyro.cli(kind, args=argv, default=defaults, description=kind.__doc__)
+    def read(words: list[str]) -> Arguments:
+        description = "\n\n".join(filter(None, (kind.__doc__, examples, EXIT_CODES)))
+        with registry:
+            return tyro.cli(kind, args=words, default=defaults, description=description)
+
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return read(argv)
+    except SystemExit as left:
+        if left.code != 2:
+            raise
+        message = _in_one_line(said.getvalue())
+    if message.startswith(UNKNOWN):
+        shown = io.StringIO()
+        with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
+            read(["--help"])
+        message = refusal(message.removeprefix(UNKNOWN).split(", "), sorted(set(re.findall(r"--[a-z][a-z-]*", shown.getvalue()))))
+    raise ValueError(message)
+
+
+def _in_one_line(box: str) -> str:
+    """What a parser said in a box, without the box, its title, and the help below the first rule."""
+    rows = [row.strip("│| ") for row in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()[1:]]
+    rows = rows[1:] if rows and re.fullmatch("[─-]+", rows[0]) else rows  # where the terminal knows ASCII alone, the title is underlined
+    rule = next((number for number, row in enumerate(rows) if re.fullmatch("[─-]{3,}", row)), len(rows))
+    message = re.sub(r" Got errors: .*", "", " ".join(row for row in rows[:rule] if row)).rstrip(".")
+    # A value that does not fit: a flag's kind stands in its help, the value in quotes at the end of the message.
+    if found := re.fullmatch(r"Error parsing (--\S+): .*?\[?('.*')\]?", message):
+        kinds = [row.removeprefix(found[1]).strip() for row in rows[rule:] if row.startswith(f"{found[1]} ")]
+        message = f"{found[1]} must be {kinds[0]}; got {found[2]}" if kinds else message
+    return message if message.startswith(UNKNOWN) else f"{re.sub(r'^Error parsing [a-z]+: ', '', message)}. See --help."
+
+
+def report(reporting: Reporting, work: Callable[[], Any]) -> None:
+    """Do the work and show what it prints, or its result as JSON, as was asked for.
+
+    Args:
+        reporting: What was asked for.
+        work: Returns a result for `json.dumps`.
+    """
+    with contextlib.ExitStack() as stack:
+        if reporting.quiet:
+            stack.enter_context(contextlib.redirect_stderr(stack.enter_context(open(os.devnull, "w"))))
+        if reporting.quiet or reporting.json:
+            stack.enter_context(contextlib.redirect_stdout(sys.stderr))
+        result = work()
+    if reporting.json:
+        print(json.dumps(result, indent=2, allow_nan=False))
 
 
 def check_positive(**numbers: int) -> None:
@@ -41,6 +137,18 @@ def check_positive(**numbers: int) -> None:
     for name, number in numbers.items():
         if number < 1:
             raise ValueError(f"--{name.replace('_', '-')} must be at least 1; got {number}. Give a positive whole number.")
+
+
+def check_folder(**paths: Path | None) -> None:
+    """Refuse places for files that cannot be directories, before anything is computed for them.
+
+    Raises:
+        ValueError: one is a file, or in a file.
+    """
+    for name, path in paths.items():
+        for place in () if path is None else (path, *path.parents):
+            if place.exists() and not place.is_dir():
+                raise ValueError(f"--{name.replace('_', '-')} must be a directory or one to be made; got {path}, where {place} is a file.")
 
 
 def run_command(main: Callable[[list[str]], None]) -> None:

@@ -1,15 +1,28 @@
 """Any policies beside every other method on equal channels: one table, `results.json` and `comparison.png`."""
 
+import contextlib
 import json
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation import FIRST_SEED, METHODS, Policy, as_json, evaluate_allocations, evaluate_policy
+from multicell_env.evaluation import (
+    FIRST_SEED,
+    METHODS,
+    MethodResult,
+    Policy,
+    as_json,
+    decide,
+    draw_blocks,
+    evaluate_allocations,
+    evaluate_policy,
+)
+from multicell_env.named_policies import said
+from multicell_env.observation import Observation, Observer
 from multicell_env.tables import print_table
 
 OPENING = "_opening"
@@ -47,25 +60,21 @@ def compare(
         What `results.json` holds.
 
     Raises:
-        ValueError: a policy has the name of an allocation, or returns something else than finite actions of the right shapes.
+        ValueError: a policy has the name of another method, raises, or returns something else than finite actions of the right shapes;
+            what can be seen in the first slot of two blocks is refused before the others are played.
     """
     config = config or NetworkConfig()
-    taken = {name for policy in policies for name in (policy, policy + OPENING)} & set(METHODS)
-    if taken:
-        raise ValueError(f"a policy must not have the name of an allocation; got {sorted(taken)}. Choose another name.")
+    names = [name + mode for name in policies for mode in ("", OPENING)]
+    if taken := {name for name in names if name in METHODS or names.count(name) > 1}:
+        raise ValueError(
+            f"a policy must not have the name of an allocation or of another policy; got {sorted(taken)}. Choose another name."
+        )
+    for name, policy in policies.items():
+        try_policy(name, policy, config)
     console = Console(width=None if sys.stdout.isatty() else 100, quiet=quiet)
     with console.status(f"playing {num_blocks} unseen blocks ..."):
         results = [
-            evaluate_policy(
-                name + mode,
-                policy,
-                config,
-                observation=getattr(policy, "observation", "gain"),
-                batched=getattr(policy, "batched", False),
-                opening_only=mode == OPENING,
-                num_blocks=num_blocks,
-                seed=seed,
-            )
+            play_policy(name, policy, config, ending=mode, acting_slots=1 if mode else None, num_blocks=num_blocks, seed=seed)
             for name, policy in policies.items()
             for mode in ("", OPENING)
         ]
@@ -75,6 +84,48 @@ def compare(
     if output is not None:
         _write(content, Path(output), console)
     return content
+
+
+def play_policy(name: str, policy: Policy, config: NetworkConfig, *, ending: str = "", **blocks: Any) -> MethodResult:
+    """Play a policy as its attributes `observation` and `batched` say.
+
+    Args:
+        name: Its name.
+        policy: The policy.
+        config: The network.
+        ending: What the name of the result ends in.
+        **blocks: As for `evaluate_policy`.
+
+    Raises:
+        ValueError: the policy raises, or returns something else than finite actions of the right shapes.
+    """
+    sees: Observation = getattr(policy, "observation", None) or "gain"
+    with _named(name):
+        return evaluate_policy(name + ending, policy, config, observation=sees, batched=getattr(policy, "batched", False), **blocks)
+
+
+def try_policy(name: str, policy: Policy, config: NetworkConfig) -> None:
+    """Ask a policy for its actions in the first slot of two blocks.
+
+    Raises:
+        ValueError: its attributes are wrong, it raises, or it returns something else than finite actions of the right shapes.
+    """
+    sees = getattr(policy, "observation", None) or "gain"
+    if sees not in ("gain", "csi"):
+        raise ValueError(f"policy {name!r} must see 'gain' or 'csi'; got observation = {sees!r}. Choose one of the two.")
+    with _named(name):
+        decide(policy, Observer(sees, draw_blocks(config, 2)), getattr(policy, "batched", False))
+
+
+@contextlib.contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Errors say whose they are, in one line."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"policy {name!r}: {said(error).removeprefix('ValueError: ')}") from error
+    except Exception as error:
+        raise ValueError(f"policy {name!r} must return actions; it raised {said(error)}. Mend it there.") from error
 
 
 def _write(content: dict[str, Any], output: Path, console: Console) -> None:

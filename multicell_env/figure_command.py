@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import tyro
 from rich.console import Console
 
-from multicell_env.command_line import check_positive
+from multicell_env.command_line import Reporting, check_folder, check_positive
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation import FIRST_SEED
 from multicell_env.figure_files import compare, read_figure, write_files
@@ -25,6 +25,10 @@ from multicell_env.sweep import Point, Result, digest_of_sources, sweep
 from multicell_env.tables import print_figure
 from multicell_env.trainings import is_trained, needed_trainings, train_missing, training_of
 
+EXAMPLES = """Examples:
+  python evaluate.py --figure all --quick    a first look, a minute or two
+  python evaluate.py --figure all --train    as they are in docs/figures; goes on where it was stopped
+  python evaluate.py --figure 5 --from docs/figures/figure5.json   whether its numbers come out again"""
 FIGURES_FOLDER = Path("docs/figures")
 ROOT = Path(__file__).parents[1]
 PRETRAINED = ROOT / "agents" / "pretrained" / "td3mix.safetensors"
@@ -38,9 +42,9 @@ class FigureArguments:
 
     figure: Literal["5", "6", "7", "8", "9", "10", "11", "all"]
     """Which figure: the paper's 5 to 9, or ours: 10, why capacity falls; 11, what high SIR needs."""
-    quick: bool = False
+    quick: tyro.conf.FlagCreatePairsOff[bool] = False
     """Few channels, for a first look; the files go to results/quick."""
-    train: bool = False
+    train: tyro.conf.FlagCreatePairsOff[bool] = False
     """Train what is neither shipped nor trained; otherwise such methods are left out."""
     seed: int | None = None
     """Block i is the one that env.reset(seed=seed + i) draws."""
@@ -54,36 +58,43 @@ class FigureArguments:
     """Where trainings and finished points are kept."""
     num_workers: int = os.cpu_count() or 2
     """Processes that measure."""
+    reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
+    """What is shown, and where."""
 
 
 @dataclass(frozen=True)
 class ClaimsArguments:
     """Compare the paper's claims with the figures' numbers; writes claims.md and claims.json beside the figures."""
 
-    claims: Literal[True]
+    claims: tyro.conf.FlagCreatePairsOff[bool] = False
     """Ask for the claims."""
     figures: Path = FIGURES_FOLDER
     """Where the figures' JSON files are."""
+    reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
+    """What is shown, and where."""
 
 
-def make_figures(arguments: FigureArguments, load: Load) -> None:
+def make_figures(arguments: FigureArguments, load: Load) -> dict[str, Any]:
     """Measure, print, write and draw figures; or measure one again and compare.
 
     Args:
         arguments: What was asked for.
         load: Reads a trained actor.
 
+    Returns:
+        What each figure's JSON holds, by its number; or the figure that was measured again, and what the comparison says.
+
     Raises:
         ValueError: an argument breaks its rule, or numbers that were measured again disagree.
     """
     check_positive(num_workers=arguments.num_workers)
+    check_folder(output=arguments.output, runs=arguments.runs)
     seed = FIRST_SEED if arguments.seed is None else arguments.seed
     if seed < 0:
         raise ValueError(f"--seed must not be negative; got {seed}. Give 0 or more.")
     console = Console() if sys.stdout.isatty() else Console(width=140)
     if arguments.source is not None:
-        _measure_again(arguments, load, console)
-        return
+        return _measure_again(arguments, load, console)
     from multicell_env.curves import save_figure
 
     numbers = sorted(FIGURES) if arguments.figure == "all" else [int(arguments.figure)]
@@ -94,6 +105,7 @@ def make_figures(arguments: FigureArguments, load: Load) -> None:
     found = {number: points(FIGURES[number], effort, seed, partial(_actor, arguments, load)) for number in numbers}
     for method in dict.fromkeys(method for _, left_out in found.values() for method in left_out):
         console.print(f"note: {method} is left out where nothing is trained for it; --train trains it", highlight=False)
+    contents: dict[str, Any] = {}
     results = iter(_measured([point for places, _ in found.values() for point in places.values()], arguments))
     for number, (places, left_out) in found.items():
         content = {
@@ -111,13 +123,15 @@ def make_figures(arguments: FigureArguments, load: Load) -> None:
         save_figure(content, output / f"figure{number}.png")
         print_figure(content, console)
         console.print(f"wrote {', '.join(map(str, written))} and {output / f'figure{number}.png'}", highlight=False)
+        contents[str(number)] = content
+    return contents
 
 
 def _measured(wanted: Sequence[Point], arguments: FigureArguments) -> list[Result]:
     return sweep(wanted, measure, arguments.runs / "points" / digest_of_sources(), num_workers=arguments.num_workers, title="measuring")
 
 
-def _measure_again(arguments: FigureArguments, load: Load, console: Console) -> None:
+def _measure_again(arguments: FigureArguments, load: Load, console: Console) -> dict[str, Any]:
     assert arguments.source is not None
     before = read_figure(arguments.source)
     if str(before["figure"]) != arguments.figure:
@@ -138,6 +152,7 @@ def _measure_again(arguments: FigureArguments, load: Load, console: Console) -> 
         raise ValueError(
             f"{arguments.source} must come out again; it does not. Look for what changed since its commit {before['git_commit']}."
         )
+    return {"figure": before["figure"], "from": str(arguments.source), "agrees": agrees, "comparison": line}
 
 
 def _actor(arguments: FigureArguments, load: Load, method: str, config: NetworkConfig) -> Actor | None:
@@ -145,7 +160,7 @@ def _actor(arguments: FigureArguments, load: Load, method: str, config: NetworkC
     training = training_of(method, config)
     if training is None:
         return _described_actor(arguments.actor, load)
-    shipped = PRETRAINED.parent / f"{training.name}.pt"
+    shipped = PRETRAINED.parent / f"{training.name}.safetensors"
     if shipped.exists():
         return _described_actor(shipped, load)
     # A run in progress has a best actor too, and another one a minute later.
@@ -159,15 +174,21 @@ def _described_actor(path: Path, load: Load) -> Actor:
     return Actor(name, hashlib.sha256(path.read_bytes()).hexdigest(), observation, partial(load, path))
 
 
-def compare_claims(arguments: ClaimsArguments) -> None:
-    """Print the paper's claims beside our numbers, and write `claims.md` and `claims.json`."""
+def compare_claims(arguments: ClaimsArguments) -> list[dict[str, Any]]:
+    """Print the paper's claims beside our numbers, and write `claims.md` and `claims.json`.
+
+    Returns:
+        What `claims.json` holds.
+    """
     from multicell_env.claims import as_markdown, verdicts
 
     found = {n: read_figure(path) for n in PAPER if (path := arguments.figures / f"figure{n}.json").exists()}
     for number in sorted(set(PAPER) - set(found)):
         print(f"figure {number} is missing: python evaluate.py --figure {number} --train --output {arguments.figures}", file=sys.stderr)
     judged = verdicts(found)
+    content = [asdict(verdict) for verdict in judged]
     arguments.figures.mkdir(parents=True, exist_ok=True)
-    (arguments.figures / "claims.json").write_text(json.dumps([asdict(verdict) for verdict in judged], indent=1) + "\n")
+    (arguments.figures / "claims.json").write_text(json.dumps(content, indent=1) + "\n")
     (arguments.figures / "claims.md").write_text(as_markdown(judged, found))
     print(as_markdown(judged, found))
+    return content

@@ -42,6 +42,11 @@ STYLES: dict[str, dict[str, Any]] = {
     "random": {"color": "#B8A000", "marker": "+", "label": "random"},
 }
 
+OWN_COLOURS = ("#6A3D9A", "#E7298A", "#648FFF", "#6B6B00")
+"""Colours of methods that `STYLES` does not know: lightness tells them apart where hue does not."""
+OWN_MARKERS = ("D", "h", "X", "p", "<")
+"""Their markers: one more than colours, so that twenty can be told apart."""
+
 
 def save_comparison(results: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
     """Bars with 95 % intervals for every method, and capacity against slot.
@@ -52,19 +57,19 @@ def save_comparison(results: Mapping[str, Any], path: str | os.PathLike[str]) ->
     """
     methods: Mapping[str, Any] = results["methods"]
     names = sorted(methods, key=lambda name: methods[name]["last_slot"]["mean"])
-    figure = Figure(figsize=(12.0, 5.0), dpi=100, layout="constrained")
+    figure = Figure(figsize=(12.0, max(5.0, 0.32 * len(names))), dpi=100, layout="constrained")
     left, right = figure.subplots(1, 2)
     rows = np.arange(len(names))
     keys: list[Patch] = []
     for shift, key, alpha, label in ((0.2, "last_slot", 1.0, "last slot"), (-0.2, "all_slots", 0.45, "mean over slots")):
         means = [methods[name][key]["mean"] for name in names]
         errors = [methods[name][key]["ci95"] or 0.0 for name in names]
-        colours = [style_of(name)["color"] for name in names]
+        colours = [style_of(name, list(methods))["color"] for name in names]
         left.barh(rows + shift, means, 0.4, xerr=errors, color=colours, alpha=alpha, capsize=2)
         for row, mean, error in zip(rows, means, errors, strict=True):
             left.annotate(f"{mean:.1f}", (mean + error, row + shift), (4, 0), textcoords="offset points", va="center", fontsize="x-small")
         keys.append(Patch(color="#444444", alpha=alpha, label=label))
-    left.set_yticks(rows, [style_of(name)["label"] for name in names])
+    left.set_yticks(rows, [style_of(name, list(methods))["label"] for name in names])
     left.set_xlabel("average cell capacity [bit/s/Hz]")
     left.margins(x=0.12)
     left.set_title(f"{results['num_blocks']} unseen blocks, 95 % intervals", fontsize="medium")
@@ -78,7 +83,7 @@ def save_comparison(results: Mapping[str, Any], path: str | os.PathLike[str]) ->
 
     slots = np.arange(1, config["num_slots"] + 1)
     for name in reversed(names):
-        right.plot(slots, methods[name]["per_slot"], markersize=5, **style_of(name))
+        right.plot(slots, methods[name]["per_slot"], markersize=5, **style_of(name, list(methods)))
     right.set_ylim(bottom=0.0)
     right.set_xticks(range(1, config["num_slots"] + 1, -(-config["num_slots"] // 12)))
     right.set_xlabel(f"slot ({config['num_iterations']} FLWF iterations each)")
@@ -118,9 +123,22 @@ def save_learning_curve(metrics: Sequence[Mapping[str, float]], bound: float | N
     _save(figure, path)
 
 
-def style_of(name: str) -> dict[str, Any]:
-    """Colour, marker and label of a method; one that is not known is violet."""
-    return STYLES.get(name, {"color": "#6A3D9A", "marker": "D", "label": name})
+def style_of(name: str, others: Sequence[str] = ()) -> dict[str, Any]:
+    """Colour, marker and label of a method.
+
+    One that is not known, a user's own, gets a style by its place among the unknown ones of `others`, and is drawn thicker. Its opening
+    alone (`NAME_opening`) has its colour, dashed.
+    """
+    if name in STYLES:
+        return STYLES[name]
+    opening = name.endswith("_opening")
+    base = name.removesuffix("_opening")
+    unknown = list(dict.fromkeys(other.removesuffix("_opening") for other in others if other not in STYLES))
+    place = unknown.index(base) if base in unknown else 0
+    style = {"color": OWN_COLOURS[place % len(OWN_COLOURS)], "marker": OWN_MARKERS[place % len(OWN_MARKERS)]}
+    if not opening:
+        return {**style, "linewidth": 2.4, "label": f"{name}, every slot"}
+    return {**style, "linestyle": "--", "markerfacecolor": "white", "label": f"{base} opening, then FLWF"}
 
 
 def _save(figure: Figure, path: str | os.PathLike[str]) -> None:

@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from tqdm import tqdm
 
@@ -12,6 +14,7 @@ from multicell_env.config import NetworkConfig
 from multicell_env.paper_figures import CHANGES, FIGURES, LEARNED, OWN, networks
 
 TRAIN = Path(__file__).parents[1] / "train.py"
+"""Only the repository has it; a wheel has not."""
 LARGEST = 32 * 16 * 6
 """M U F beyond which the paper's MLP is trained on 8 environments instead of 32: their full CSI takes gigabytes."""
 STARTS = {"own_k0": "k0_set", "own_k5": "td3mix", "own_damped": "damped"}
@@ -87,6 +90,28 @@ def train_missing(trainings: list[NeededTraining], runs: Path, *, at_once: int =
             raise
 
 
+def run_training(words: Sequence[str], output: int | IO[str] | None = None) -> int:
+    """Run train.py in a process of its own, and wait for it.
+
+    Args:
+        words: Its command line.
+        output: Where it writes to; its standard error goes to the same place. None: where this process writes to.
+
+    Returns:
+        Its exit code.
+
+    Raises:
+        FileNotFoundError: there is no train.py, because the package was installed without the repository.
+    """
+    if not TRAIN.exists():
+        raise FileNotFoundError(
+            f"training needs the repository's train.py; there is no {TRAIN}. Run evaluate.py in a clone of the repository."
+        )
+    return subprocess.run(
+        [sys.executable, str(TRAIN), *words], stdout=output, stderr=None if output is None else subprocess.STDOUT, check=False
+    ).returncode
+
+
 def is_trained(training: NeededTraining, runs: Path) -> bool:
     """Whether a training has ended; its closing table comes last."""
     return (runs / training.name / "results.json").exists()
@@ -97,7 +122,7 @@ def _train(training: NeededTraining, runs: Path) -> None:
     begun = (directory / "config.json").exists()
     flags = ("--resume", str(directory)) if begun else ("--runs", str(runs), "--name", training.name, *training.flags)
     with open(log, "a") as file:
-        code = subprocess.run([sys.executable, str(TRAIN), *flags], stdout=file, stderr=subprocess.STDOUT, check=False).returncode
+        code = run_training(flags, file)
     if not is_trained(training, runs):
         raise ValueError(
             f"training {training.name} must end with a table; it did not (exit code {code}). Read {log}, then go on the same way."

@@ -1,0 +1,115 @@
+"""Play every shipped actor on unseen blocks of the network that it was trained on; writes agents/pretrained/README.md.
+
+python benchmarks/shipped_actors.py
+"""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import agents
+from agents.loading import PRETRAINED
+from agents.saved_actor import ActorPolicy
+from multicell_env.command_line import check_positive, parse, run_command
+from multicell_env.comparison import play_policy
+from multicell_env.config import NetworkConfig
+from multicell_env.evaluation import FIRST_SEED, MethodResult, evaluate_allocations, percent_of_bound
+from multicell_env.scenario_evaluation import evaluate_networks
+from multicell_env.scenarios import draw_networks, scenario_named
+
+COMMANDS = {
+    "td3mix": "`python train.py --algo td3mix` ([results.md](../../docs/results.md); an earlier commit)",
+    "k0_set": "`python train.py --num-iterations 0 --final-blocks 20` (what `evaluate.py --figure all --train` runs; an earlier commit)",
+    "generalist": (
+        "`python train.py --algo td3mix --scenarios mixture --num-networks 32 --num-envs 16 --num-steps 4000 --eval-interval 100 "
+        "--eval-blocks 50 --start-from agents/pretrained/td3mix.safetensors --actor-rest 400` ([paper.md](../../docs/paper.md))"
+    ),
+    "damped": "not recorded",
+}
+"""How actors were trained, where a document says so."""
+INTRODUCTION = """# Actors that ship
+
+`agents.load("NAME")` gives a policy from observations of all agents to their actions, without running any code of the file; so does
+`agents.load("runs/NAME")` of what `train.py` wrote. Each file holds the weights and, as JSON in its header, the network that it was
+trained on.
+
+```python
+import agents
+from multicell_env.comparison import compare
+
+content = compare({name: agents.load(name) for name in ("td3mix", "generalist")}, num_blocks=50)
+```
+
+Scores are average cell capacities in bit/s/Hz on NUM unseen blocks of the actor's own network (of the mixture: NUM networks, one
+block each), acting in every slot, with 95 % intervals over blocks, and in percent of the assignment bound on the same blocks. All from
+`python benchmarks/shipped_actors.py`, which writes this file.
+
+| name | algorithm | trained on | seed | step | size | last slot | all slots | % of bound, last / all |
+|---|---|---|---:|---:|---:|---:|---:|---:|
+"""
+
+
+@dataclass(frozen=True)
+class ShippedArguments:
+    """Play every shipped actor on unseen blocks of its own network; writes agents/pretrained/README.md."""
+
+    num_blocks: int = 200
+    """Unseen blocks to play."""
+    output: Path = PRETRAINED / "README.md"
+    """File to write."""
+
+
+def score(policy: ActorPolicy, num_blocks: int) -> dict[str, MethodResult]:
+    """The actor and the assignment bound on what it was trained on, by name."""
+    config, scenario = NetworkConfig.from_json(policy.metadata["config"]), policy.metadata.get("scenarios")
+
+    def play(network: NetworkConfig, index: int, blocks: int = 1) -> list[MethodResult]:
+        where: dict[str, Any] = {"num_blocks": blocks, "seed": FIRST_SEED + index}
+        where["timed"] = index == 0
+        return [play_policy("actor", policy, network, **where), *evaluate_allocations(network, methods=("assignment_bound",), **where)]
+
+    if scenario is None:
+        results = play(config, 0, num_blocks)
+    else:
+        results = evaluate_networks(draw_networks(scenario_named(scenario), num_blocks, FIRST_SEED), play)
+    return {result.name: result for result in results}
+
+
+def row(name: str, policy: ActorPolicy, results: dict[str, MethodResult]) -> str:
+    """An actor in one line of the table."""
+    metadata, actor, bound = policy.metadata, results["actor"], results["assignment_bound"]
+    last = percent_of_bound(results.values())["actor"]
+    every = 100.0 * actor.all_slots["mean"] / bound.all_slots["mean"]
+    means = (f"{mean['mean']:.2f} ± {mean['ci95']:.2f}" for mean in (actor.last_slot, actor.all_slots))
+    size = (PRETRAINED / f"{name}.safetensors").stat().st_size
+    trained_on = f"the scenario {metadata['scenarios']}" if metadata.get("scenarios") else describe(metadata["config"])
+    numbers = f"{metadata['seed']} | {metadata['step']:,} | {size / 1000:.0f} kB | {' | '.join(means)} | {last:.1f} / {every:.1f}"
+    return f"| `{name}` | {metadata.get('algo', 'td3mix')} | {trained_on} | {numbers} |"
+
+
+def describe(stored: dict[str, object]) -> str:
+    """A stored network: its sizes, and what differs from the defaults."""
+    config, default = NetworkConfig.from_json(stored), NetworkConfig()
+    other = [field.name for field in fields(config) if getattr(config, field.name) != getattr(default, field.name)]
+    beside = [f"`{name}={getattr(config, name)}`" for name in other if name not in ("num_iterations",)]
+    return ", ".join([config.describe(), *beside])
+
+
+def main(argv: list[str]) -> None:
+    """Run the command line."""
+    arguments = parse(ShippedArguments, argv, ShippedArguments())
+    check_positive(num_blocks=arguments.num_blocks)
+    rows, commands = [], []
+    for name in agents.shipped():
+        policy = agents.load(name)
+        rows.append(row(name, policy, score(policy, arguments.num_blocks)))
+        commands.append(f"* `{name}`: {COMMANDS.get(name, 'not recorded')}.")
+        print(rows[-1])
+    how = "\n\n## How they were trained\n\nTo the best validation blocks of the run; `step` is where that was.\n\n"
+    text = INTRODUCTION.replace("NUM ", f"{arguments.num_blocks} ") + "\n".join(rows) + how + "\n".join(commands) + "\n"
+    arguments.output.write_text(text)
+    print(f"wrote {arguments.output}")
+
+
+if __name__ == "__main__":
+    run_command(main)
