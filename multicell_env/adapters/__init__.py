@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from multicell_env.adapters.flat import FlatEnv, flat_env, flat_policy
     from multicell_env.adapters.joint import JointEnv, joint_env, joint_policy
+    from multicell_env.adapters.skrl import SkrlEnv
+    from multicell_env.adapters.xuance import XuanceEnv
 
 _HOMES = {
     "FlatEnv": "flat",
@@ -21,9 +23,11 @@ _HOMES = {
     "JointEnv": "joint",
     "joint_env": "joint",
     "joint_policy": "joint",
+    "SkrlEnv": "skrl",
+    "XuanceEnv": "xuance",
 }
 
-__all__ = ["FlatEnv", "JointEnv", "flat_env", "flat_policy", "joint_env", "joint_policy"]
+__all__ = ["FlatEnv", "JointEnv", "SkrlEnv", "XuanceEnv", "flat_env", "flat_policy", "joint_env", "joint_policy"]
 
 
 def __getattr__(name: str) -> Any:
