@@ -15,7 +15,7 @@ from report import report
 
 from multicell_env.adapters import flat_env, flat_policy
 
-NUM_ENVS = 16
+NUM_ENVS = 8
 NETWORK = {"encoder_config": {"hidden_size": [128]}, "head_config": {"hidden_size": [128]}, "latent_dim": 128, "max_latent_dim": 128}
 
 
@@ -24,18 +24,18 @@ def main(num_steps: int, seed: int) -> None:
     torch.set_num_threads(1)  # networks this small are fastest so
     torch.manual_seed(seed)
     np.random.seed(seed)  # noqa: NPY002 (AgileRL draws from it)
-    env = AsyncPettingZooVecEnv([lambda: flat_env(reward_scale=30.0) for _ in range(NUM_ENVS)])
+    env = AsyncPettingZooVecEnv([lambda: flat_env(reward_scale=10.0) for _ in range(NUM_ENVS)])
     learner = IPPO(
         observation_spaces=[env.single_observation_space(agent) for agent in env.agents],
         action_spaces=[env.single_action_space(agent) for agent in env.agents],
         agent_ids=env.agents,
         net_config=NETWORK,
-        batch_size=480,
-        lr=5e-4,
+        batch_size=120,
+        lr=1e-3,
         learn_step=640,
         gamma=0.5,
         ent_coef=0.0,
-        action_std_init=-0.5,
+        action_std_init=0.7,  # the logarithm of the width, in spite of its name
         update_epochs=8,
     )
     begin = time.perf_counter()
@@ -54,6 +54,6 @@ def main(num_steps: int, seed: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--num-steps", type=int, default=32_000, help="slots to train for")
+    parser.add_argument("--num-steps", type=int, default=20_000, help="slots to train for")
     parser.add_argument("--seed", type=int, default=0)
     main(**vars(parser.parse_args()))

@@ -32,7 +32,7 @@ class Policy(GaussianMixin, Model):
         Model.__init__(self, observation_space=observation_space, action_space=action_space, device=device)
         GaussianMixin.__init__(self)
         self.net = mlp(self.num_observations, self.num_actions)
-        self.log_std = nn.Parameter(torch.full((self.num_actions,), -0.5))
+        self.log_std = nn.Parameter(torch.full((self.num_actions,), 0.7))
 
     def compute(self, inputs, role=""):
         """Mean and width of the actions."""
@@ -56,7 +56,7 @@ def main(num_steps: int, seed: int) -> None:
     """Train, then compare."""
     torch.set_num_threads(1)  # networks this small are fastest so
     set_seed(seed)
-    env = SkrlEnv(NUM_ENVS, reward_scale=30.0, seed=seed)
+    env = SkrlEnv(NUM_ENVS, reward_scale=10.0, seed=seed)
     agents, observation_spaces, action_spaces = env.possible_agents, env.observation_spaces, env.action_spaces
     spaces = observation_spaces[agents[0]], action_spaces[agents[0]], env.device
     shared = {"policy": Policy(*spaces), "value": Value(*spaces)}
@@ -67,7 +67,7 @@ def main(num_steps: int, seed: int) -> None:
     config.experiment.checkpoint_interval = 0
     learner = IPPO(
         possible_agents=agents,
-        models={agent: shared for agent in agents},
+        models=dict.fromkeys(agents, shared),
         memories={agent: RandomMemory(memory_size=ROLLOUT, num_envs=NUM_ENVS, device=env.device) for agent in agents},
         observation_spaces=observation_spaces,
         state_spaces=env.state_spaces,
@@ -88,6 +88,6 @@ def main(num_steps: int, seed: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--num-steps", type=int, default=64_000, help="slots to train for")
+    parser.add_argument("--num-steps", type=int, default=48_000, help="slots to train for")
     parser.add_argument("--seed", type=int, default=0)
     main(**vars(parser.parse_args()))

@@ -21,11 +21,11 @@ SETTINGS = {
     "env_arguments": {"reward_scale": 30.0},
     "vectorize": "DummyVecMultiAgentEnv",
     "parallels": 32,
-    "buffer_size": 640,  # slots in an update: two blocks of every environment
-    "n_epochs": 8,
-    "n_minibatch": 4,
+    "buffer_size": 320,  # slots in an update: one block of every environment
+    "n_epochs": 10,
+    "n_minibatch": 2,
     "gamma": 0.5,
-    "learning_rate": 5e-4,
+    "learning_rate": 1e-3,
     "representation_hidden_size": [128],
     "actor_hidden_size": [128],
     "critic_hidden_size": [128],
