@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import torch
-from agilerl.algorithms import IPPO
+from agilerl.algorithms import IPPO, ippo
 from agilerl.training.train_multi_agent_on_policy import train_multi_agent_on_policy
 from agilerl.vector import AsyncPettingZooVecEnv
 from report import report
@@ -17,6 +17,14 @@ from multicell_env.adapters import flat_env, flat_policy
 
 NUM_ENVS = 8
 NETWORK = {"encoder_config": {"hidden_size": [128]}, "head_config": {"hidden_size": [128]}, "latent_dim": 128, "max_latent_dim": 128}
+
+
+def slot_by_slot(experiences, space, actions=False):
+    """Rows of all base stations in the order of their rewards; AgileRL 2.58.0 has them agent by agent, and so learns nothing in a group."""
+    return torch.as_tensor(np.stack([np.asarray(rows) for rows in experiences.values()], axis=1)).reshape(-1, *space.shape)
+
+
+ippo.concatenate_experiences_into_batches = slot_by_slot
 
 
 def main(num_steps: int, seed: int) -> None:

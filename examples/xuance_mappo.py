@@ -18,7 +18,7 @@ DIRECTORY = str(RESULTS / "xuance_mappo" / "xuance")
 SETTINGS = {
     "env_name": "multicell",
     "env_id": "multicell-v0",
-    "env_arguments": {"reward_scale": 30.0},
+    "env_arguments": {"reward_scale": 10.0},
     "vectorize": "DummyVecMultiAgentEnv",
     "parallels": 32,
     "buffer_size": 320,  # slots in an update: one block of every environment
@@ -46,6 +46,8 @@ def main(num_steps: int, seed: int) -> None:
     config = get_arguments("mappo", "mpe", "simple_spread_v3", parser_args=settings)  # XuanCe's settings where SETTINGS is silent
     envs = make_envs(config)
     learner = MAPPO_Agents(config, envs)
+    for actor in learner.policy.actor.values():
+        torch.nn.init.constant_(actor.logstd, 0.7)  # wide noise to begin with opens bands fully or not at all
     begin = time.perf_counter()
     learner.train(num_steps // config.parallels)
     seconds = time.perf_counter() - begin
@@ -64,6 +66,6 @@ def main(num_steps: int, seed: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--num-steps", type=int, default=32_000, help="slots to train for")
+    parser.add_argument("--num-steps", type=int, default=24_000, help="slots to train for")
     parser.add_argument("--seed", type=int, default=0)
     main(**vars(parser.parse_args()))
