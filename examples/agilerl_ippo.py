@@ -40,7 +40,7 @@ def main(num_steps: int, seed: int) -> None:
         net_config=NETWORK,
         batch_size=120,
         lr=1e-3,
-        learn_step=640,
+        learn_step=320,
         gamma=0.5,
         ent_coef=0.0,
         action_std_init=0.7,  # the logarithm of the width, in spite of its name

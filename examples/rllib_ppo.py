@@ -24,7 +24,7 @@ from report import RESULTS, report
 
 from multicell_env.adapters import flat_env, flat_policy
 
-BATCH = 960  # slots before an update: 96 blocks
+BATCH = 640  # slots before an update: 64 blocks
 SHARED = "base_station"
 
 
@@ -38,8 +38,8 @@ def main(num_steps: int, seed: int) -> None:
         .environment("multicell")
         .multi_agent(policies={SHARED}, policy_mapping_fn=lambda agent, episode, **_: SHARED)
         .env_runners(num_env_runners=0, num_envs_per_env_runner=16)
-        .training(gamma=0.5, lr=1e-3, train_batch_size_per_learner=BATCH, minibatch_size=240, num_epochs=8, entropy_coeff=0.0)
-        .rl_module(model_config=DefaultModelConfig(fcnet_hiddens=[128, 128], fcnet_activation="tanh", vf_share_layers=False))
+        .training(gamma=0.5, lr=1e-3, num_epochs=8, train_batch_size_per_learner=BATCH, minibatch_size=192, use_kl_loss=False)
+        .rl_module(model_config=DefaultModelConfig(fcnet_hiddens=[128, 128], vf_share_layers=False, free_log_std=True))
         .learners(num_learners=0)
         .debugging(seed=seed, log_level="ERROR")
     )
@@ -51,6 +51,8 @@ def main(num_steps: int, seed: int) -> None:
 
 def train(algorithm: Algorithm, num_steps: int, seed: int) -> None:
     """Train, then compare."""
+    # Wide noise to begin with opens bands fully or not at all.
+    algorithm.learner_group.foreach_learner(lambda learner: torch.nn.init.constant_(learner.module[SHARED].pi.log_std, 0.7))
     begin, steps = time.perf_counter(), 0
     while steps < num_steps:
         result = algorithm.train()["env_runners"]

@@ -22,7 +22,7 @@ SETTINGS = {
     "vectorize": "DummyVecMultiAgentEnv",
     "parallels": 32,
     "buffer_size": 320,  # slots in an update: one block of every environment
-    "n_epochs": 10,
+    "n_epochs": 8,
     "n_minibatch": 2,
     "gamma": 0.5,
     "learning_rate": 1e-3,
@@ -66,6 +66,6 @@ def main(num_steps: int, seed: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--num-steps", type=int, default=24_000, help="slots to train for")
+    parser.add_argument("--num-steps", type=int, default=30_000, help="slots to train for")
     parser.add_argument("--seed", type=int, default=0)
     main(**vars(parser.parse_args()))
