@@ -41,7 +41,11 @@ def examples() -> list[str]:
 
 
 def python_of(name: str) -> Path:
-    """The interpreter of the example's virtual environment, installed on the first call and when its requirements have changed."""
+    """The interpreter of the example's virtual environment, installed on the first call and when its requirements have changed.
+
+    Raises:
+        RuntimeError: pip could not install it, with its last error.
+    """
     directory, wanted = ENVIRONMENTS / name, REQUIREMENTS / f"{name}.txt"
     constraints = directory / "constraints.txt"
     python = directory / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
@@ -53,7 +57,11 @@ def python_of(name: str) -> Path:
         return python
     venv.create(directory, with_pip=True, clear=True)
     constraints.write_text(constraints_beside(wanted.read_text(), (ROOT / "constraints.txt").read_text()))
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "-c", constraints, "-e", ROOT, "-r", wanted], check=True)
+    command = [python, "-m", "pip", "install", "--quiet", "-c", constraints, "-e", ROOT, "-r", wanted]
+    pip = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+    if pip.returncode:
+        print(pip.stderr, file=sys.stderr)
+        raise RuntimeError(f"pip: {last_error(pip.stderr)}")
     installed.write_text(state)
     return python
 
@@ -62,6 +70,15 @@ def constraints_beside(requirements: str, constraints: str) -> str:
     """The project's constraints, without those that an example's requirements pin otherwise."""
     pinned = {_normal(line) for line in requirements.splitlines() if line and not line.startswith(("#", "-"))}
     return "".join(f"{line}\n" for line in constraints.splitlines() if line.startswith("#") or _normal(line) not in pinned)
+
+
+def last_error(output: str) -> str:
+    """The last line of pip's output that names an error and is not pip's word on a build whose own error stands above it."""
+    lines = [line.strip() for line in output.splitlines()]
+    named = [
+        line for line in lines if "error" in line.lower() and "subprocess-exited-with-error" not in line and not line.startswith("note:")
+    ]
+    return (named or lines or [""])[-1]
 
 
 def run(name: str, words: list[str]) -> Outcome:
@@ -81,8 +98,8 @@ def run(name: str, words: list[str]) -> Outcome:
                 file.write(line)
         if process.wait():
             return Outcome(name, None, " ".join(log.read_text().splitlines()[-1:]))
-    except subprocess.CalledProcessError as error:
-        return Outcome(name, None, f"the installation failed: {error}")
+    except RuntimeError as error:
+        return Outcome(name, None, str(error))
     print(f"{name}: done in {time.monotonic() - begin:.0f} s", flush=True)
     return Outcome(name, json.loads((RESULTS / name / "results.json").read_text()))
 
