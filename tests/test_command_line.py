@@ -12,6 +12,7 @@ import pytest
 import evaluate
 import train
 from multicell_env.command_line import EXIT_CODES, run_command
+from multicell_env.figures import STYLES, style_of
 
 RULES = """
 import numpy as np
@@ -250,3 +251,12 @@ def test_json_is_all_that_is_on_standard_output_and_quiet_silences_the_rest(rule
 def test_claims_are_json_too(rules):
     shown = call(evaluate, "--claims", "--figures", "empty", "--json", "--quiet")[1]
     assert json.loads(shown) == json.loads(Path("empty/claims.json").read_text())
+
+
+def test_twenty_policies_of_ones_own_are_told_apart_in_a_picture_and_keep_their_colour():
+    names = [f"rule_{number}" for number in range(20)]
+    both = [name + mode for name in names for mode in ("", "_opening")]
+    looks = {(style["color"], style["marker"], style.get("linestyle")) for style in (style_of(name, ["td3mix", *both]) for name in both)}
+    assert len(looks) == 40
+    assert not {color for color, *_ in looks} & {style["color"] for style in STYLES.values()}
+    assert style_of("rule_3", both)["color"] == style_of("rule_3_opening", both)["color"]
