@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("xuance")
 
-from multicell_env.adapters import XuanceEnv, flat_env  # noqa: E402 - imports XuanCe
+from multicell_env.adapters import XuanceEnv, flat_env
 
 
 def test_it_plays_the_flat_environment_of_its_seed_and_ends_with_one_flag() -> None:
