@@ -21,7 +21,7 @@ from report import RESULTS, report
 from multicell_env.adapters import benchmarl_task, torchrl_policy
 
 parser = argparse.ArgumentParser(description="Train BenchMARL's MAPPO and compare it.")
-parser.add_argument("--num-steps", type=int, default=48_000, help="slots that all base stations play")
+parser.add_argument("--num-steps", type=int, default=64_000, help="slots that all base stations play")
 parser.add_argument("--num-envs", type=int, default=64, help="networks side by side")
 parser.add_argument("--seed", type=int, default=0)
 args = parser.parse_args()

@@ -1,5 +1,8 @@
 """Base stations as rows of a vector environment: the same game, and what Gymnasium and Tianshou ask of it."""
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +17,7 @@ from multicell_env import MulticellVectorEnv
 from multicell_env.adapters import TianshouVectorEnv, flat_policy, row_env, tianshou_env
 from multicell_env.evaluation import draw_blocks, play
 
+ROOT = Path(__file__).parents[1]
 SHAPES = [{}, {"observation": "csi"}, {"num_users": (2, 4, 3)}, {"num_users": (2, 4, 3), "damping_in_action": True}]
 
 
@@ -115,6 +119,17 @@ def test_tianshous_collector_gathers_whole_blocks_of_the_same_game():
         np.testing.assert_allclose(by_slot["rew"][:, slot, 0], rewards.reshape(-1), rtol=1e-6)
         np.testing.assert_array_equal(by_slot["truncated"][:, slot, 0], np.repeat(truncated, 3))
     assert not by_slot["terminated"].any()
+
+
+def test_rows_load_no_framework():
+    code = """
+import sys
+from multicell_env.adapters import row_env
+row_env(1, seed=0).reset()
+print(sorted({name.split('.')[0] for name in sys.modules} & {'torch', 'torchrl', 'tianshou', 'stable_baselines3', 'benchmarl'}))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 def test_environments_that_reset_themselves_are_not_for_a_collector():
