@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from skrl.envs.wrappers.torch import MultiAgentEnvWrapper  # pyright: ignore[reportMissingImports] - not in the test installation
+from skrl.envs.wrappers.torch import MultiAgentEnvWrapper  # pyright: ignore[reportMissingImports] - only its example installs skrl
 
 from multicell_env.adapters.flat import flat_env
 from multicell_env.vector_env import MulticellVectorEnv
@@ -51,7 +51,7 @@ class SkrlEnv(MultiAgentEnvWrapper):
         scaled = {agent: reward / self._reward_scale for agent, reward in rewards.items()}
         return self._rows(observations), self._rows(scaled), self._rows(terminations), self._rows(truncations), infos
 
-    def state(self) -> Tensors:
+    def state(self) -> dict[str, torch.Tensor | None]:
         """Global state, the same for all base stations."""
         state = torch.as_tensor(self._env.state().reshape(self.num_envs, -1))
         return dict.fromkeys(self.possible_agents, state)

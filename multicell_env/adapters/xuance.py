@@ -4,7 +4,7 @@ from argparse import Namespace
 from typing import Any
 
 import numpy as np
-from xuance.environment import RawMultiAgentEnv  # pyright: ignore[reportMissingImports] - wants numpy 1, the tests have 2
+from xuance.environment import RawMultiAgentEnv  # pyright: ignore[reportMissingImports] - wants NumPy 1, so only its example installs it
 
 from multicell_env.adapters.flat import flat_env
 
