@@ -7,7 +7,7 @@ pytest.importorskip("skrl")
 
 import torch
 
-from multicell_env.adapters import SkrlEnv, flat_env  # noqa: E402 - imports skrl
+from multicell_env.adapters import SkrlEnv, flat_env
 
 
 def test_every_environment_is_the_flat_one_of_its_seed() -> None:
