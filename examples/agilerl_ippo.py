@@ -62,6 +62,6 @@ def main(num_steps: int, seed: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--num-steps", type=int, default=20_000, help="slots to train for")
+    parser.add_argument("--num-steps", type=int, default=30_000, help="slots to train for")
     parser.add_argument("--seed", type=int, default=0)
     main(**vars(parser.parse_args()))

@@ -51,7 +51,7 @@ class SkrlEnv(MultiAgentEnvWrapper):
         scaled = {agent: reward / self._reward_scale for agent, reward in rewards.items()}
         return self._rows(observations), self._rows(scaled), self._rows(terminations), self._rows(truncations), infos
 
-    def state(self) -> Tensors:
+    def state(self) -> dict[str, torch.Tensor | None]:
         """Global state, the same for all base stations."""
         state = torch.as_tensor(self._env.state().reshape(self.num_envs, -1))
         return dict.fromkeys(self.possible_agents, state)
