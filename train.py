@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import torch
 import tyro
@@ -195,8 +195,6 @@ def _training(arguments: TrainArguments, writer: SummaryWriter) -> Training | Po
     else:
         logger = TensorboardLogger(writer, info_interval=10**9, write_flush=False)
         learning = Training(pool[0].make_env, arguments.learner, training, seed=seed, logger=logger, stacked_env=pool[0].stacked_env)
-    if arguments.start_from is not None:
-        learning.algorithm.start_from(load(str(arguments.start_from)).actor)
     return learning
 
 
@@ -209,6 +207,8 @@ class _Run:
         steps_done = 0 if state is None else state.get("training", {}).get("steps_done", 0)
         self.writer = SummaryWriter(str(directory.path), purge_step=steps_done + 1)
         self.training = _training(arguments, self.writer)
+        if state is None and arguments.start_from is not None:
+            cast(Training | PoolTraining, self.training).algorithm.start_from(load(str(arguments.start_from)).actor)
         if arguments.scenarios is None:
             self.validation = Validation([arguments.scenario], arguments.eval_blocks, VALIDATION_SEED, arguments.observation)
         else:

@@ -24,13 +24,24 @@ PRESENTING = (
     "animation.py",
     "claims.py",
     "command_line.py",
+    "comparison.py",
     "curves.py",
     "figure_files.py",
     "figures.py",
+    "named_policies.py",
     "paper_figures.py",
     "provenance.py",
 )
-PRESENTING += ("figure_command.py", "rendering.py", "scenario_evaluation.py", "scenarios.py", "sweep.py", "tables.py", "trainings.py")
+PRESENTING += (
+    "figure_command.py",
+    "rendering.py",
+    "scenario_comparison.py",
+    "scenario_evaluation.py",
+    "scenarios.py",
+    "sweep.py",
+    "tables.py",
+    "trainings.py",
+)
 
 
 @dataclass(frozen=True)
