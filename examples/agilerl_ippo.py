@@ -46,6 +46,7 @@ def main(num_steps: int, seed: int) -> None:
         action_std_init=0.7,  # the logarithm of the width, in spite of its name
         update_epochs=8,
     )
+    env.reset(seed=seed)  # what AgileRL resets later goes on from there
     begin = time.perf_counter()
     (learner,), _ = train_multi_agent_on_policy(
         env, "multicell", "IPPO", [learner], sum_scores=True, max_steps=num_steps, evo_steps=6_400, eval_steps=10
