@@ -23,6 +23,8 @@ REQUIREMENTS = ROOT / "examples" / "requirements"
 ENVIRONMENTS = ROOT / "build" / "examples"
 RESULTS = ROOT / "results" / "examples"
 TABLE = ROOT / "docs" / "frameworks.md"
+REFERENCES = ("td3mix", "flwf", "assignment_bound")
+"""Methods that stand below the examples in the table."""
 MARKS = ("<!-- table -->", "<!-- end of table -->")
 
 
@@ -107,7 +109,7 @@ def run(name: str, words: list[str]) -> Outcome:
 def table(outcomes: list[Outcome]) -> str:
     """All outcomes in Markdown."""
     rows = [
-        "| example | framework | algorithm | steps | seconds | steps/s | last slot | all slots | % bound |",
+        "| example | framework | algorithm | steps | seconds | steps/s | last slot | all slots | % bound, last / all |",
         "|---|---|---|---:|---:|---:|---:|---:|---:|",
     ]
     for outcome in outcomes:
@@ -116,14 +118,21 @@ def table(outcomes: list[Outcome]) -> str:
             rows.append(f"| {link} | does not run here: {outcome.error} | | | | | | | |")
             continue
         result, training = outcome.result, outcome.result["training"]
-        method = result["methods"][result["algorithm"]]
         framework, number = next(iter(result["packages"].items()))
-        shown = [f"{method[key]['mean']:.1f} ± {method[key]['ci95']:.1f}" for key in ("last_slot", "all_slots")]
         rows.append(
             f"| {link} | {framework} {number} | {result['algorithm']} | {training['num_steps']:,} | {training['seconds']:.0f} | "
-            f"{training['num_steps'] / training['seconds']:,.0f} | {shown[0]} | {shown[1]} | {method['percent_of_bound']:.1f} |"
+            f"{training['num_steps'] / training['seconds']:,.0f} | {_scores(result, result['algorithm'])} |"
         )
+    ran = [outcome.result for outcome in outcomes if outcome.result is not None]
+    rows += [f"| | | *{name}* | | | | {_scores(ran[0], name)} |" for name in REFERENCES if ran]
     return "\n".join(rows)
+
+
+def _scores(result: dict[str, Any], name: str) -> str:
+    method, bound = result["methods"][name], result["methods"]["assignment_bound"]["last_slot"]["mean"]
+    capacities = [method[key] for key in ("last_slot", "all_slots")]
+    shown = [f"{capacity['mean']:.1f} ± {capacity['ci95']:.1f}" for capacity in capacities]
+    return " | ".join([*shown, " / ".join(f"{100 * capacity['mean'] / bound:.1f}" for capacity in capacities)])
 
 
 def write_table(outcomes: list[Outcome]) -> None:
@@ -143,6 +152,9 @@ def _normal(line: str) -> str:
 def main(argv: list[str]) -> int:
     """Run the command line."""
     words, rest = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
+    if words in (["--help"], ["-h"]):
+        print(f"{__doc__}\nExamples: {', '.join(examples())}.\nExit codes: 0 all ran; 1 one did not; 2 refused.")
+        return 0
     names = examples() if words == ["--all"] else words
     if not names or set(names) - set(examples()):
         print(f"error: give --all, or some of {', '.join(examples())}; got {' '.join(words) or 'nothing'}.", file=sys.stderr)

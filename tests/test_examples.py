@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from examples.run import REQUIREMENTS, Outcome, constraints_beside, examples, main, table
+from examples.run import REFERENCES, REQUIREMENTS, Outcome, constraints_beside, examples, main, table
 
 ROOT = Path(__file__).parents[1]
 # Other scripts of the folder draw pictures and compare nothing.
@@ -16,7 +16,10 @@ RESULT = {
     "algorithm": "ppo",
     "packages": {"framework": "1.2", "numpy": "2.0"},
     "training": {"num_steps": 2000, "seconds": 4.0},
-    "methods": {"ppo": {"last_slot": {"mean": 80.04, "ci95": 0.56}, "all_slots": {"mean": 70.0, "ci95": 1.0}, "percent_of_bound": 93.46}},
+    "methods": {
+        "ppo": {"last_slot": {"mean": 80.04, "ci95": 0.56}, "all_slots": {"mean": 70.0, "ci95": 1.0}},
+        **{name: {key: {"mean": 86.0, "ci95": 0.1} for key in ("last_slot", "all_slots")} for name in REFERENCES},
+    },
 }
 
 
@@ -56,12 +59,13 @@ def test_a_name_that_is_no_example_is_refused_before_anything_is_installed(words
 
 
 def test_the_table_has_the_numbers_of_what_ran_and_the_error_of_what_did_not():
-    head, _, ran, failed = table([Outcome("one", RESULT), Outcome("two", None, "no such wheel")]).splitlines()
+    head, _, ran, failed, *references = table([Outcome("one", RESULT), Outcome("two", None, "no such wheel")]).splitlines()
     assert [cell.strip() for cell in ran.strip("|").split("|")] == [
-        *("[one](../examples/one.py)", "framework 1.2", "ppo", "2,000", "4", "500", "80.0 ± 0.6", "70.0 ± 1.0", "93.5")
+        *("[one](../examples/one.py)", "framework 1.2", "ppo", "2,000", "4", "500", "80.0 ± 0.6", "70.0 ± 1.0", "93.1 / 81.4")
     ]
     assert "[two](../examples/two.py) | does not run here: no such wheel" in failed
-    assert head.count("|") == ran.count("|") == failed.count("|")
+    assert [line.strip("| *").split("*")[0] for line in references] == list(REFERENCES)
+    assert {line.count("|") for line in (head, ran, failed, *references)} == {head.count("|")}
 
 
 @pytest.mark.release
