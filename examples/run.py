@@ -109,7 +109,7 @@ def run(name: str, words: list[str]) -> Outcome:
 def table(outcomes: list[Outcome]) -> str:
     """All outcomes in Markdown."""
     rows = [
-        "| example | framework | algorithm | steps | seconds | steps/s | last slot [bit/s/Hz] | all slots [bit/s/Hz] | % bound, last / all |",
+        "| example | framework | algorithm | steps | seconds | steps/s | last slot [bit/s/Hz] | all slots [bit/s/Hz] | % bound |",
         "|---|---|---|---:|---:|---:|---:|---:|---:|",
     ]
     for outcome in outcomes:
