@@ -20,7 +20,7 @@ from multicell_env.evaluation import FIRST_SEED, METHODS, Policy
 from multicell_env.figure_command import EXAMPLES as FIGURE_EXAMPLES
 from multicell_env.figure_command import ClaimsArguments, FigureArguments, compare_claims, make_figures
 from multicell_env.figures import STYLES
-from multicell_env.named_policies import NamedPolicy, named_policies
+from multicell_env.named_policies import named_policies
 from multicell_env.observation import Observation
 from multicell_env.scenario_comparison import compare_all_scenarios, compare_on_scenario, generalise
 from multicell_env.scenarios import draw_networks, scenario_named
@@ -105,12 +105,10 @@ def main(argv: list[str]) -> None:
         raise ValueError("--policy stands beside an actor on one network or scenario; got it with all of them. Give --scenarios NAME.")
     if arguments.train and not everywhere:
         raise ValueError("--train goes with --generalise or --scenarios all; got it alone. python train.py trains an actor.")
-    taken = {*STYLES, *METHODS, _name(actor)}
-    policies = named_policies(asked.policy, taken=taken, observation=asked.observation, batched=asked.batched)
-    own = run is not None and not policies and (arguments.scenario, arguments.scenarios) == (defaults.scenario, defaults.scenarios)
+    own = run is not None and not asked.policy and (arguments.scenario, arguments.scenarios) == (defaults.scenario, defaults.scenarios)
     output = arguments.output or (run if run is not None and own else Path("results"))
     torch.set_num_threads(arguments.num_threads)
-    report(arguments.reporting, lambda: _evaluate(actor, policies, arguments, output))
+    report(arguments.reporting, lambda: _evaluate(actor, arguments, output))
 
 
 def _run_and_actor(argv: list[str], *, many: bool) -> tuple[Path | None, ActorPolicy, EvaluateArguments]:
@@ -126,7 +124,10 @@ def _name(actor: ActorPolicy) -> str:
     return actor.metadata.get("algo", "td3mix")
 
 
-def _evaluate(actor: ActorPolicy, policies: dict[str, NamedPolicy], arguments: EvaluateArguments, output: Path) -> dict[str, Any]:
+def _evaluate(actor: ActorPolicy, arguments: EvaluateArguments, output: Path) -> dict[str, Any]:
+    asked, taken = arguments.policies, {*STYLES, *METHODS, _name(actor)}
+    # Importing them may print, which is shown where everything else is.
+    policies = named_policies(asked.policy, taken=taken, observation=asked.observation, batched=asked.batched)
     blocks: dict[str, Any] = {"num_blocks": arguments.num_blocks, "seed": arguments.seed}
     if arguments.generalise or arguments.scenarios == "all":
         play, folder = (generalise, "results") if arguments.generalise else (compare_all_scenarios, "results/scenarios")

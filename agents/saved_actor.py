@@ -156,7 +156,7 @@ def load_actor(path: str | os.PathLike[str]) -> ActorPolicy:
         actor = {"set": SetActor, "mlp": MLPActor}[content["network"]](**content["arguments"])
         actor.load_state_dict(content["actor"])
         return ActorPolicy(actor, content["low"].numpy(), content["high"].numpy(), content["metadata"], content["action_shapes"])
-    except (KeyError, TypeError, RuntimeError, ValueError) as error:
+    except (AttributeError, KeyError, IndexError, TypeError, RuntimeError, ValueError) as error:
         raise ValueError(f"{path} must be an actor that train.py saved; got something else ({error}). Give a run's best.pt.") from error
 
 

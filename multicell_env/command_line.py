@@ -22,7 +22,8 @@ EXIT_CODES = """Exit codes:
   0    done, or a training stopped as asked (Ctrl-C, SIGTERM) with everything saved
   1    an error of ours: a traceback; please report it
   2    refused what was given, with one line on standard error that says why
-  130  interrupted outside of training"""
+  130  interrupted outside of training
+  141  whoever read the output, as head does, left before its end"""
 UNKNOWN = "Unrecognized options: "
 """How tyro begins to speak of words that stand for nothing."""
 
@@ -152,9 +153,16 @@ def check_folder(**paths: Path | None) -> None:
 
 
 def run_command(main: Callable[[list[str]], None]) -> None:
-    """Run a command line. A refusal is one line on standard error and exit code 2; an interruption outside of training exits with 130."""
+    """Run a command line. A refusal is one line on standard error and exit code 2; an interruption outside of training exits with 130.
+
+    Where whoever reads the output has left (`| head`), it exits with 141, as a shell reports it, and says nothing.
+    """
     try:
         main(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered must go somewhere when Python exits
+        sys.exit(141)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

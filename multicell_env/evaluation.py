@@ -236,7 +236,7 @@ def decide(policy: Policy, observer: Observer, batched: bool) -> np.ndarray:
     for rows in [slice(None)] if batched else range(len(planes)):
         actions: Any = policy({agent: planes[rows, cell, ..., :users].copy() for agent, (cell, users) in agents.items()})
         if not isinstance(actions, Mapping) or not set(agents) <= set(actions):
-            got = sorted(actions) if isinstance(actions, Mapping) else type(actions).__name__
+            got = sorted(map(str, actions)) if isinstance(actions, Mapping) else type(actions).__name__
             raise ValueError(
                 f"the policy must return a mapping with an action for each of {list(agents)}; got {got}. Return {{agent: action}}."
             )

@@ -82,7 +82,7 @@ def said(error: BaseException) -> str:
         for frame in traceback.extract_tb(error.__traceback__)
         if not frame.filename.startswith("<") and not any(Path(frame.filename).is_relative_to(folder) for folder in libraries)
     ]
-    words = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    words = f"{type(error).__name__}: {' '.join(str(error).split()).rstrip('.')}"
     return f"{words} ({theirs[-1].filename}, line {theirs[-1].lineno})" if theirs else words
 
 

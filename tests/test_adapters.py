@@ -1,12 +1,14 @@
 """The environment in the forms that other frameworks take: the same game, and policies that find their way back."""
 
+import re
+import sys
 import warnings
 
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from multicell_env import multicell_v0
+from multicell_env import adapters, multicell_v0
 from multicell_env.adapters import flat_env, flat_policy, joint_env, joint_policy
 from multicell_env.comparison import compare
 from multicell_env.evaluation import draw_blocks, play
@@ -87,6 +89,28 @@ def test_an_actor_that_returns_another_shape_is_told_which():
     policy = flat_policy(lambda agent, rows: np.zeros((len(rows), 5)))
     with pytest.raises(ValueError, match=r"\(2, 24\).*got \(2, 5\) for bs_0"):
         compare({"odd": policy}, num_blocks=2, methods=())
+
+
+@pytest.mark.parametrize("shape", [(2, 70), (2, 216), (72,)])
+def test_a_controller_that_returns_another_shape_is_told_which(shape):
+    policy = joint_policy(lambda rows: np.zeros(shape))
+    with pytest.raises(ValueError, match=rf"here \(2, 72\).*got {re.escape(str(shape))}"):
+        compare({"odd": policy}, num_blocks=2, methods=())
+
+
+@pytest.mark.parametrize("actions", [None, [0.0], {"bs_0": np.zeros(24)}, dict.fromkeys(("bs_0", "bs_1", "bs_2"), np.full(24, "x"))])
+def test_what_are_no_actions_is_refused_as_by_the_environment(actions):
+    env = flat_env()
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match=r"actions must be a mapping|the action of bs_0 must be finite real numbers"):
+        env.step(actions)
+
+
+def test_a_framework_that_is_not_installed_is_named_with_what_to_do(monkeypatch):
+    monkeypatch.setitem(sys.modules, "multicell_env.adapters.sb3", None)
+    with pytest.raises(ModuleNotFoundError, match=r"sb3_vec_env needs its framework; got none .* examples/requirements"):
+        _ = adapters.sb3_vec_env
+    assert "sb3_vec_env" in dir(adapters)
 
 
 def test_a_reward_scale_that_is_not_positive_is_refused():

@@ -121,6 +121,15 @@ def test_tianshous_collector_gathers_whole_blocks_of_the_same_game():
     assert not by_slot["terminated"].any()
 
 
+def test_tianshous_seed_is_that_of_the_next_reset():
+    envs = tianshou_env(2)
+    assert envs.seed(3) == [3, 3, 3, 4, 4, 4]
+    first, second = envs.reset()[0], envs.reset()[0]
+    np.testing.assert_array_equal(first, tianshou_env(2, seed=3).reset()[0])
+    assert not np.array_equal(first, second)
+    assert envs.seed() == [None] * 6
+
+
 def test_rows_load_no_framework():
     code = """
 import sys

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from gymnasium.vector import AutoresetMode
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecMonitor
 
 from multicell_env import MulticellEnv
-from multicell_env.adapters import sb3_vec_env
+from multicell_env.adapters import SB3VecEnv, row_env, sb3_vec_env
 
 
 def trained(seed: int, **arguments) -> np.ndarray:
@@ -74,6 +75,11 @@ def test_closing_twice_is_closing_once():
     envs.reset()
     envs.close()
     envs.close()
+
+
+def test_environments_that_wait_for_a_reset_are_refused():
+    with pytest.raises(ValueError, match=r"begin anew by themselves; got AutoresetMode.DISABLED"):
+        SB3VecEnv(row_env(1, autoreset_mode=AutoresetMode.DISABLED))
 
 
 def test_attributes_are_those_of_the_rows_that_all_share():

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import train
 from multicell_env.command_line import EXIT_CODES, run_command
 from multicell_env.figures import STYLES, style_of
 
+ROOT = Path(__file__).parents[1]
 RULES = """
 import numpy as np
 
@@ -246,6 +248,28 @@ def test_json_is_all_that_is_on_standard_output_and_quiet_silences_the_rest(rule
     code, shown, said = call(evaluate, "--quiet", "--json", "--num-blocks", 0)
     assert (code, shown) == (2, "")
     assert said == "error: --num-blocks must be at least 1; got 0. Give a positive whole number.\n"
+
+
+def test_what_a_policys_module_prints_is_not_on_standard_output_with_json(rules):
+    Path("noisy.py").write_text("print('imported')\n" + RULES)
+    words = ["--policy", "noisy.py:spread", "--num-blocks", 2, "--json"]
+    code, shown, said = call(evaluate, *words)
+    assert code == 0
+    assert "spread" in json.loads(shown)["methods"]
+    assert said.startswith("imported")
+    assert call(evaluate, *words[:-1], "--quiet") == (0, "", "")
+
+
+def test_a_reader_that_leaves_before_the_end_is_no_refusal():
+    main = "from multicell_env.command_line import run_command\nrun_command(lambda _: print('line\\n' * 2 * 10**6))"
+    process = subprocess.Popen([sys.executable, "-c", main], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.read(1)
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == 141
 
 
 def test_claims_are_json_too(rules):

@@ -124,7 +124,7 @@ def test_a_safetensors_file_holds_numbers_and_json_that_any_reader_understands(t
 
 
 @SUFFIXES
-@pytest.mark.parametrize("damage", ["cut", "nonsense", "missing", "foreign"])
+@pytest.mark.parametrize("damage", ["cut", "nonsense", "missing", "foreign", "bare"])
 def test_an_actor_file_that_is_damaged_foreign_or_gone_says_so(tmp_path, suffix, damage):
     saved(tmp_path, suffix=suffix)
     path = tmp_path / f"actor{suffix}"
@@ -133,6 +133,8 @@ def test_an_actor_file_that_is_damaged_foreign_or_gone_says_so(tmp_path, suffix,
     elif damage == "foreign":
         content = {"weight": torch.zeros(3)}
         path.write_bytes(safetensors.torch.save(content)) if suffix == ".safetensors" else torch.save(content, path)
+    elif damage == "bare":
+        path.write_bytes(safetensors.torch.save({})) if suffix == ".safetensors" else torch.save(torch.zeros(3, 3), path)
     else:
         path.write_bytes(path.read_bytes()[:100] if damage == "cut" else b"nonsense")
     with pytest.raises(FileNotFoundError if damage == "missing" else ValueError, match=f"actor{suffix}"):

@@ -68,6 +68,15 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
         return getattr(import_module(f"multicell_env.adapters.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{name} needs its framework; got none ({error}). Install what examples/requirements pins for it.", name=error.name
+        ) from error
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -51,16 +51,19 @@ class FlatEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         self, actions: Mapping[str, np.ndarray]
     ) -> tuple[dict[str, np.ndarray], dict[str, float], dict[str, bool], dict[str, bool], dict[str, Any]]:
         """As `MulticellEnv.step`."""
-        shaped = {
-            agent: to_fractions(np.asarray(action), self.env.action_spaces[agent].shape or ())
-            if agent in self.action_spaces and np.shape(action) == self.action_spaces[agent].shape
-            else action  # the environment says what is wrong with it
-            for agent, action in actions.items()
-        }
+        shaped: Any = actions  # the environment says what is wrong with what stays as it is
+        if isinstance(actions, Mapping):
+            shaped = {agent: self._shaped(agent, action) for agent, action in actions.items()}
         observations, rewards, terminations, truncations, infos = self.env.step(shaped)
         self.agents = list(self.env.agents)
         scaled = {agent: reward / self.reward_scale for agent, reward in rewards.items()}
         return _rows(observations), scaled, terminations, truncations, infos
+
+    def _shaped(self, agent: str, action: Any) -> Any:
+        space = self.action_spaces.get(agent)
+        if space is None or np.shape(action) != space.shape or np.asarray(action).dtype.kind not in "fiub":
+            return action
+        return to_fractions(np.asarray(action), self.env.action_spaces[agent].shape or ())
 
     def observation_space(self, agent: str) -> Box:
         """Space of one agent's observations."""

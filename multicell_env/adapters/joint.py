@@ -73,8 +73,14 @@ def joint_policy(act: Callable[[np.ndarray], np.ndarray]) -> Callable[[Mapping[s
     def policy(observations: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         num_blocks = len(next(iter(observations.values())))
         flat = np.asarray(act(np.concatenate([planes.reshape(num_blocks, -1) for planes in observations.values()], axis=1)))
+        size = sum(int(np.prod(planes.shape[-2:])) for planes in observations.values())
+        if flat.shape not in ((num_blocks, size), (num_blocks, 2 * size)):
+            raise ValueError(
+                f"a controller must return [block, action], here ({num_blocks}, {size}), or twice as many actions with damping_in_action; "
+                f"got {flat.shape}. Return one row for each row of observations."
+            )
         fractions, actions, begin = (flat + 1.0) / 2.0, {}, 0
-        dampings = () if flat.shape[1] == sum(np.prod(planes.shape[-2:]) for planes in observations.values()) else (2,)
+        dampings = () if flat.shape[1] == size else (2,)
         for agent, planes in observations.items():
             shape = (*dampings, *planes.shape[-2:])
             actions[agent] = fractions[:, begin : begin + int(np.prod(shape))].reshape(num_blocks, *shape)

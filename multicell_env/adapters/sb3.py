@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
@@ -17,11 +18,19 @@ class SB3VecEnv(VecEnv):
     so that learners bootstrap there; all other infos are empty.
 
     Args:
-        rows: The base stations.
+        rows: The base stations, which begin anew by themselves.
         seed: Of the first reset; `seed()` takes another, as a learner with `seed=...` does.
+
+    Raises:
+        ValueError: the environments wait for a reset, which Stable-Baselines3 never asks for.
     """
 
     def __init__(self, rows: RowEnv, *, seed: int | None = None) -> None:
+        if rows.metadata["autoreset_mode"] != AutoresetMode.SAME_STEP:
+            raise ValueError(
+                f"the environments must begin anew by themselves; got {rows.metadata['autoreset_mode']}. "
+                "Give autoreset_mode=AutoresetMode.SAME_STEP."
+            )
         self.env = rows
         self._actions = np.zeros(0)
         super().__init__(rows.num_envs, rows.single_observation_space, rows.single_action_space)

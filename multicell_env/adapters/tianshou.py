@@ -30,6 +30,7 @@ class TianshouVectorEnv:
                 "Give autoreset_mode=AutoresetMode.DISABLED."
             )
         self.env = rows
+        self._seed: int | None = None
         self.observation_space: list[Any] = [rows.single_observation_space] * rows.num_envs
         self.action_space: list[Any] = [rows.single_action_space] * rows.num_envs
 
@@ -37,15 +38,25 @@ class TianshouVectorEnv:
         return self.env.num_envs
 
     def seed(self, seed: int | None = None) -> list[int | None]:
-        """Seed random actions; blocks are seeded where the environment is made."""
-        return self.env.single_action_space.seed(seed)
+        """Seed random actions and the next reset: environment i takes seed + i, all of its base stations together.
+
+        Args:
+            seed: None goes on with the blocks' generators that are there.
+
+        Returns:
+            The seed of each base station's environment.
+        """
+        self.env.single_action_space.seed(seed)
+        self._seed = seed
+        return [None if seed is None else seed + row // self.env.num_cells for row in range(len(self))]
 
     def reset(self, env_id: Sequence[int] | np.ndarray | None = None, **_: Any) -> tuple[np.ndarray, np.ndarray]:
         """Begin new blocks in the environments of some rows, all by default."""
         chosen = np.arange(len(self)) if env_id is None else np.asarray(env_id)
         mask = np.zeros(len(self), dtype=bool)
         mask[chosen] = True
-        observations, _infos = self.env.reset(options={"reset_mask": mask})
+        seed, self._seed = self._seed, None
+        observations, _infos = self.env.reset(seed=seed, options={"reset_mask": mask})
         return observations[chosen], _no_infos(len(chosen))
 
     def step(
