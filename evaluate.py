@@ -155,7 +155,7 @@ def evaluate_actor(
     Returns:
         What `results.json` holds.
     """
-    content = compare({_name(actor): actor, **policies}, config, observation=actor.observation, **settings)
+    content = compare({_name(actor): actor, **policies}, config, settings={"observation": actor.observation}, **settings)
     if config != (trained_on := NetworkConfig.from_json(actor.metadata["config"])):
         print(f"note: this actor was trained on another network ({trained_on.describe()})")
     return content

@@ -28,10 +28,14 @@ def report(example: str, policy: Policy, *, algorithm: str, packages: tuple[str,
     content = compare(
         {algorithm: policy, "td3mix": agents.load("td3mix")},
         output=RESULTS / example,
-        algorithm=algorithm,
-        packages={package: version(package) for package in (*packages, "multicell-env", "pettingzoo", "gymnasium", "numpy", "torch")},
-        python=platform.python_version(),
-        training={"num_steps": num_steps, "seconds": round(seconds, 1), "seed": seed},
+        settings={
+            "algorithm": algorithm,
+            "packages": {
+                package: version(package) for package in (*packages, "multicell-env", "pettingzoo", "gymnasium", "numpy", "torch")
+            },
+            "python": platform.python_version(),
+            "training": {"num_steps": num_steps, "seconds": round(seconds, 1), "seed": seed},
+        },
     )
     method = content["methods"][algorithm]
     print(f"{num_steps:,} steps in {seconds:.0f} s, {num_steps / seconds:,.0f} steps/s; {json.dumps(content['packages'])}")

@@ -100,7 +100,7 @@ def run(name: str, words: list[str]) -> Outcome:
                 file.write(line)
         if process.wait():
             return Outcome(name, None, " ".join(log.read_text().splitlines()[-1:]))
-    except RuntimeError as error:
+    except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
         return Outcome(name, None, str(error))
     print(f"{name}: done in {time.monotonic() - begin:.0f} s", flush=True)
     return Outcome(name, json.loads((RESULTS / name / "results.json").read_text()))
@@ -161,7 +161,7 @@ def main(argv: list[str]) -> int:
         return 2
     outcomes = [run(name, rest) for name in names]
     print(table(outcomes))
-    if words == ["--all"]:
+    if words == ["--all"] and not rest:
         write_table(outcomes)
     return int(any(outcome.result is None for outcome in outcomes))
 

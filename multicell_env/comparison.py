@@ -38,12 +38,13 @@ def compare(
     output: Path | str | None = None,
     methods: Collection[str] = METHODS,
     quiet: bool = False,
-    **settings: Any,
+    settings: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Play policies and allocations on the same unseen blocks and print one table.
 
     Every policy plays twice: in every slot, and as `NAME_opening` in the first slot only, after which FLWF goes on alone (the paper's
-    online algorithm).
+    online algorithm). A policy must not keep state between calls: it is asked on other blocks too, for a trial and to measure its time, and
+    not told where a block begins.
 
     Args:
         policies: By name; from observations of all agents to their actions. A policy's attribute `observation` says what it sees ("gain"
@@ -54,7 +55,7 @@ def compare(
         output: Directory for `results.json` and `comparison.png`; None writes nothing.
         methods: Allocations to stand beside them, of `multicell_env.evaluation.METHODS`.
         quiet: True prints nothing.
-        **settings: Kept in the result as they are.
+        settings: Kept in the result as they are.
 
     Returns:
         What `results.json` holds.
@@ -80,7 +81,7 @@ def compare(
         ]
         results += evaluate_allocations(config, num_blocks=num_blocks, seed=seed, methods=methods)
     print_table(results, config, console)
-    content = as_json(results, config, seed, num_blocks, **settings)
+    content = as_json(results, config, seed, num_blocks, **(settings or {}))
     if output is not None:
         _write(content, Path(output), console)
     return content
@@ -124,7 +125,7 @@ def _named(name: str) -> Iterator[None]:
         yield
     except ValueError as error:
         raise ValueError(f"policy {name!r}: {said(error).removeprefix('ValueError: ')}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"policy {name!r} must return actions; it raised {said(error)}. Mend it there.") from error
 
 

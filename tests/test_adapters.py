@@ -114,5 +114,18 @@ def test_a_framework_that_is_not_installed_is_named_with_what_to_do(monkeypatch)
 
 
 def test_a_reward_scale_that_is_not_positive_is_refused():
-    with pytest.raises(ValueError, match=r"reward_scale must be positive; got 0"):
-        flat_env(reward_scale=0)
+    for scale in (0, -1.0, np.inf, np.nan, "ten"):
+        with pytest.raises(ValueError, match="reward_scale must be positive and finite; got"):
+            flat_env(reward_scale=scale)
+
+
+def test_the_flat_environment_takes_vectors_alone_and_changes_nothing_where_it_refuses():
+    env = flat_env()
+    env.reset(seed=0)
+    good = {agent: np.zeros(24) for agent in env.agents}
+    for bad in (np.zeros((6, 4)), np.full(24, np.nan), np.zeros(23), np.full(24, "much")):
+        with pytest.raises(ValueError, match=r"bs_1 must be finite real numbers of shape \(24,\); got .* Give numbers in \[-1, 1\]"):
+            env.step({**good, "bs_1": bad})
+    rewards = env.step(good)[1]
+    env.reset(seed=0)
+    assert env.step(good)[1] == rewards

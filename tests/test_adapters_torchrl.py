@@ -96,6 +96,16 @@ def test_a_partial_reset_begins_anew_where_it_is_told_to_and_nowhere_else():
     assert td["agents", "done"][..., 0].all(dim=1).tolist() == [True, False, True]
 
 
+def test_a_mask_of_the_agents_alone_resets_their_environments():
+    env = torchrl_env(3, seed=0)
+    before = env.rand_step(env.reset())["next"]
+    masked = before.clone()
+    masked["agents", "_reset"] = torch.tensor([False, True, False]).reshape(3, 1, 1).expand(3, 3, 1).clone()
+    after = env.reset(masked)
+    changed = (after["agents", "observation"] != before["agents", "observation"]).flatten(1).any(dim=1)
+    assert changed.tolist() == [False, True, False]
+
+
 def test_nothing_that_a_step_returned_changes_afterwards():
     env = torchrl_env(2, seed=0)
     kept = env.rand_step(env.reset())

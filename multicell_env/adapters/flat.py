@@ -33,6 +33,8 @@ class FlatEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         self.reward_scale = checked_scale(reward_scale)
         self.metadata = env.metadata
         self.render_mode = env.render_mode
+        self.config = env.config
+        self.max_cycles = env.config.num_slots
         self.possible_agents = env.possible_agents
         self.agents: list[str] = []
         self.observation_spaces: dict[str, Any] = {agent: flat_box(env.observation_space(agent)) for agent in env.possible_agents}
@@ -60,10 +62,15 @@ class FlatEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         return _rows(observations), scaled, terminations, truncations, infos
 
     def _shaped(self, agent: str, action: Any) -> Any:
-        space = self.action_spaces.get(agent)
-        if space is None or np.shape(action) != space.shape or np.asarray(action).dtype.kind not in "fiub":
-            return action
-        return to_fractions(np.asarray(action), self.env.action_spaces[agent].shape or ())
+        if agent not in self.action_spaces:
+            return action  # the environment refuses it
+        space, row = self.action_spaces[agent], np.asarray(action)
+        if row.shape != space.shape or row.dtype.kind not in "fiub" or not np.isfinite(row).all():
+            raise ValueError(
+                f"the action of {agent} must be finite real numbers of shape {space.shape}; got {row.dtype} of shape {row.shape}"
+                f"{' with NaN or infinity' if row.shape == space.shape and row.dtype.kind == 'f' else ''}. Give numbers in [-1, 1]."
+            )
+        return to_fractions(row, self.env.action_spaces[agent].shape or ())
 
     def observation_space(self, agent: str) -> Box:
         """Space of one agent's observations."""
@@ -129,10 +136,10 @@ def checked_scale(reward_scale: float) -> float:
     """What rewards are divided by.
 
     Raises:
-        ValueError: it is not positive.
+        ValueError: it is no positive number.
     """
-    if not reward_scale > 0:
-        raise ValueError(f"reward_scale must be positive; got {reward_scale}. Give for example 10.")
+    if isinstance(reward_scale, bool) or not isinstance(reward_scale, int | float | np.number) or not 0 < reward_scale < np.inf:
+        raise ValueError(f"reward_scale must be positive and finite; got {reward_scale!r}. Give for example 10.")
     return reward_scale
 
 

@@ -16,6 +16,8 @@ class SkrlEnv(MultiAgentEnvWrapper):
     """A `MulticellVectorEnv` of vectors: tensors `[env, feature]`, `[env, action]` in [-1, 1] and `[env, 1]` for each base station.
 
     The next block begins by itself in the slot that ends one, in all environments at once. The device is the CPU.
+    What skrl sees after a block's last slot is the first observation of the next one: its on-policy learners cut there, and others should
+    not bootstrap across it.
 
     Args:
         num_envs: Blocks that are played together.

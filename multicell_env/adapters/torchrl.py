@@ -74,6 +74,8 @@ class TorchRLEnv(EnvBase):
 
     def _reset(self, tensordict: TensorDictBase | None = None, **kwargs: Any) -> TensorDictBase:
         mask = None if tensordict is None else tensordict.get("_reset", None)
+        if mask is None and tensordict is not None and (by_agent := tensordict.get((GROUP, "_reset"), None)) is not None:
+            mask = by_agent.any(dim=1)  # an environment's agents begin together
         whole = mask is None or bool(mask.all())
         if whole:
             options, seed, self._seed = None, self._seed, None
