@@ -25,10 +25,7 @@ def load(actor: str | os.PathLike[str]) -> ActorPolicy:
     path = Path(actor)
     if not path.exists() and path.name == str(actor) and not path.suffix:
         raise FileNotFoundError(f"there is no actor {str(actor)!r}. Give one of {shipped()}, a run directory, or a file.")
-    if path.is_dir():
-        run = RunDirectory(path)
-        path = run.shared_path if run.shared_path.exists() and not run.best_path.exists() else run.best_path
-    return load_actor(path)
+    return load_actor(RunDirectory(path).best_path if path.is_dir() else path)
 
 
 def shipped() -> list[str]:
