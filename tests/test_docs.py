@@ -125,6 +125,8 @@ def test_what_a_page_shows_works(page: Path, clone: Path, monkeypatch: pytest.Mo
 @pytest.mark.release
 @pytest.mark.parametrize("page", PAGES_WITH_BLOCKS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_of_a_page_works_as_it_is_printed(page: Path, clone: Path) -> None:
+    for name, text in re.findall(r"say `(\w+\.py)`:\n\n```python\n(.*?)```", page.read_text(), flags=re.DOTALL):
+        (clone / name).write_text(text)  # what the reader was told to put into a file
     for language, text in blocks(page):
         for words in commands(text) if language == "console" else ():
             if words[0] == "python":
