@@ -13,6 +13,7 @@ from rich.console import Console
 from multicell_env.comparison import play_policy, try_policy
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation import METHODS, MethodResult, Policy, as_json, evaluate_allocations
+from multicell_env.named_policies import MODES
 from multicell_env.provenance import provenance
 from multicell_env.scenario_evaluation import evaluate_networks
 from multicell_env.scenarios import PAPER, SCENARIOS, UNSEEN, draw_networks
@@ -29,8 +30,6 @@ OWN_ACTOR = (
 """How an actor of a scenario's own is trained."""
 TIMED = 5
 """Networks of a scenario on which the time of decisions is measured."""
-MODES = {"": None, "_3": 3, "_opening": 1}
-"""How many slots a policy acts in before it leaves the negotiation alone; what its name then ends in."""
 Load = Callable[[Path], Policy]
 """Reads the best actor of a run directory."""
 

@@ -1,5 +1,7 @@
 """Stable-Baselines3: base stations as a native vector environment, its seeds and the ends of its episodes."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -71,10 +73,14 @@ def test_an_episodes_return_reaches_the_monitor():
 
 
 def test_closing_twice_is_closing_once():
-    envs = sb3_vec_env(1, num_threads=2)
+    before = set(threading.enumerate())
+    envs = sb3_vec_env(8, num_threads=2)
     envs.reset()
+    envs.step(np.zeros((24, 24)))
+    assert set(threading.enumerate()) - before
     envs.close()
     envs.close()
+    assert not set(threading.enumerate()) - before
 
 
 def test_environments_that_wait_for_a_reset_are_refused():
