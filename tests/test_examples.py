@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from examples.run import REFERENCES, REQUIREMENTS, Outcome, constraints_beside, examples, main, table
+from examples.run import REFERENCES, REQUIREMENTS, Outcome, constraints_beside, examples, main, python_of, table
 
 ROOT = Path(__file__).parents[1]
 # Other scripts of the folder draw pictures and compare nothing.
@@ -75,3 +75,14 @@ def test_an_example_runs_in_an_environment_of_its_own(name):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=3600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"[{name}](../examples/{name}.py)" in done.stdout
+
+
+@pytest.mark.release
+@pytest.mark.parametrize("name", ["skrl_ippo", "xuance_mappo"])
+def test_an_adapter_that_is_passed_over_here_holds_where_its_framework_is(name):
+    python = python_of(name)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "pytest", "pytest-xdist"], check=True)
+    test = f"tests/test_adapters_{name.split('_')[0]}.py"
+    done = subprocess.run([python, "-m", "pytest", "-n", "0", test], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
