@@ -21,7 +21,7 @@ from agents.loading import load
 from agents.pool import PoolEnv, PoolTraining, check_pool
 from agents.run_directory import RunDirectory
 from agents.saved_actor import ActorPolicy, save_actor
-from agents.td3_mix import TD3MixConfig
+from agents.td3_mix_config import PAPER, TD3MixConfig
 from agents.training import Training, TrainingConfig, check_memory
 from evaluate import evaluate_actor
 from multicell_env import MulticellVectorEnv, NetworkConfig, multicell_v0
@@ -40,7 +40,8 @@ EXAMPLES = """Examples:
   python train.py --algo apg --scenarios mixture --num-networks 64           networks drawn at random take turns
   python train.py --preset paper                                             the paper's networks and learning rates
   python train.py --sir-db 10 --start-from RUN/best.pt --actor-rest 100      go on from another actor
-  python train.py --resume runs/NAME                                         after Ctrl-C, SIGTERM or a power cut"""
+  python train.py --resume runs/NAME                                         after Ctrl-C, SIGTERM or a power cut
+  python train.py --resume runs/NAME --num-steps 2000                        a finished run learns on"""
 COUNTS = ("num_threads", "eval_interval", "eval_blocks", "final_blocks", "num_networks")
 VALIDATION_SEED = 2_000_000
 """Blocks that choose the best actor; neither trained on nor part of the closing table."""
@@ -91,31 +92,21 @@ class TrainArguments:
 
 @dataclass(frozen=True)
 class ResumeArguments:
-    """Continue a run from its last checkpoint; every other setting is its own."""
+    """Continue a run from its last checkpoint, with the settings that it has. With --num-steps it goes on for longer."""
 
     resume: Annotated[Path, tyro.conf.arg(metavar="RUN")]
     """Run directory."""
     num_threads: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Threads of torch; as before by default."""
+    num_steps: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Vector steps in all, for a run that should go on beyond what it was made for; as before by default."""
     reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
 
 
 DEFAULTS = {
     ("td3mix", "default"): TrainArguments(),
     ("apg", "default"): TrainArguments(algo="apg", learner=APGConfig(), training=APGTrainingConfig()),
-    ("td3mix", "paper"): TrainArguments(
-        preset="paper",
-        observation="csi",
-        learner=TD3MixConfig(
-            network="mlp",
-            hidden_sizes=(128, 128),
-            critic_learning_rate=1e-3,
-            actor_learning_rate=1e-3,
-            gamma=0.99,
-            batch_size=16,
-            actor_penalty=0.0,
-        ),
-    ),
+    ("td3mix", "paper"): TrainArguments(preset="paper", observation="csi", learner=PAPER),
 }
 
 
@@ -177,7 +168,14 @@ def _resumed(argv: list[str]) -> tuple[TrainArguments, RunDirectory, dict[str, A
     if given.num_threads is not None:
         check_positive(num_threads=given.num_threads)
         arguments = dataclasses.replace(arguments, num_threads=given.num_threads)
-    return arguments, directory, directory.load_checkpoint()
+    state = directory.load_checkpoint()
+    if given.num_steps is not None:
+        done = 0 if state is None else state.get("training", {}).get("steps_done", 0)
+        if given.num_steps < max(done, 1):
+            raise ValueError(f"--num-steps counts all steps of the run, of which {done} are done; got {given.num_steps}. Give more.")
+        arguments = dataclasses.replace(arguments, training=dataclasses.replace(arguments.training, num_steps=given.num_steps))
+        directory.change_argument("training", asdict(arguments.training))  # so that it counts when this is stopped and resumed, too
+    return arguments, directory, state
 
 
 def _keeps_its_settings(words: list[str], flags: list[str]) -> str:

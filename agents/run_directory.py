@@ -34,9 +34,7 @@ class RunDirectory:
             raise FileExistsError(
                 f"{path} exists, and runs are never overwritten. Give another --name, or continue it: --resume {path}"
             ) from None
-        partial = directory.config_path.with_suffix(".partial")
-        partial.write_text(json.dumps(config, indent=2) + "\n")
-        os.replace(partial, directory.config_path)
+        directory._write_config(config)
         return directory
 
     @property
@@ -81,6 +79,16 @@ class RunDirectory:
             raise ValueError(
                 f"{self.config_path} must be JSON that train.py wrote; it is damaged ({error}). Use another run, or train again."
             ) from error
+
+    def change_argument(self, name: str, value: Any) -> None:
+        """Change one of the settings that the run goes on with."""
+        config = self.config()
+        self._write_config({**config, "arguments": {**config["arguments"], name: value}})
+
+    def _write_config(self, config: Mapping[str, Any]) -> None:
+        partial = self.config_path.with_suffix(".partial")
+        partial.write_text(json.dumps(config, indent=2) + "\n")
+        os.replace(partial, self.config_path)
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Replace the checkpoint; an interruption leaves the last one."""

@@ -78,3 +78,15 @@ class TD3MixConfig:
         for name, choices in choices_of.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {choices}; got {getattr(self, name)!r}. Choose one of them.")
+
+
+PAPER = TD3MixConfig(
+    network="mlp",
+    hidden_sizes=(128, 128),
+    critic_learning_rate=1e-3,
+    actor_learning_rate=1e-3,
+    gamma=0.99,
+    batch_size=16,
+    actor_penalty=0.0,
+)
+"""The paper's hyperparameters."""

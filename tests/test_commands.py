@@ -259,6 +259,26 @@ def test_a_resumed_run_refuses_other_settings(copied):
     assert "keeps the settings that it has; got --gamma 0.7 beside --resume" in said
 
 
+def test_a_finished_run_that_gets_more_steps_ends_where_a_longer_run_does(trained, tmp_path):
+    shutil.copytree(trained / "runs" / "tiny", tmp_path / "runs" / "short")
+    long = [word if word != "12" else "20" for word in TINY]
+    whole = run(tmp_path, "train.py", "--name", "whole", *long)
+    assert whole.returncode == 0, whole.stderr
+    went_on = run(tmp_path, "train.py", "--resume", "runs/short", "--num-steps", "20")
+    assert went_on.returncode == 0, went_on.stderr
+    assert final_metrics(tmp_path / "runs" / "short") == final_metrics(tmp_path / "runs" / "whole")
+    again, made = (
+        json.loads((tmp_path / "runs" / name / "config.json").read_text())["arguments"]["training"] for name in ("short", "whole")
+    )
+    assert again == made  # what a further --resume goes by
+
+
+def test_a_resumed_run_refuses_fewer_steps_than_it_has_done(copied):
+    before = contents(copied)
+    assert "of which 12 are done; got 8. Give more." in refusal(run(copied, "train.py", "--resume", "runs/tiny", "--num-steps", "8"))
+    assert contents(copied) == before
+
+
 def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(trained, copied):
     directory = copied / "runs" / "tiny"
     for path in directory.iterdir():
