@@ -157,10 +157,17 @@ def run_command(main: Callable[[list[str]], None]) -> None:
 
     Where whoever reads the output has left (`| head`), it exits with 141, as a shell reports it, and says nothing.
     """
+    sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115  (None was closed by whoever started us)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # no result is lost for a sign that a terminal cannot show
     try:
         main(sys.argv[1:])
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as error:
+        # Rich turns the one into the other, with a code of its own.
+        if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered must go somewhere when Python exits
         sys.exit(141)
     except (ValueError, OSError) as error:

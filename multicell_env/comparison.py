@@ -72,18 +72,20 @@ def compare(
         )
     for name, policy in policies.items():
         try_policy(name, policy, config)
+    if output is not None:
+        Path(output).mkdir(parents=True, exist_ok=True)  # where that cannot be, nothing is played for it
     console = Console(width=None if sys.stdout.isatty() else 100, quiet=quiet)
-    with console.status(f"playing {num_blocks} unseen blocks ..."):
+    with Console(stderr=True, quiet=quiet).status(f"playing {num_blocks} unseen blocks ..."):
         results = [
             play_policy(name, policy, config, ending=mode, acting_slots=1 if mode else None, num_blocks=num_blocks, seed=seed)
             for name, policy in policies.items()
             for mode in ("", OPENING)
         ]
         results += evaluate_allocations(config, num_blocks=num_blocks, seed=seed, methods=methods)
-    print_table(results, config, console)
     content = as_json(results, config, seed, num_blocks, **(settings or {}))
-    if output is not None:
-        _write(content, Path(output), console)
+    written = "" if output is None else _write(content, Path(output))  # before anything is printed, which may fail
+    print_table(results, config, console)
+    console.print(written, highlight=False, end="\n" if written else "")
     return content
 
 
@@ -129,10 +131,9 @@ def _named(name: str) -> Iterator[None]:
         raise ValueError(f"policy {name!r} must return actions; it raised {said(error)}. Mend it there.") from error
 
 
-def _write(content: dict[str, Any], output: Path, console: Console) -> None:
+def _write(content: dict[str, Any], output: Path) -> str:
     from multicell_env.figures import save_comparison
 
-    output.mkdir(parents=True, exist_ok=True)
     (output / "results.json").write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
     save_comparison(content, output / "comparison.png")
-    console.print(f"wrote {output / 'results.json'} and {output / 'comparison.png'}", highlight=False)
+    return f"wrote {output / 'results.json'} and {output / 'comparison.png'}"

@@ -122,13 +122,16 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
                 so that the noise power is 1. Unknown keys are ignored.
 
         Raises:
-            ValueError: the channels have a wrong shape, are not finite, or do not let zero-forcing separate the users of a cell.
+            ValueError: a negative seed; or channels that have a wrong shape, are not finite, are out of range, or do not let zero-forcing
+                separate the users of a cell.
         """
         if options is not None and not isinstance(options, Mapping):
             raise ValueError(
                 f"options must be a mapping or None; got {type(options).__name__}. Give {{'channels': array}} to play on given channels."
             )
-        generator = self.np_random if seed is None else seeding.np_random(seed)[0]
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0):
+            raise ValueError(f"seed must be a whole number of at least 0, or None; got {seed!r}. Give such a number.")
+        generator = self.np_random if seed is None else seeding.np_random(int(seed))[0]
         given = (options or {}).get("channels")
         blocks = Blocks(self.config, 1, keep_channels=self.observation == "csi")
         if given is None:

@@ -61,11 +61,12 @@ def compare_on_scenario(
 
     output.mkdir(parents=True, exist_ok=True)
     console = Console(width=None if sys.stdout.isatty() else 110)
-    with console.status(f"playing {len(networks)} unseen networks of {scenario} ..."):
+    with Console(stderr=True).status(f"playing {len(networks)} unseen networks of {scenario} ..."):
         results = evaluate_networks(networks, play_all)
-    print_table(results, networks[0], console, title=f"{len(networks)} networks of the scenario {scenario}, one block each")
     content = as_json(results, networks[0], seed, len(networks), scenario=scenario, **provenance())
-    _write(output / file, content, console)
+    _write(output / file, content)
+    print_table(results, networks[0], console, title=f"{len(networks)} networks of the scenario {scenario}, one block each")
+    console.print(f"wrote {output / file}", highlight=False)
     return content
 
 
@@ -106,12 +107,13 @@ def generalise(
     for name, config in {**PAPER, **UNSEEN}.items():
         own = _own(name, load, _flags(config) if train else None)
         blocks: dict[str, Any] = {"num_blocks": num_blocks, "seed": seed}
-        with console.status(f"playing {num_blocks} unseen blocks of {name} ..."):
+        with Console(stderr=True).status(f"playing {num_blocks} unseen blocks of {name} ..."):
             rows[name] = _play_modes({**policies, **own}, config, blocks)
             rows[name] += evaluate_allocations(config, methods=("flwf", "reuse", "assignment_bound"), **blocks)
         content[name] = as_json(rows[name], config, seed, num_blocks)
+    _write(output / "generalise.json", content)
     print_generalisation(rows, console)
-    _write(output / "generalise.json", content, console)
+    console.print(f"wrote {output / 'generalise.json'}", highlight=False)
     return content
 
 
@@ -139,6 +141,5 @@ def _flags(config: NetworkConfig) -> tuple[str, ...]:
     return tuple(word for key, value in changed.items() for word in (f"--{key.replace('_', '-')}", *map(str, np.atleast_1d(value))))
 
 
-def _write(path: Path, content: Mapping[str, Any], console: Console) -> None:
+def _write(path: Path, content: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
-    console.print(f"wrote {path}", highlight=False)

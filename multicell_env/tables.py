@@ -1,10 +1,12 @@
 """Results as a table on the terminal."""
 
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from multicell_env.assignment import MAX_BANDS
@@ -27,26 +29,53 @@ def print_table(results: list[MethodResult], config: NetworkConfig, console: Con
         caption += "; flwf and iwf make 5 iterations a slot"
     if not percent:
         caption += f"; % bound: not searched beyond {MAX_BANDS} bands"
-    table = Table(
-        title=title, caption=caption, title_justify="left", caption_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0)
-    )
-    table.add_column("method", no_wrap=True)
-    for header in ("first", "last slot", "all slots", "% bound", "% best", "starts", "ms"):
-        table.add_column(header, justify="right", no_wrap=True)
-    table.add_column("CSI", no_wrap=True)
-    for result in sorted(results, key=lambda result: -result.last_slot["mean"]):
-        last, every = result.last_slot, result.all_slots
-        table.add_row(
-            result.name,
-            f"{result.per_slot[:, 0].mean():.1f}",
-            _with_interval(last),
-            _with_interval(every),
-            f"{percent[result.name]:.1f}/{percent[result.name] * every['mean'] / last['mean']:.1f}" if percent else "",
-            f"{of_best[result.name]:.1f}" if of_best else "",
-            "" if result.std_over_starts is None else f"{result.std_over_starts:.2f}",
-            f"{result.ms_per_decision:.2g}",
-            "global" if result.needs_global_knowledge else "local",
-        )
+    results = sorted(results, key=lambda result: -result.last_slot["mean"])
+    columns = {
+        "method": [result.name for result in results],
+        "first": [f"{result.per_slot[:, 0].mean():.1f}" for result in results],
+        "last slot": [_with_interval(result.last_slot) for result in results],
+        "all slots": [_with_interval(result.all_slots) for result in results],
+        "% bound": [
+            f"{percent[result.name]:.1f}/{percent[result.name] * result.all_slots['mean'] / result.last_slot['mean']:.1f}"
+            if percent
+            else ""
+            for result in results
+        ],
+        "% best": [f"{of_best[result.name]:.1f}" if of_best else "" for result in results],
+        "starts": ["" if result.std_over_starts is None else f"{result.std_over_starts:.2f}" for result in results],
+        "ms": [f"{result.ms_per_decision:.2g}" for result in results],
+        "CSI": ["global" if result.needs_global_knowledge else "local" for result in results],
+    }
+    left_out = []
+    while (
+        (table := _table(columns, title)) and console.is_terminal and _width(table, console) > console.width and len(left_out) < len(LEAST)
+    ):
+        left_out.append(LEAST[len(left_out)])
+        del columns[left_out[-1]]
+    table.caption = caption + (f". Not shown, because the terminal is narrow: {', '.join(left_out)}" if left_out else "")
+    print_whole(table, console)
+
+
+LEAST = ("starts", "% best", "first", "ms", "CSI", "all slots")
+"""What a narrow terminal can do without, in this order."""
+
+
+def _table(columns: Mapping[str, list[str]], title: str) -> Table:
+    table = Table(title=title, title_justify="left", caption_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for header in columns:
+        table.add_column(header, justify="left" if header in ("method", "CSI") else "right", no_wrap=True)
+    for row in zip(*columns.values(), strict=True):
+        table.add_row(*row)
+    return table
+
+
+def _width(table: Table, console: Console) -> int:
+    return Measurement.get(console, console.options.update(max_width=sys.maxsize), table).maximum
+
+
+def print_whole(table: Table, console: Console) -> None:
+    """Print a table with all that stands in it: a terminal that is narrower folds the lines, instead of Rich cutting the numbers."""
+    console.width = max(console.width, _width(table, console))
     console.print(table)
 
 
@@ -69,7 +98,7 @@ def print_figure(content: Mapping[str, Any], console: Console) -> None:
         last = {row["method"]: row["mean"] for row in here}
         for method in sorted(lines, key=lambda name: -last[name]):
             table.add_row(method, *(lines[method].get(x, "") for x in places))
-        console.print(table)
+        print_whole(table, console)
 
 
 def print_generalisation(rows: Mapping[str, list[MethodResult]], console: Console) -> None:
@@ -88,4 +117,4 @@ def print_generalisation(rows: Mapping[str, list[MethodResult]], console: Consol
         means = {result.name: result.last_slot["mean"] for result in results}
         shown = {**means, **{name: value for name, value in percent.items() if name != "assignment_bound"}}
         table.add_row(network, *(f"{shown[name]:.1f}" if name in shown else "" for name in names))
-    console.print(table)
+    print_whole(table, console)

@@ -119,9 +119,10 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
                 f"reset_mask must be a bool array of shape ({self.num_envs},); got {chosen.dtype} of shape {chosen.shape}. "
                 "Give True for every environment that begins anew."
             )
-        for env, own in enumerate(self._seeds(seed)):
-            if env not in self._generators or (own is not None and chosen[env]):
-                self._generators[env] = seeding.np_random(own)[0]
+        seeds = enumerate(self._seeds(seed))
+        self._generators |= {
+            env: seeding.np_random(own)[0] for env, own in seeds if env not in self._generators or (own is not None and chosen[env])
+        }
         self._begin(np.flatnonzero(chosen))
         return self._observer.observe(), self._infos()
 
@@ -130,11 +131,12 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         if seed is None:
             return [None] * self.num_envs
         try:
-            if np.ndim(seed) == 0:
-                return [operator.index(seed) + env for env in range(self.num_envs)]
-            seeds = [None if own is None else operator.index(own) for own in seed]
+            each = [operator.index(seed) + env for env in range(self.num_envs)] if np.ndim(seed) == 0 else seed
+            seeds = [None if own is None else operator.index(own) for own in each]
         except TypeError as error:
             raise ValueError(f"seed must be a whole number, or one (or None) for each environment; got {seed!r}. Give either.") from error
+        if any(own is not None and own < 0 for own in seeds):
+            raise ValueError(f"seeds must not be negative; got {seed!r}. Give 0 or more.")
         if len(seeds) != self.num_envs:
             raise ValueError(f"seed must be one number, or one for each of {self.num_envs} environments; got {len(seeds)}. Give either.")
         return seeds
@@ -264,8 +266,8 @@ class DictFace:
             RuntimeError: an environment has no block, or its block has ended.
             ValueError: a missing or unknown agent, a wrong shape, NaN or infinity. Nothing has changed then.
         """
-        if set(actions) != set(self.agents):
-            raise ValueError(f"actions must have one entry for each of {self.agents}; got {sorted(map(str, actions))}. Add or remove some.")
+        if not isinstance(actions, Mapping) or set(actions) != set(self.agents):
+            raise ValueError(f"actions must have one entry for each of {self.agents}; got {actions!r:.200}. Add or remove some.")
         config = self.env.config
         stacked = np.zeros((self.num_envs, config.num_cells, *config.action_shape(config.max_users)))
         for cell, (agent, users) in enumerate(self._users.items()):

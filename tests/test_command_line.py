@@ -3,10 +3,12 @@
 import contextlib
 import io
 import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -270,6 +272,42 @@ def test_a_reader_that_leaves_before_the_end_is_no_refusal():
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait() == 141
+
+
+def evaluated(cwd: Path, output: str, **surroundings: Any) -> subprocess.CompletedProcess[bytes]:
+    """A short evaluation in a process of its own, where the streams are real."""
+    words = [sys.executable, str(ROOT / "evaluate.py"), "--num-blocks", "1", "--num-slots", "1", "--output", output]
+    return subprocess.run(words, cwd=cwd, stderr=subprocess.PIPE, check=False, **surroundings)
+
+
+def test_a_reader_that_leaves_amid_a_table_is_no_refusal_either(tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    assert (done := evaluated(tmp_path, "left", stdout=writing)).returncode == 141, done.stderr
+    os.close(writing)
+    assert done.stderr == b""
+    assert (tmp_path / "left" / "results.json").exists()
+
+
+def test_results_are_on_disk_before_a_table_that_cannot_be_printed(tmp_path):
+    with open("/dev/full", "w") as full:
+        assert evaluated(tmp_path, "full", stdout=full).returncode == 2
+    assert json.loads((tmp_path / "full" / "results.json").read_text())["methods"]
+
+
+def test_a_terminal_without_our_signs_and_one_that_is_closed_get_what_they_can_show(tmp_path):
+    plain = evaluated(tmp_path, "plain", stdout=subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert plain.returncode == 0, plain.stderr
+    assert b"?" in plain.stdout
+    closed = evaluated(tmp_path, "closed", preexec_fn=lambda: os.close(1))
+    assert closed.returncode == 0, closed.stderr
+    assert (tmp_path / "closed" / "results.json").exists()
+
+
+def test_nothing_is_played_for_a_place_where_nothing_can_be_written(tmp_path):
+    done = evaluated(tmp_path, "/proc/nowhere", stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"/proc/nowhere" in done.stderr
 
 
 def test_claims_are_json_too(rules):

@@ -176,10 +176,35 @@ def test_a_channel_between_cells_that_do_not_interfere_is_refused_and_changes_no
     )
 
 
-@pytest.mark.parametrize("seed", [-1, "seven", 1.5])
+@pytest.mark.parametrize(("dtype", "weakest", "strongest"), [("float32", -9, 8), ("float64", -70, 70)])
+def test_given_channels_far_from_the_noise_are_played_right_or_refused(dtype: str, weakest: int, strongest: int) -> None:
+    network = {**NETWORK, "dtype": dtype}
+    channels = recorded_channels(NetworkConfig(**network)).astype(np.complex128)
+    for exponent in (weakest, strongest):
+        env = multicell_v0.parallel_env(**network, num_iterations=1)
+        env.reset(options={"channels": channels * 10.0**exponent})
+        _, rewards, _, _, infos = env.step({agent: np.full(env.action_space(agent).shape, 0.1) for agent in env.agents})
+        budgets = NetworkConfig(**network).nominal_budgets
+        assert [float(info["power"].sum()) for info in infos.values()] == pytest.approx(budgets.tolist(), rel=1e-5)
+        assert all(0.0 < reward < np.inf for reward in rewards.values())
+    for exponent in (-160, 3 * weakest, 3 * strongest, 160):
+        assert_refused_without_a_trace(
+            lambda: multicell_v0.parallel_env(**network),
+            lambda env, exponent=exponent: env.reset(options={"channels": channels * 10.0**exponent}),
+            ValueError,
+            f"scaled so that the noise power is 1: in {dtype}.*Divide the channels",
+        )
+
+
+@pytest.mark.parametrize("seed", [-1, "seven", 1.5, True])
 def test_a_seed_that_is_no_natural_number_is_refused_and_changes_nothing(make: Any, seed: Any) -> None:
-    # Gymnasium's seeding speaks here; what counts is that the generator stays.
-    assert_refused_without_a_trace(make, lambda env: env.reset(seed=seed), Exception, "(?i)seed")
+    assert_refused_without_a_trace(make, lambda env: env.reset(seed=seed), ValueError, "seed must be a whole number of at least 0")
+
+
+def test_a_seed_may_be_a_number_of_numpys(make: Any) -> None:
+    env = make()
+    first, second = (env.reset(seed=seed)[0] for seed in (3, np.int64(3)))
+    assert all(np.array_equal(first[agent], second[agent]) for agent in first)
 
 
 CONSTRUCTORS = [multicell_v0.parallel_env, multicell_v0.env, multicell_v0.raw_env, MulticellEnv]

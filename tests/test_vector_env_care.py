@@ -123,6 +123,21 @@ def test_seeds_of_any_integer_kind_are_the_same_seeds() -> None:
             env.reset(seed=wrong)
 
 
+def test_one_negative_seed_leaves_all_generators_as_they_were() -> None:
+    env, other = (MulticellVectorEnv(3, observation="gain") for _ in range(2))
+    env.reset(seed=0), other.reset(seed=0)
+    with pytest.raises(ValueError, match=r"seeds must not be negative; got \[5, -2, 3\]"):
+        env.reset(seed=[5, -2, 3])
+    assert np.array_equal(env.reset()[0], other.reset()[0])
+
+
+def test_dicts_of_actions_that_are_none_are_refused() -> None:
+    env = MulticellVectorEnv(2, observation="gain").as_dicts()
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match=r"one entry for each of .*; got None"):
+        env.step(None)  # pyright: ignore[reportArgumentType]
+
+
 def test_options_that_a_batch_does_not_know_are_refused_where_silence_would_mislead() -> None:
     env = MulticellVectorEnv(2)
     with pytest.raises(ValueError, match="channels"):
