@@ -14,6 +14,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ class Rate(NamedTuple):
     median: float
 
 
-def steps_per_second(step: Callable[[], object], *, steps_per_call: int = 1, seconds: float = 0.5, repeats: int = 3) -> Rate:
+Measurement = Callable[[float], Rate]
+"""Takes the seconds of one run, of which it makes several."""
+
+
+def steps_per_second(step: Callable[[], object], seconds: float, *, steps_per_call: int = 1, repeats: int = 3) -> Rate:
     """Time `repeats` equal runs of `step`; a warm-up of `seconds`, not counted, decides how many calls a run has."""
     calls = 0
     end = time.process_time() + seconds
@@ -49,7 +54,7 @@ def steps_per_second(step: Callable[[], object], *, steps_per_call: int = 1, sec
     return Rate(max(rates), statistics.median(rates))
 
 
-def parallel_env_rate(env: "ParallelEnv[Any, Any, Any]") -> Rate:
+def parallel_env_rate(env: "ParallelEnv[Any, Any, Any]", seconds: float) -> Rate:
     """Any PettingZoo parallel environment, ours or a peer's: its agents are gone when an episode has ended."""
     env.reset(seed=0)
     spaces = {agent: env.action_space(agent) for agent in env.possible_agents}
@@ -62,17 +67,17 @@ def parallel_env_rate(env: "ParallelEnv[Any, Any, Any]") -> Rate:
         if not env.agents:
             env.reset()
 
-    return steps_per_second(step)
+    return steps_per_second(step, seconds)
 
 
-def mpe2_simple_spread() -> Rate:
+def mpe2_simple_spread(seconds: float) -> Rate:
     """MPE2's simple_spread_v3 with its default arguments: 3 agents, discrete actions, episodes of 25 steps."""
     from mpe2 import simple_spread_v3
 
-    return parallel_env_rate(simple_spread_v3.parallel_env())
+    return parallel_env_rate(simple_spread_v3.parallel_env(), seconds)
 
 
-def mobile_env_small() -> Rate:
+def mobile_env_small(seconds: float) -> Rate:
     """mobile-env's mobile-small-ma-v0: 5 users that are agents, 3 base stations, episodes of 100 steps."""
     import gymnasium
     import mobile_env  # noqa: F401  (registers its environments)
@@ -88,10 +93,10 @@ def mobile_env_small() -> Rate:
         if terminated or truncated:
             env.reset()
 
-    return steps_per_second(step)
+    return steps_per_second(step, seconds)
 
 
-def vmas_simple_spread(num_envs: int) -> Rate:
+def vmas_simple_spread(num_envs: int, seconds: float) -> Rate:
     """VMAS's simple_spread, `num_envs` copies in one batch: 3 agents, continuous actions, and no end, hence no resets."""
     import torch
     import vmas
@@ -99,19 +104,19 @@ def vmas_simple_spread(num_envs: int) -> Rate:
     torch.set_num_threads(1)
     env: Any = vmas.make_env("simple_spread", num_envs=num_envs, device="cpu", continuous_actions=True, seed=0)
     actions = itertools.cycle([[env.get_random_action(agent) for agent in env.agents] for _ in range(NUM_ACTIONS)])
-    return steps_per_second(lambda: env.step(next(actions)), steps_per_call=num_envs)
+    return steps_per_second(lambda: env.step(next(actions)), seconds, steps_per_call=num_envs)
 
 
 # What to print -> the module that must be installed, and the measurement.
-PEERS: dict[str, tuple[str, Callable[[], Rate]]] = {
+PEERS: dict[str, tuple[str, Measurement]] = {
     "mpe2 simple_spread_v3": ("mpe2", mpe2_simple_spread),
     "mobile-env mobile-small-ma-v0": ("mobile_env", mobile_env_small),
-    "vmas simple_spread, 1 env": ("vmas", lambda: vmas_simple_spread(1)),
-    "vmas simple_spread, 1024 envs": ("vmas", lambda: vmas_simple_spread(1024)),
+    "vmas simple_spread, 1 env": ("vmas", partial(vmas_simple_spread, 1)),
+    "vmas simple_spread, 1024 envs": ("vmas", partial(vmas_simple_spread, 1024)),
 }
 
 
-def installed_peers() -> dict[str, Callable[[], Rate]]:
+def installed_peers() -> dict[str, Measurement]:
     """The measurements that can run here; of every other peer, say that it is skipped and how to get it."""
     installed = {}
     for name, (module, measurement) in PEERS.items():
@@ -122,9 +127,9 @@ def installed_peers() -> dict[str, Callable[[], Rate]]:
     return installed
 
 
-def measure_in_turns(measurements: dict[str, Callable[[], Rate]], *, rounds: int = 5) -> dict[str, Rate]:
+def measure_in_turns(measurements: dict[str, Measurement], *, rounds: int = 5, seconds: float = 0.5) -> dict[str, Rate]:
     """Run all measurements once a round, so that a machine whose speed drifts is as slow for one as for the next."""
-    turns = [{name: measurement() for name, measurement in measurements.items()} for _ in range(rounds)]
+    turns = [{name: measurement(seconds) for name, measurement in measurements.items()} for _ in range(rounds)]
     return {
         name: Rate(max(turn[name].best for turn in turns), statistics.median(turn[name].median for turn in turns)) for name in measurements
     }

@@ -1,7 +1,7 @@
 """How fast the environment is: alone, in a batch, per iteration against the machine's ceilings, and beside its peers.
 
     python benchmarks/throughput.py            # five minutes; prints tables, writes throughput.json and throughput.png
-    python benchmarks/throughput.py --quick    # half a minute, rough
+    python benchmarks/throughput.py --quick    # some ten seconds, rough
 
 Seconds are processor seconds (see peers.py), but for the comparison of one thread with two, which needs elapsed ones.
 """
@@ -72,18 +72,18 @@ def best_seconds(run: Callable[[], object], *, calls: int = 1, repeats: int = 5,
 
 def batched_rows(quick: bool) -> Iterator[dict[str, Any]]:
     """Microseconds per environment step for every network, k, batch size, with draws (T = 10) and without."""
-    sizes = (1, 16, 256) if quick else (1, 16, 64, 256, 1024, 4096)
+    sizes = (1, 16) if quick else (1, 16, 64, 256, 1024, 4096)
     for (name, network), k, draws, size in itertools.product(NETWORKS.items(), (0, 5, 20), (False, True), sizes):
         config = replace(network, num_iterations=k, num_slots=10 if draws else NO_DRAWS)
         step = batched_step(config, size)
         # Whole blocks, so that every run has its share of draws; about 50 ms at least.
         guess = best_seconds(step, repeats=1)
         calls = 10 * max(1, round(0.05 / guess / 10))
-        seconds = best_seconds(step, calls=calls, repeats=2 if quick or guess > 0.05 else 5)
+        seconds = best_seconds(step, calls=calls, repeats=1 if quick else 2 if guess > 0.05 else 5)
         yield {"network": name, "k": k, "draws": draws, "num_envs": size, "us_per_step": 1e6 * seconds / size}
 
 
-def iteration_row(name: str, config: NetworkConfig) -> dict[str, Any]:
+def iteration_row(name: str, config: NetworkConfig, num_turns: int) -> dict[str, Any]:
     """One FLWF iteration on one environment, float32: the kernel, the readable equations (float64) and the roofline.
 
     Counted per iteration: two operations for each cross gain (multiply, add); 25 for each user and band: the INGR's product (1), the level
@@ -103,7 +103,7 @@ def iteration_row(name: str, config: NetworkConfig) -> dict[str, Any]:
         return best_seconds(lambda: blocks.play_slot(fractions, num_iterations=k), calls=20, repeats=5)
 
     turns = []
-    for _ in range(15):  # in turns, because the machine's speed drifts
+    for _ in range(num_turns):  # in turns, because the machine's speed drifts
         none, twenty, hundred, two_hundred = (slot(k) for k in (0, 20, 100, 200))
         ceiling = max(operations / matmul_flops(repeats=3), moved / copy_bandwidth(max(moved, 16 * 1024), repeats=3))
         readable = best_seconds(lambda: negotiate(opening, blocks.gains, blocks.user_budgets, 20), repeats=2) / 20
@@ -138,11 +138,11 @@ def straightforward_block(config: NetworkConfig, generator: np.random.Generator)
     return np.abs(np.sum(beams.conj() * own, axis=-2)) ** 2, heard
 
 
-def draw_row(name: str, config: NetworkConfig) -> dict[str, Any]:
+def draw_row(name: str, config: NetworkConfig, num_turns: int) -> dict[str, Any]:
     """Drawing and beamforming one block: ours against the straightforward NumPy in complex128."""
     blocks, generator = Blocks(config, 1), np.random.default_rng(0)
     turns = []
-    for _ in range(15):
+    for _ in range(num_turns):
         ours = best_seconds(lambda: blocks.draw([0], [generator]), calls=5, repeats=4)
         turns.append((ours, best_seconds(lambda: straightforward_block(config, generator), repeats=4)))
     ours, numpy_code = np.array(turns).T
@@ -153,19 +153,22 @@ def draw_row(name: str, config: NetworkConfig) -> dict[str, Any]:
 def peer_rates(quick: bool) -> dict[str, Any]:
     """Steps per second of ours and the peers', measured in turns."""
     batch = {
-        f"ours, 1024 envs, k = {k}{', draws' if draws else ''}": lambda k=k, draws=draws: steps_per_second(
-            batched_step(replace(PAPER_8X4, num_iterations=k, num_slots=10 if draws else NO_DRAWS), 1024), steps_per_call=1024
+        f"ours, 1024 envs, k = {k}{', draws' if draws else ''}": lambda seconds, k=k, draws=draws: steps_per_second(
+            batched_step(replace(PAPER_8X4, num_iterations=k, num_slots=10 if draws else NO_DRAWS), 1024), seconds, steps_per_call=1024
         )
         for k, draws in ((0, False), (5, False), (5, True))
     }
-    ours = {"ours, PettingZoo, k = 5, resets": lambda: parallel_env_rate(multicell_v0.parallel_env(observation="gain"))} | batch
-    return {name: rate._asdict() for name, rate in measure_in_turns(ours | installed_peers(), rounds=1 if quick else 5).items()}
+    ours = {
+        "ours, PettingZoo, k = 5, resets": lambda seconds: parallel_env_rate(multicell_v0.parallel_env(observation="gain"), seconds)
+    } | batch
+    effort = {"rounds": 1, "seconds": 0.1} if quick else {"rounds": 5, "seconds": 0.5}
+    return {name: rate._asdict() for name, rate in measure_in_turns(ours | installed_peers(), **effort).items()}
 
 
-def thread_speedup() -> float:
+def thread_speedup(num_turns: int) -> float:
     """Elapsed time of one thread over two, 1,024 environments, k = 5; the two measured in turns, the median of the ratios."""
     one, two = (batched_step(replace(PAPER_8X4, num_slots=NO_DRAWS), 1024, threads) for threads in (1, 2))
-    times = [[best_seconds(step, calls=5, repeats=4, clock=time.perf_counter) for step in (one, two)] for _ in range(25)]
+    times = [[best_seconds(step, calls=5, repeats=4, clock=time.perf_counter) for step in (one, two)] for _ in range(num_turns)]
     return float(np.median([first / second for first, second in times]))
 
 
@@ -240,13 +243,13 @@ def main(arguments: Arguments) -> None:
     console = Console(width=110, markup=False, highlight=False)
     if not arguments.output.is_dir():
         raise SystemExit(f"error: --output must be a folder that exists; got {arguments.output}. Make it first.")
-    iterations = [iteration_row(name, config) for name, config in NETWORKS.items()]
+    iterations = [iteration_row(name, config, 1 if arguments.quick else 15) for name, config in NETWORKS.items()]
     console.print(table("one FLWF iteration, one environment, float32", iterations))
-    draws = [draw_row(name, config) for name, config in NETWORKS.items()]
+    draws = [draw_row(name, config, 1 if arguments.quick else 15) for name, config in NETWORKS.items()]
     console.print(table("drawing and beamforming one block", draws))
     peers = peer_rates(arguments.quick)
     console.print(table("steps per second, one thread", [{"what": name, **rate} for name, rate in peers.items()]))
-    ratios = ratios_of(peers) | {"two threads over one": thread_speedup()}
+    ratios = ratios_of(peers) | {"two threads over one": thread_speedup(1 if arguments.quick else 25)}
     console.print(table("ratios", [{"what": name, "ratio": ratio} for name, ratio in ratios.items()]))
     memory = bytes_per_env()
     console.print(table("memory", [{"network": name, "bytes per environment": int(size)} for name, size in memory.items()]))

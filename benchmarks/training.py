@@ -88,7 +88,7 @@ def learn(config: NetworkConfig, seed: int, max_steps: int) -> dict[str, Any]:
             reached |= {mark: (seconds, training.steps_done) for mark in MARKS if percent >= mark and mark not in reached}
     row: dict[str, Any] = {"seed": seed}
     for mark in MARKS:
-        row[f"s to {mark:.0f} %"], row[f"steps to {mark:.0f} %"] = reached.get(mark, (float("nan"), max_steps))
+        row[f"s to {mark:.0f} %"], row[f"steps to {mark:.0f} %"] = reached.get(mark, (None, max_steps))
     return row | {"ms a step": 1000.0 * seconds / training.steps_done, "% not learning": 100.0 * (1.0 - learning.seconds / seconds)}
 
 
@@ -103,10 +103,10 @@ def main(arguments: Arguments) -> None:
         warm_up.reset()
         warm_up.step(np.zeros((1, *warm_up.single_action_space.shape), np.float32))
         rows = [learn(NETWORKS[name], seed, arguments.max_steps) for seed in arguments.seeds]
-        median = {key: float(np.median([row[key] for row in rows])) for key in rows[0]} | {"seed": "median"}
+        median = {key: float(np.median(np.array([row[key] for row in rows], float))) for key in rows[0]} | {"seed": "median"}
         console.print(table(f"{name}, one torch thread", [*rows, median]))
         results[name] = rows
-    arguments.output.write_text(json.dumps(results, indent=1) + "\n")
+    arguments.output.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n")
     console.print(f"wrote {arguments.output}")
 
 
