@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -44,6 +44,8 @@ class FigureArguments:
     """Which figure: the paper's 5 to 9, or ours: 10, why capacity falls; 11, what high SIR needs."""
     quick: tyro.conf.FlagCreatePairsOff[bool] = False
     """Few channels, for a first look; the files go to results/quick."""
+    num_blocks: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Channels of every point; 200, or 100 of networks with more than 8 users a cell, and a tenth of that with --quick."""
     train: tyro.conf.FlagCreatePairsOff[bool] = False
     """Train what is neither shipped nor trained; otherwise such methods are left out."""
     seed: int | None = None
@@ -87,7 +89,7 @@ def make_figures(arguments: FigureArguments, load: Load) -> dict[str, Any]:
     Raises:
         ValueError: an argument breaks its rule, or numbers that were measured again disagree.
     """
-    check_positive(num_workers=arguments.num_workers)
+    check_positive(num_workers=arguments.num_workers, num_blocks=1 if arguments.num_blocks is None else arguments.num_blocks)
     check_folder(output=arguments.output, runs=arguments.runs)
     seed = FIRST_SEED if arguments.seed is None else arguments.seed
     if seed < 0:
@@ -102,6 +104,8 @@ def make_figures(arguments: FigureArguments, load: Load) -> dict[str, Any]:
         shipped = {path.stem for path in PRETRAINED.parent.iterdir()}
         train_missing([one for one in needed_trainings(numbers) if one.name not in shipped], arguments.runs)
     effort = QUICK if arguments.quick else FULL
+    if arguments.num_blocks is not None:
+        effort = replace(effort, num_blocks=arguments.num_blocks, num_large_blocks=arguments.num_blocks)
     found = {number: points(FIGURES[number], effort, seed, partial(_actor, arguments, load)) for number in numbers}
     for method in dict.fromkeys(method for _, left_out in found.values() for method in left_out):
         console.print(f"note: {method} is left out where nothing is trained for it; --train trains it", highlight=False)

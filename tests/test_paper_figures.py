@@ -66,6 +66,11 @@ def test_a_figure_is_written_with_its_settings_and_comes_out_again(tiny_figures:
         make_figures(arguments, load_actor)
 
 
+def test_a_figure_averages_over_as_many_channels_as_it_is_told(tiny_figures: None, tmp_path: Path) -> None:
+    contents = make_figures(FigureArguments("8", num_blocks=4, output=tmp_path, runs=tmp_path / "runs", num_workers=1), load_actor)
+    assert {entry["settings"]["num_blocks"] for entry in contents["8"]["points"]} == {4}
+
+
 def test_a_method_without_a_trained_actor_is_left_out_and_named(tiny_figures: None, tmp_path: Path) -> None:
     content = made(tmp_path, "8")
     assert content["left_out"] == ["td3mix_k0_mlp"]
@@ -140,7 +145,7 @@ def test_the_band_spreads_over_starts_and_blocks() -> None:
     assert len(np.unique(starts[:, 0, 0])) == 4
 
 
-@pytest.mark.parametrize("argv", [["--figure", "4"], ["--figure"], ["--figure", "5", "--num-blocks", "3"], ["--claims", "--seed", "1"]])
+@pytest.mark.parametrize("argv", [["--figure", "4"], ["--figure"], ["--figure", "5", "--damping", "0.5"], ["--claims", "--seed", "1"]])
 def test_wrong_arguments_are_refused(argv: list[str]) -> None:
     with pytest.raises(ValueError, match="--help"):
         main(argv)
@@ -152,6 +157,7 @@ def test_wrong_arguments_are_refused(argv: list[str]) -> None:
         (["--figure", "5", "--seed", "-1"], "--seed"),
         (["--figure", "5", "--from", "nowhere.json"], "nowhere"),
         (["--figure", "5", "--num-workers", "0"], "at least 1"),
+        (["--figure", "5", "--num-blocks", "0"], "at least 1"),
     ],
 )
 def test_wrong_values_are_refused_before_anything_is_measured(argv: list[str], message: str) -> None:
