@@ -4,6 +4,7 @@ import dataclasses
 import signal
 import time
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -141,7 +142,7 @@ def _begun(argv: list[str]) -> tuple[TrainArguments, RunDirectory, None]:
     check_positive(**{name: getattr(arguments, name) for name in COUNTS})
     if arguments.seed < 0:
         raise ValueError(f"--seed must not be negative; got {arguments.seed}. Give 0 or more.")
-    name = arguments.name or time.strftime(f"{arguments.algo}-%Y%m%d-%H%M%S")
+    name = arguments.name or f"{arguments.algo}-{datetime.now():%Y%m%d-%H%M%S-%f}"
     if Path(name).name != name or name == "..":
         raise ValueError(f"--name must be a plain name; got {name!r}. Choose the place by --runs.")
     envs = [JointEnv(multicell_v0.parallel_env(config, observation=arguments.observation)) for config in _networks(arguments)]

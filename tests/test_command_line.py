@@ -322,3 +322,7 @@ def test_twenty_policies_of_ones_own_are_told_apart_in_a_picture_and_keep_their_
     assert len(looks) == 40
     assert not {color for color, *_ in looks} & {style["color"] for style in STYLES.values()}
     assert style_of("rule_3", both)["color"] == style_of("rule_3_opening", both)["color"]
+
+
+def test_runs_without_a_name_that_begin_within_a_second_have_directories_of_their_own(tmp_path):
+    assert len({train._begun(["--runs", str(tmp_path)])[1].path for _ in range(5)}) == 5
