@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 
 import pytest
-from pages import PAGES, ROOT, blocks, commands, name
+from pages import PAGES, ROOT, blocks, commands, name, unrolled
 
 from multicell_env import scenario_comparison, trainings
 
@@ -148,7 +148,7 @@ def test_every_command_of_a_page_works_as_it_is_printed(page: Path, clone: Path)
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_no_line_of_a_page_that_looks_like_python_escapes(page: Path) -> None:
-    lines = re.findall(r"(?m)(?:^[ \t$>]*|&& *)(?:\w+=\S+ +)*python[\d.]* +\S+\.py", page.read_text())
+    lines = re.findall(r"(?m)(?:^[ \t$>]*|&& *)(?:\w+=\S+ +)*python[\d.]* +\S+\.py", unrolled(page.read_text()))
     assert len(lines) == len([words for words in commands_of(page) if words[0] == "python"])
 
 
@@ -171,3 +171,6 @@ def test_a_command_that_is_refused_or_writes_nothing_fails_its_page(clone: Path,
 def test_commands_are_read_from_a_block_as_a_shell_would() -> None:
     text = "python a.py --b 'c d' \\\n    --e   # a comment\n\npip install x && python f.py\n"
     assert list(commands(text)) == [["python", "a.py", "--b", "c d", "--e"], ["pip", "install", "x"], ["python", "f.py"]]
+    loop = "for S in 0 1; do\n    python a.py --seed $S \\\n        --name run$S\n    python $SS.py\ndone\npython b.py\n"
+    turns = [[["python", "a.py", "--seed", turn, "--name", f"run{turn}"], ["python", "$SS.py"]] for turn in "01"]
+    assert list(commands(loop)) == [*turns[0], *turns[1], ["python", "b.py"]]
