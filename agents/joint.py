@@ -26,7 +26,8 @@ class JointEnv(gymnasium.Env[JointObservation, np.ndarray]):
         env: Any PettingZoo environment with bounded Box actions and Box observations.
 
     Raises:
-        ValueError: a space is no Box, an action space is unbounded, or the agents' arrays differ in their number of axes.
+        ValueError: a space is no Box, an action space is unbounded, the agents' arrays differ in their number of axes, or all actions are
+            empty.
     """
 
     def __init__(self, env: ParallelEnv[Any, Any, Any]) -> None:
@@ -61,7 +62,12 @@ class JointEnv(gymnasium.Env[JointObservation, np.ndarray]):
         self.action_mask = np.zeros(self.action_box.shape, dtype=bool)
         """True where an action's entry is real, False where it is padding."""
         for index, corner in enumerate(self._action_corners):
-            self.action_mask[index][corner] = True
+            self.action_mask[(index, *corner)] = True
+        if not self.action_mask.any():
+            raise ValueError(
+                f"at least one agent must have something to choose; got action spaces {action_spaces}. Give one an action of a shape "
+                "without 0."
+            )
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[JointObservation, dict[str, Any]]:
         """Begin an episode."""
@@ -76,7 +82,7 @@ class JointEnv(gymnasium.Env[JointObservation, np.ndarray]):
             ValueError: the environment returned a reward or observation that is not finite.
         """
         actions = {
-            agent: np.asarray(action[index][corner], dtype=dtype)
+            agent: np.asarray(action[(index, *corner)], dtype=dtype)
             for index, (agent, corner, dtype) in enumerate(zip(self.agents, self._action_corners, self._action_dtypes, strict=True))
             if agent in self.env.agents
         }
@@ -101,7 +107,7 @@ class JointEnv(gymnasium.Env[JointObservation, np.ndarray]):
         stacked = np.zeros(self.observation_box.shape, dtype=np.float32)
         for index, (agent, corner) in enumerate(zip(self.agents, self._observation_corners, strict=True)):
             if agent in observations:
-                stacked[index][corner] = observations[agent]
+                stacked[(index, *corner)] = observations[agent]
         if self.state_box is None:
             return {"observation": stacked}
         return {"observation": stacked, "state": np.asarray(self.env.state(), dtype=np.float32)}
@@ -132,11 +138,11 @@ def _as_float32(box: Box) -> Box:
 
 def _stacked(boxes: Sequence[Box]) -> Box:
     """Bounds of the padded arrays of all agents; padding is bounded like its agent's array, and 0 lies inside."""
-    shape = np.max([box.shape for box in boxes], axis=0)
+    shape = tuple(max(lengths) for lengths in zip(*(box.shape for box in boxes), strict=True))
     lows, highs = [], []
     for box in boxes:
-        low = np.full(shape, min(0.0, float(np.min(box.low))), dtype=np.float32)
-        high = np.full(shape, max(0.0, float(np.max(box.high))), dtype=np.float32)
+        low = np.full(shape, np.min(box.low, initial=0), dtype=np.float32)
+        high = np.full(shape, np.max(box.high, initial=0), dtype=np.float32)
         low[_corner(box)], high[_corner(box)] = box.low, box.high
         lows.append(low)
         highs.append(high)

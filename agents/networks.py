@@ -110,7 +110,8 @@ class MLPActor(nn.Module):
 
     def preferences(self, observation: Observation, mask: Mask = None) -> Action:
         """Actions before tanh."""
-        return self.layers(observation.flatten(-len(self.observation_shape))).unflatten(-1, self.action_shape)
+        axes = len(self.observation_shape)
+        return self.layers(_flat(observation, axes)).view(*observation.shape[: observation.ndim - axes], *self.action_shape)
 
     def forward(self, observation: Observation, mask: Mask = None) -> Action:
         """Actions of all agents."""
@@ -128,7 +129,7 @@ class MLPCritic(nn.Module):
     def forward(self, observation: Observation, action: Action, mask: Mask = None, *, twins: int = 2) -> Float[Tensor, "twin *batch agent"]:
         """Q_b(s_b, a_b) in the mixer's units."""
         action = action if mask is None else action * mask
-        flat = torch.cat([observation.flatten(-self.observation_axes), action.flatten(-self.action_axes)], dim=-1)
+        flat = torch.cat([_flat(observation, self.observation_axes), _flat(action, self.action_axes)], dim=-1)
         return self.layers(flat.expand(twins, *flat.shape)).squeeze(-1)
 
 
@@ -189,13 +190,41 @@ class FlatStateEncoder(nn.Module):
         self, state: Float[Tensor, "batch *state"], mask: Mask = None, *, twins: int = 2
     ) -> Float[Tensor, "twin batch agent feature"]:
         """One vector an agent, by each twin."""
-        flat = state.flatten(-self.axes)
+        flat = _flat(state, self.axes)
         return torch.relu(self.state(flat.expand(twins, *flat.shape)).unsqueeze(-2) + self.agent[:twins])
+
+
+def check_same_shape(actor: SetActor | MLPActor, new: SetActor | MLPActor) -> None:
+    """Refuse an actor whose weights another one could not begin with.
+
+    Args:
+        actor: The one with the weights.
+        new: The one that would begin with them.
+
+    Raises:
+        ValueError: their weights differ in shape.
+    """
+    shapes = [{name: weight.shape for name, weight in each.state_dict().items()} for each in (actor, new)]
+    if shapes[0] != shapes[1]:
+        has, asked = (
+            f"network {'set' if isinstance(each, SetActor) else 'mlp'}, "
+            + ", ".join(f"{name} {value}" for name, value in each.arguments.items())
+            for each in (actor, new)
+        )
+        raise ValueError(
+            f"the actor to start from must have the shape of the new one, which is {asked}; got {has}. Give its network, hidden_sizes, "
+            "observations and actions, or choose another actor."
+        )
 
 
 def token_mask(mask: Mask) -> Bool[Tensor, "agent band user"] | None:
     """False where a (band, user) token is padding; an action's planes are all padded alike."""
     return mask[:, 0] if mask is not None and mask.ndim == 4 else mask
+
+
+def _flat(array: Tensor, axes: int) -> Tensor:
+    """The array with its last axes as one; with a new one of length 1 where they are none."""
+    return array.flatten(-axes) if axes else array.unsqueeze(-1)
 
 
 def _size(shape: Sequence[int]) -> int:

@@ -9,6 +9,7 @@ from pettingzoo import ParallelEnv
 
 from agents.apg import APGConfig, APGTraining
 from agents.joint import JointEnv
+from agents.networks import MLPActor, SetActor, check_same_shape
 from agents.td3_mix import TD3MixConfig, build_actor, build_critic
 from agents.training import Training, TrainingConfig, check_memory
 
@@ -81,11 +82,23 @@ class PoolTraining:
         self.steps_done, self.last_losses = state["steps_done"], state["last_losses"]
 
 
-def check_pool(envs: Sequence[JointEnv], learner: TD3MixConfig | APGConfig, training: TrainingConfig | None = None) -> None:
-    """Refuse a pool that cannot be trained on, before any work starts.
+def check_pool(
+    envs: Sequence[JointEnv],
+    learner: TD3MixConfig | APGConfig,
+    training: TrainingConfig | None = None,
+    start: SetActor | MLPActor | None = None,
+) -> None:
+    """Refuse a pool that cannot be trained on, before any work starts. One environment is a pool too.
+
+    Args:
+        envs: One of each environment.
+        learner: Hyperparameters.
+        training: With TD3-MIX, length and width of the run.
+        start: An actor to begin with.
 
     Raises:
-        ValueError: the pool is empty, an environment would need weights of other shapes, or the replay buffer is too large or too small.
+        ValueError: the pool is empty, an environment would need weights of other shapes, the replay buffer is too large or too small, or
+            the actor to begin with has another shape.
     """
     if not envs:
         raise ValueError("the pool must have at least one environment; got none. Give some.")
@@ -103,6 +116,8 @@ def check_pool(envs: Sequence[JointEnv], learner: TD3MixConfig | APGConfig, trai
                 f"all environments of a pool must fit the same weights; got observations of {envs[0].observation_box.shape} and "
                 f"{env.observation_box.shape}. Choose network 'set' and observations with a fixed number of planes."
             )
+    if start is not None:
+        check_same_shape(start, build_actor(envs[0], learner.network, learner.hidden_sizes))
 
 
 def _weight_shapes(env: JointEnv, learner: TD3MixConfig | APGConfig) -> list[tuple[str, tuple[int, ...]]]:

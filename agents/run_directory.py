@@ -99,11 +99,15 @@ class RunDirectory:
 
         Raises:
             FileNotFoundError: there was one, and it is gone.
-            ValueError: it is damaged.
+            ValueError: it is damaged, or something else.
         """
         if not self.checkpoint_path.exists() and not self.metrics_path.exists():
             return None
-        return read_whole(self.checkpoint_path, weights_only=False)
+        state = read_whole(self.checkpoint_path, weights_only=False)
+        training = state.get("training") if isinstance(state, dict) else None
+        if not isinstance(training, dict) or not isinstance(training.get("steps_done"), int):
+            raise ValueError(f"{self.checkpoint_path} must be a checkpoint that train.py wrote; it is damaged or foreign. Start a new run.")
+        return state
 
     def write_metrics(self, rows: list[dict[str, float]]) -> None:
         """Write all rows anew; whole or not at all."""

@@ -92,7 +92,7 @@ class ActorPolicy:
         raw = self.actor(torch.from_numpy(stacked), mask).numpy()
         actions = self.low + (self.high - self.low) * (raw + 1.0) / 2.0
         return {
-            agent: np.ascontiguousarray(actions[(..., index, *map(slice, shape))], dtype=np.float32)
+            agent: np.asarray(actions[(..., index, *map(slice, shape))], dtype=np.float32, order="C")
             for index, (agent, shape) in enumerate(zip(observations, action_shapes, strict=True))
         }
 
@@ -149,15 +149,17 @@ def load_actor(path: str | os.PathLike[str]) -> ActorPolicy:
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged or no actor.
     """
+    whole = None if Path(path).suffix == SAFETENSORS else read_whole(path, weights_only=True)
     try:
-        content = _read_safetensors(path) if Path(path).suffix == SAFETENSORS else read_whole(path, weights_only=True)
+        content = _read_safetensors(path) if whole is None else whole
         if content["format"] != _FORMAT:
             raise ValueError(f"format {content['format']}")
         actor = {"set": SetActor, "mlp": MLPActor}[content["network"]](**content["arguments"])
         actor.load_state_dict(content["actor"])
         return ActorPolicy(actor, content["low"].numpy(), content["high"].numpy(), content["metadata"], content["action_shapes"])
     except (AttributeError, KeyError, IndexError, TypeError, RuntimeError, ValueError) as error:
-        raise ValueError(f"{path} must be an actor that train.py saved; got something else ({error}). Give a run's best.pt.") from error
+        reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(":.")  # torch goes on with a line for every weight
+        raise ValueError(f"{path} must be an actor that train.py saved; got something else ({reason}). Give a run's best.pt.") from error
 
 
 def _read_safetensors(path: str | os.PathLike[str]) -> dict[str, Any]:

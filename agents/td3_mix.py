@@ -23,6 +23,7 @@ from agents.networks import (
     SetActor,
     SetCritic,
     SetStateEncoder,
+    check_same_shape,
 )
 from agents.td3_mix_config import TD3MixConfig
 
@@ -141,19 +142,15 @@ class TD3Mix(TD3):
         self.register_buffer("value_offset", torch.zeros(()))
         self.register_buffer("value_scale", torch.ones(()))
 
-    def start_from(self, actor: nn.Module) -> None:
+    def start_from(self, actor: SetActor | MLPActor) -> None:
         """Begin with the weights of another actor.
 
         Raises:
             ValueError: it is of another shape.
         """
-        try:
-            for own in (self.policy.actor, self.actor_old.module):
-                own.load_state_dict(actor.state_dict())
-        except RuntimeError as error:
-            raise ValueError(
-                f"the actor to start from must have the shape of the new one; it does not ({error}). Choose another."
-            ) from error
+        check_same_shape(actor, cast(Any, self.policy.actor))
+        for own in (self.policy.actor, self.actor_old.module):
+            own.load_state_dict(actor.state_dict())
 
     def train(self, mode: bool = True) -> "TD3Mix":
         """Set the mode of this module alone: nothing inside has another behaviour in training, and Tianshou switches at every update."""

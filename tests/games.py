@@ -54,3 +54,20 @@ class MeetingGame(ParallelEnv):
             dict.fromkeys(agents, over and self.truncates),
             {agent: {} for agent in agents},
         )
+
+
+class ShapedGame(MeetingGame):
+    """The same game with actions of other shapes, which must arrive so; the first two numbers are x and y."""
+
+    def __init__(self, *shapes: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shapes = dict(zip(self.possible_agents, shapes, strict=True))
+
+    @functools.cache  # noqa: B019
+    def action_space(self, agent: str) -> Box:
+        return Box(-1.0, 1.0, self.shapes[agent], np.float32)
+
+    def step(self, actions):
+        assert {agent: action.shape for agent, action in actions.items()} == self.shapes
+        numbers = np.concatenate([np.ravel(actions[agent]) for agent in self.possible_agents])
+        return super().step({agent: numbers[[index]] for index, agent in enumerate(self.possible_agents)})

@@ -3,7 +3,7 @@
 import gymnasium
 import numpy as np
 import pytest
-from games import MeetingGame
+from games import MeetingGame, ShapedGame
 from gymnasium.spaces import Box, Discrete
 from gymnasium.utils.env_checker import check_env
 from mpe2 import simple_spread_v3
@@ -103,6 +103,7 @@ def test_an_agent_that_has_left_gets_zeros_until_the_last_one_leaves():
     [
         ({"action_space": lambda agent: Discrete(3)}, "must be Box"),
         ({"action_space": lambda agent: Box(-np.inf, np.inf, (1,))}, "bounded.*clip_actions"),
+        ({"action_space": lambda agent: Box(0, 1, (0,))}, "something to choose.*without 0"),
         ({"observation_space": lambda agent: Box(0, 1, (2,) if agent == "left_0" else (2, 2))}, "pad_observations_v0"),
         ({"action_space": lambda agent: Box(0, 1, (2,) if agent == "left_0" else (2, 2))}, "pad_action_space_v0"),
     ],
@@ -113,6 +114,16 @@ def test_spaces_that_cannot_be_joined_are_refused_with_a_remedy(spaces, message)
         setattr(env, name, space)
     with pytest.raises(ValueError, match=message):
         JointEnv(env)
+
+
+@pytest.mark.parametrize("shapes", [((), ()), ((0,), (2,))])
+def test_actions_of_one_number_and_empty_ones_reach_their_agents_in_their_shape(shapes):
+    joint = JointEnv(ShapedGame(*shapes))
+    assert joint.action_mask.sum() == 2
+    joint.reset(seed=0)
+    best = np.zeros(joint.action_box.shape)
+    best[joint.action_mask] = MeetingGame.BEST
+    assert joint.step(best)[1] == pytest.approx(2.0)
 
 
 def test_rewards_that_are_not_finite_are_refused():

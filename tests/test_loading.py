@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -124,6 +125,16 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path, suffix, damage):
     with pytest.raises(ValueError, match=r"best\.") as refused:
         agents.load(path)
     assert "\n" not in str(refused.value)
+    assert len(re.findall(r"\. (?:Give|Use) ", str(refused.value))) == 1, "one remedy"
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_an_actor_without_its_weights_is_refused_in_one_line(tmp_path, suffix, monkeypatch):
+    path, policy = tmp_path / f"best{suffix}", small_policy()
+    monkeypatch.setattr(policy.actor, "state_dict", dict)
+    save_actor(path, policy)
+    with pytest.raises(ValueError, match=r"^.*got something else \(Error.*\)\. Give a run's best\.pt\.$"):
+        agents.load(path)
 
 
 def test_a_safetensors_file_of_something_else_is_refused(tmp_path):

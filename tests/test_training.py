@@ -5,9 +5,9 @@ import io
 import numpy as np
 import pytest
 import torch
-from games import MeetingGame
+from games import MeetingGame, ShapedGame
 
-from agents import TD3MixConfig, Training, TrainingConfig
+from agents import ActorPolicy, TD3MixConfig, Training, TrainingConfig
 from multicell_env import multicell_v0
 
 LEARNER = TD3MixConfig(hidden_sizes=(8,), mixing_size=8, batch_size=8)
@@ -32,6 +32,14 @@ def test_the_same_seed_trains_the_same_networks_bit_for_bit_and_another_does_not
     first, second, other = (weights(steps(training(seed), 6)) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, second)
     assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("shapes", [((), ()), ((0,), (2,))])
+def test_actions_of_one_number_and_empty_ones_can_be_learned(shapes):
+    learner = TD3MixConfig(network="mlp", hidden_sizes=(8,), batch_size=8)
+    run = steps(Training(lambda: ShapedGame(*shapes), learner, TrainingConfig(num_envs=3, warmup_steps=4, buffer_size=60)), 3)
+    actions = ActorPolicy.of(run.actor, run.env, {})(ShapedGame(*shapes).observations())
+    assert {agent: action.shape for agent, action in actions.items()} == ShapedGame(*shapes).shapes
 
 
 @pytest.mark.parametrize("before", [1, 5, 25])
