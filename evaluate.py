@@ -23,7 +23,7 @@ from multicell_env.figures import STYLES
 from multicell_env.named_policies import named_policies
 from multicell_env.observation import Observation
 from multicell_env.scenario_comparison import compare_all_scenarios, compare_on_scenario, generalise
-from multicell_env.scenarios import draw_networks, scenario_named
+from multicell_env.scenarios import SCENARIOS, draw_networks, scenario_named
 
 EXAMPLES = """Examples:
   python evaluate.py                                the actor that ships, on the paper's network
@@ -35,6 +35,8 @@ EXAMPLES = """Examples:
   python evaluate.py --generalise                   one actor on networks that it never saw
   python evaluate.py --figure all --quick           the paper's figures on few channels; --figure 5 --help has more
   python evaluate.py --claims                       the paper's claims beside the figures' numbers"""
+
+SCENARIOS_HELP = f"Play on networks drawn at random, one block each, of {', '.join(SCENARIOS)}, or of all."
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,7 @@ class EvaluateArguments:
     """Directory for results.json and comparison.png; the run's, or results/ without a run, on another network or with policies."""
     num_threads: int = 1
     """Threads of torch; small networks are fastest on one."""
-    scenarios: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """Play on networks drawn from mixture, paper, unequal-load, asymmetric, irregular-7 or irregular-12, one block each, or on all."""
+    scenarios: Annotated[str | None, tyro.conf.arg(metavar="NAME", help=SCENARIOS_HELP)] = None
     generalise: tyro.conf.FlagCreatePairsOff[bool] = False
     """Play on the paper's networks and on named ones that no actor was trained on; beside actors trained for each, where there are any."""
     train: tyro.conf.FlagCreatePairsOff[bool] = False

@@ -23,7 +23,7 @@ from agents.pool import PoolEnv, PoolTraining, check_pool
 from agents.run_directory import RunDirectory
 from agents.saved_actor import ActorPolicy, save_actor
 from agents.td3_mix_config import PAPER, TD3MixConfig
-from agents.training import Training, TrainingConfig, check_memory
+from agents.training import Training, TrainingConfig
 from evaluate import evaluate_actor
 from multicell_env import MulticellVectorEnv, NetworkConfig, multicell_v0
 from multicell_env.command_line import Reporting, check_folder, check_positive, parse, report, run_command, values_of
@@ -33,7 +33,7 @@ from multicell_env.observation import Observation
 from multicell_env.provenance import provenance
 from multicell_env.scenario_comparison import compare_on_scenario
 from multicell_env.scenario_evaluation import Validation
-from multicell_env.scenarios import draw_networks, scenario_named
+from multicell_env.scenarios import SCENARIOS, draw_networks, scenario_named
 
 EXAMPLES = """Examples:
   python train.py                                                            TD3-MIX on the paper's network, a minute on two cores
@@ -44,6 +44,7 @@ EXAMPLES = """Examples:
   python train.py --resume runs/NAME                                         after Ctrl-C, SIGTERM or a power cut
   python train.py --resume runs/NAME --num-steps 2000                        a finished run learns on"""
 COUNTS = ("num_threads", "eval_interval", "eval_blocks", "final_blocks", "num_networks")
+SCENARIOS_HELP = f"Train on networks drawn at random, of {', '.join(SCENARIOS)}, instead of on one network."
 VALIDATION_SEED = 2_000_000
 """Blocks that choose the best actor; neither trained on nor part of the closing table."""
 
@@ -76,8 +77,7 @@ class TrainArguments:
     """Blocks of these evaluations, always the same."""
     final_blocks: int = 200
     """Unseen blocks of the closing table."""
-    scenarios: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """Train on networks drawn from mixture, unequal-load, asymmetric, irregular-7 or irregular-12, instead of on one network."""
+    scenarios: Annotated[str | None, tyro.conf.arg(metavar="NAME", help=SCENARIOS_HELP)] = None
     num_networks: int = 16
     """Networks to draw; they take turns. Evaluations are on others of the scenario, one block each."""
     reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
@@ -137,25 +137,21 @@ def _begun(argv: list[str]) -> tuple[TrainArguments, RunDirectory, None]:
     if (algo, preset) not in DEFAULTS:
         remedy = "Leave the preset out, and give for example --network mlp --hidden-sizes 128 128 --observation csi."
         raise ValueError(f"--preset {preset} holds hyperparameters of td3mix; got --algo {algo}. {remedy}")
-    arguments = parse(TrainArguments, argv, DEFAULTS[algo, preset], examples=EXAMPLES)
+    others = {f"--algo {other}": defaults for (other, its), defaults in DEFAULTS.items() if its == "default" and other != algo}
+    arguments = parse(TrainArguments, argv, DEFAULTS[algo, preset], examples=EXAMPLES, others=others)
     check_folder(runs=arguments.runs)
     check_positive(**{name: getattr(arguments, name) for name in COUNTS})
-    if arguments.seed < 0:
-        raise ValueError(f"--seed must not be negative; got {arguments.seed}. Give 0 or more.")
-    name = arguments.name or f"{arguments.algo}-{datetime.now():%Y%m%d-%H%M%S-%f}"
-    if Path(name).name != name or name == "..":
-        raise ValueError(f"--name must be a plain name; got {name!r}. Choose the place by --runs.")
+    if not 0 <= arguments.seed < 2**32:  # what NumPy's global generator takes
+        raise ValueError(f"--seed must be from 0 to {2**32 - 1}; got {arguments.seed}. Give one of these.")
+    name = f"{arguments.algo}-{datetime.now():%Y%m%d-%H%M%S-%f}" if arguments.name is None else arguments.name
+    if Path(name).name != name or name in ("", ".."):
+        raise ValueError(f"--name must be a plain name; got {name!r}. Leave it out for date and time, and choose the place by --runs.")
     envs = [JointEnv(multicell_v0.parallel_env(config, observation=arguments.observation)) for config in _networks(arguments)]
     replayed = arguments.training if isinstance(arguments.training, TrainingConfig) else None
-    if arguments.scenarios is not None:
-        check_pool(envs, arguments.learner, replayed)
-    elif replayed is not None:
-        check_memory(envs[0], replayed)
-    if arguments.start_from is not None:
-        if replayed is None:
-            raise ValueError("--start-from is for td3mix; got --algo apg. Leave one of them out.")
-        load(str(arguments.start_from))  # says what is wrong with it before anything is made
-    start_from = arguments.start_from and str(arguments.start_from)
+    if replayed is None and arguments.start_from is not None:
+        raise ValueError("--start-from is for td3mix; got --algo apg. Leave one of them out.")
+    start_from = None if arguments.start_from is None else str(arguments.start_from)
+    check_pool(envs, arguments.learner, replayed, None if start_from is None else load(start_from).actor)
     settings = {**asdict(arguments), "runs": str(arguments.runs), "start_from": start_from, "resume": None}
     del settings["reporting"]  # of the command, not of the run
     return arguments, RunDirectory.create(arguments.runs / name, {"arguments": settings, **provenance()}), None
@@ -171,7 +167,7 @@ def _resumed(argv: list[str]) -> tuple[TrainArguments, RunDirectory, dict[str, A
         arguments = dataclasses.replace(arguments, num_threads=given.num_threads)
     state = directory.load_checkpoint()
     if given.num_steps is not None:
-        done = 0 if state is None else state.get("training", {}).get("steps_done", 0)
+        done = 0 if state is None else state["training"]["steps_done"]
         if given.num_steps < max(done, 1):
             raise ValueError(f"--num-steps counts all steps of the run, of which {done} are done; got {given.num_steps}. Give more.")
         arguments = dataclasses.replace(arguments, training=dataclasses.replace(arguments.training, num_steps=given.num_steps))
@@ -203,7 +199,7 @@ class _Run:
     def __init__(self, arguments: TrainArguments, directory: RunDirectory, state: dict[str, Any] | None) -> None:
         self.arguments = arguments
         self.directory = directory
-        steps_done = 0 if state is None else state.get("training", {}).get("steps_done", 0)
+        steps_done = 0 if state is None else state["training"]["steps_done"]
         self.writer = SummaryWriter(str(directory.path), purge_step=steps_done + 1)
         self.training = _training(arguments, self.writer)
         if state is None and arguments.start_from is not None:
@@ -219,9 +215,10 @@ class _Run:
             try:
                 self.training.load_state_dict(state["training"])
                 self.metrics, self.seconds_before = state["metrics"], state["seconds"]
-            except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+                reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(":.")
                 raise ValueError(
-                    f"{directory.checkpoint_path} must fit the run's config.json; it does not ({error}). Start a new run."
+                    f"{directory.checkpoint_path} must fit the run's config.json; it does not ({reason}). Start a new run."
                 ) from error
         self.stopped_by: int | None = None
 

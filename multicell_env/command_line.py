@@ -7,10 +7,11 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import tyro
@@ -50,7 +51,13 @@ def unknown_words(words: list[str], flags: list[str]) -> str:
 
 
 def parse(
-    kind: type[Arguments], argv: list[str], defaults: Arguments, *, examples: str = "", refusal: Callable[..., str] = unknown_words
+    kind: type[Arguments],
+    argv: list[str],
+    defaults: Arguments,
+    *,
+    examples: str = "",
+    refusal: Callable[..., str] = unknown_words,
+    others: Mapping[str, Arguments] = MappingProxyType({}),
 ) -> Arguments:
     """Read a command line into a dataclass.
 
@@ -60,6 +67,7 @@ def parse(
         defaults: Values of what is not given.
         examples: Lines for the help, below the dataclass's docstring.
         refusal: What to say of words that stand for nothing, given them and all flags.
+        others: Defaults that bring other flags, by the words that choose them; flags that only these bring are refused as theirs.
 
     Raises:
         ValueError: a flag that there is not, or a value that does not fit; in one line.
@@ -68,20 +76,26 @@ def parse(
 
     @registry.primitive_rule
     def _mean_gains(info: tyro.constructors.PrimitiveTypeInfo) -> tyro.constructors.PrimitiveConstructorSpec[Any] | None:
-        if info.type != MeanGains:
+        if info.type != MeanGains | None:  # as one type, so that what is wrong is said by us and not by a union
             return None
         return tyro.constructors.PrimitiveConstructorSpec(
             nargs=1,
             metavar="JSON",
-            instance_from_str=lambda words: tuple(tuple(float(gain) for gain in row) for row in json.loads(words[0])),
-            is_instance=lambda value: isinstance(value, tuple),
-            str_from_instance=lambda gains: [json.dumps(gains)],
+            instance_from_str=lambda words: None if words[0] == "None" else _gains(words[0]),
+            is_instance=lambda value: value is None or isinstance(value, tuple),
+            str_from_instance=lambda gains: ["None" if gains is None else json.dumps(gains)],
         )
 
-    def read(words: list[str]) -> Arguments:
+    def read(words: list[str], defaults: Arguments = defaults) -> Arguments:
         description = "\n\n".join(filter(None, (kind.__doc__, examples, EXIT_CODES)))
         with registry:
             return tyro.cli(kind, args=words, default=defaults, description=description)
+
+    def flags(defaults: Arguments) -> list[str]:
+        shown = io.StringIO()
+        with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
+            read(["--help"], defaults)
+        return sorted(set(re.findall(r"--[a-z][a-z-]*", shown.getvalue())))
 
     said = io.StringIO()
     try:
@@ -92,11 +106,24 @@ def parse(
             raise
         message = _in_one_line(said.getvalue())
     if message.startswith(UNKNOWN):
-        shown = io.StringIO()
-        with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
-            read(["--help"])
-        message = refusal(message.removeprefix(UNKNOWN).split(", "), sorted(set(re.findall(r"--[a-z][a-z-]*", shown.getvalue()))))
+        unknown = message.removeprefix(UNKNOWN).split(", ")
+        flag = unknown[0].split("=")[0].replace("_", "-")
+        theirs = [choice for choice, other in others.items() if flag in flags(other)]
+        if theirs:
+            raise ValueError(f"{flag} is a flag of {theirs[0]} alone; got it without. Leave it out, or give {theirs[0]}.")
+        message = refusal(unknown, flags(defaults))
     raise ValueError(message)
+
+
+def _gains(word: str) -> MeanGains:
+    try:
+        rows = json.loads(word)
+        if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+            raise TypeError
+        return tuple(tuple(float(gain) for gain in row) for row in rows)
+    except (TypeError, ValueError):
+        example = "[[1, 0.5], [0.5, 1]]"
+        raise ValueError(f"must be a JSON list of lists of numbers, a row for each sending cell, such as {example}; got {word!r}") from None
 
 
 def _in_one_line(box: str) -> str:
@@ -105,6 +132,7 @@ def _in_one_line(box: str) -> str:
     rows = rows[1:] if rows and re.fullmatch("[─-]+", rows[0]) else rows  # where the terminal knows ASCII alone, the title is underlined
     rule = next((number for number, row in enumerate(rows) if re.fullmatch("[─-]{3,}", row)), len(rows))
     message = re.sub(r" Got errors: .*", "", " ".join(row for row in rows[:rule] if row)).rstrip(".")
+    message = re.sub(r"^Error parsing (--\S+): must be ", r"\1 must be ", message)
     # A value that does not fit: a flag's kind stands in its help, the value in quotes at the end of the message.
     if found := re.fullmatch(r"Error parsing (--\S+): .*?\[?('.*')\]?", message):
         kinds = [row.removeprefix(found[1]).strip() for row in rows[rule:] if row.startswith(f"{found[1]} ")]

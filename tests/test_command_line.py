@@ -16,6 +16,7 @@ import evaluate
 import train
 from multicell_env.command_line import EXIT_CODES, run_command
 from multicell_env.figures import STYLES, style_of
+from multicell_env.scenarios import SCENARIOS
 
 ROOT = Path(__file__).parents[1]
 RULES = """
@@ -110,6 +111,12 @@ def test_help_is_grouped_and_shows_exit_codes_and_units(module, words, groups):
 
 
 @pytest.mark.parametrize("module", [train, evaluate])
+def test_the_help_names_every_scenario(module):
+    shown = re.sub(r"[\s│|]+", " ", call(module, "--help")[1])
+    assert f"of {', '.join(SCENARIOS)}," in shown
+
+
+@pytest.mark.parametrize("module", [train, evaluate])
 def test_every_flag_in_the_examples_of_the_help_is_one_that_there_is(module):
     shown = call(module, "--help")[1]
     modes = call(module, "--figure", "5", "--help")[1] + call(module, "--claims", "--help")[1] if module is evaluate else ""
@@ -130,7 +137,10 @@ def test_every_flag_in_the_examples_of_the_help_is_one_that_there_is(module):
         (evaluate, "--num-blocks x", "--num-blocks must be INT; got 'x'. See --help."),
         (evaluate, "--sir-db loud", "--sir-db must be FLOAT; got 'loud'"),
         (evaluate, "--sir-db 900", "sir_db must be a number within [-300, 300] dB"),
-        (evaluate, "--mean-gains [[1,2]", "--mean-gains must be {None}|JSON; got '[[1,2]'"),
+        (evaluate, "--mean-gains [[1,2]", "--mean-gains must be a JSON list of lists of numbers, a row for each sending cell, such as [["),
+        (evaluate, "--mean-gains 5", "such as [[1, 0.5], [0.5, 1]]; got '5'. See --help."),
+        (train, "--mean-gains nonsense", "such as [[1, 0.5], [0.5, 1]]; got 'nonsense'. See --help."),
+        (train, "--mean-gains [['1',2]]", """such as [[1, 0.5], [0.5, 1]]; got "[['1',2]]". See --help."""),
         (evaluate, "--num-users 3 4", "got 2 numbers for 3 cells"),
         (evaluate, "--scenarios", "Missing value for argument '--scenarios'"),
         (evaluate, "--figure 12", "invalid choice '12' for argument '--figure'"),

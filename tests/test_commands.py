@@ -206,7 +206,7 @@ def test_a_run_that_is_asked_to_stop_saves_and_says_how_to_go_on(tmp_path, numbe
         (["train.py", "--algo", "apg", "--gamma", "0.5"], "--gamma"),
         (["train.py", "--algo", "apg", "--preset", "paper"], "--preset paper holds hyperparameters of td3mix; got --algo apg."),
         (["train.py", "--gamma", "1"], "gamma must be in [0, 1)"),
-        (["train.py", "--seed", "-1"], "--seed must not be negative; got -1. Give 0 or more."),
+        (["train.py", "--seed", "-1"], "--seed must be from 0 to 4294967295; got -1. Give one of these."),
         (["train.py", "--eval-interval", "0"], "--eval-interval must be at least 1; got 0."),
         (["train.py", "--mean-gains", "[[1, 2]]"], "got shape (1, 2) for 3 cells"),
         (
