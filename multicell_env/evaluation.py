@@ -241,12 +241,18 @@ def decide(policy: Policy, observer: Observer, batched: bool) -> np.ndarray:
                 f"the policy must return a mapping with an action for each of {list(agents)}; got {got}. Return {{agent: action}}."
             )
         for agent, (cell, users) in agents.items():
-            action = np.asarray(actions[agent], dtype=np.float64)
             target = padded[rows, cell, ..., :users]
-            if action.shape != target.shape or not np.all(np.isfinite(action)):
+            try:
+                action = np.asarray(actions[agent])
+            except ValueError:  # ragged lists
+                action = np.empty(0, dtype=object)
+            is_real = action.dtype.kind in "fiub"
+            is_finite = is_real and bool(np.isfinite(action).all())
+            if not is_finite or action.shape != target.shape:
+                flaw = "" if is_finite else " with NaN or infinity" if is_real else f" of {action.dtype}, which is no real number"
                 raise ValueError(
-                    f"the policy must return finite actions of shape {target.shape} for {agent}; got shape {action.shape}"
-                    f"{'' if np.all(np.isfinite(action)) else ' with NaN or infinity'}. Give fractions [..., band, user] in [0, 1]."
+                    f"the policy must return finite actions of shape {target.shape} for {agent}; got shape {action.shape}{flaw}. "
+                    "Give fractions [..., band, user] in [0, 1]."
                 )
             target[...] = action
     return padded

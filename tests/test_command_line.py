@@ -53,6 +53,14 @@ def flat(observations):
     return {agent: np.zeros(3) for agent in observations}
 
 
+def waves(observations):
+    return {agent: np.full(planes.shape[1:], 0.5 + 0j) for agent, planes in observations.items()}
+
+
+def words(observations):
+    return {agent: np.full(planes.shape[1:], "x") for agent, planes in observations.items()}
+
+
 def factory():
     return spread
 
@@ -182,6 +190,8 @@ def test_a_wrong_command_line_is_refused_in_one_line(rules, module, words, messa
         ("{stem}:raising", "policy 'raising' must return actions; it raised KeyError: 'bs_99' ({file}, line 24)"),
         ("{stem}:nan", "policy 'nan': the policy must return finite actions of shape (6, 4) for bs_0; got shape (6, 4) with NaN"),
         ("{stem}:flat", "policy 'flat': the policy must return finite actions of shape (6, 4) for bs_0; got shape (3,)"),
+        ("{stem}:waves", "for bs_0; got shape (6, 4) of complex128, which is no real number. Give fractions [..., band, user] in [0, 1]"),
+        ("{stem}:words", "policy 'words': the policy must return finite actions of shape (6, 4) for bs_0; got shape (6, 4) of <U1, which"),
         ("uniform={stem}:spread", "a policy must have a name of its own; got 'uniform'"),
         ("td3mix={stem}:spread", "a policy must have a name of its own; got 'td3mix'"),
         ("a b={stem}:spread", "a policy's name must be letters, digits"),

@@ -181,6 +181,10 @@ def test_an_unknown_observation_and_a_lack_of_blocks_are_refused():
     [
         lambda observations: dict.fromkeys(observations, np.zeros((1, 1))),
         lambda observations: {agent: np.full(planes.shape[1:], np.nan) for agent, planes in observations.items()},
+        lambda observations: {agent: np.full(planes.shape[1:], 0.5 + 0j) for agent, planes in observations.items()},
+        lambda observations: {agent: np.full(planes.shape[1:], "x") for agent, planes in observations.items()},
+        lambda observations: {agent: np.full(planes.shape[1:], 0.5, dtype=object) for agent, planes in observations.items()},
+        lambda observations: {agent: [[0.5, 0.5], [0.5]] for agent in observations},
     ],
 )
 def test_a_policy_that_returns_no_actions_is_told_what_was_expected(policy):
