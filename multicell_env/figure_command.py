@@ -32,6 +32,8 @@ EXAMPLES = """Examples:
 FIGURES_FOLDER = Path("docs/figures")
 ROOT = Path(__file__).parents[1]
 PRETRAINED = ROOT / "agents" / "pretrained" / "td3mix.safetensors"
+SETTINGS_OF_FILE = ("quick", "num_blocks", "train", "output", "actor")
+"""What measuring a figure again takes from the figure's file, or does not need."""
 Load = Callable[[Path], Any]
 """Reads a trained actor; picklable, because other processes read it too."""
 
@@ -96,6 +98,10 @@ def make_figures(arguments: FigureArguments, load: Load) -> dict[str, Any]:
         raise ValueError(f"--seed must not be negative; got {seed}. Give 0 or more.")
     console = Console() if sys.stdout.isatty() else Console(width=140)
     if arguments.source is not None:
+        defaults = FigureArguments(arguments.figure)
+        if ignored := [name for name in SETTINGS_OF_FILE if getattr(arguments, name) != getattr(defaults, name)]:
+            flags = ", ".join(f"--{name.replace('_', '-')}" for name in ignored)
+            raise ValueError(f"--from measures again with the settings of its file, and writes nothing; got {flags}. Leave that out.")
         return _measure_again(arguments, load, console)
     from multicell_env.curves import save_figure
 

@@ -15,6 +15,9 @@ from multicell_env.evaluation import MethodResult, percent_of_best_known, percen
 from multicell_env.figure_files import shown
 from multicell_env.paper_figures import FIGURES
 
+LEAST = ("starts", "% best", "first", "ms", "CSI", "all slots")
+"""What a narrow terminal can do without, in this order."""
+
 
 def print_table(results: list[MethodResult], config: NetworkConfig, console: Console, *, title: str | None = None) -> None:
     """Print the results, best last slot first, with the network as their title unless there is another."""
@@ -46,18 +49,15 @@ def print_table(results: list[MethodResult], config: NetworkConfig, console: Con
         "ms": [f"{result.ms_per_decision:.2g}" for result in results],
         "CSI": ["global" if result.needs_global_knowledge else "local" for result in results],
     }
-    left_out = []
-    while (
-        (table := _table(columns, title)) and console.is_terminal and _width(table, console) > console.width and len(left_out) < len(LEAST)
-    ):
-        left_out.append(LEAST[len(left_out)])
-        del columns[left_out[-1]]
+    table, left_out = _table(columns, title), []
+    for header in LEAST if console.is_terminal else ():
+        if _width(table, console) <= console.width:
+            break
+        del columns[header]
+        left_out.append(header)
+        table = _table(columns, title)
     table.caption = caption + (f". Not shown, because the terminal is narrow: {', '.join(left_out)}" if left_out else "")
     print_whole(table, console)
-
-
-LEAST = ("starts", "% best", "first", "ms", "CSI", "all slots")
-"""What a narrow terminal can do without, in this order."""
 
 
 def _table(columns: Mapping[str, list[str]], title: str) -> Table:

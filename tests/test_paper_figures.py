@@ -156,6 +156,7 @@ def test_wrong_arguments_are_refused(argv: list[str]) -> None:
     [
         (["--figure", "5", "--seed", "-1"], "--seed"),
         (["--figure", "5", "--from", "nowhere.json"], "nowhere"),
+        (["--figure", "5", "--from", "nowhere.json", "--quick", "--num-blocks", "3"], "got --quick, --num-blocks. Leave that out."),
         (["--figure", "5", "--num-workers", "0"], "at least 1"),
         (["--figure", "5", "--num-blocks", "0"], "at least 1"),
     ],
