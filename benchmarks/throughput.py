@@ -73,14 +73,17 @@ def best_seconds(run: Callable[[], object], *, calls: int = 1, repeats: int = 5,
 def batched_rows(quick: bool) -> Iterator[dict[str, Any]]:
     """Microseconds per environment step for every network, k, batch size, with draws (T = 10) and without."""
     sizes = (1, 16) if quick else (1, 16, 64, 256, 1024, 4096)
-    for (name, network), k, draws, size in itertools.product(NETWORKS.items(), (0, 5, 20), (False, True), sizes):
+    for (name, network), k, draws in itertools.product(NETWORKS.items(), (0, 5, 20), (False, True)):
         config = replace(network, num_iterations=k, num_slots=10 if draws else NO_DRAWS)
-        step = batched_step(config, size)
+        steps = {size: batched_step(config, size) for size in sizes}
         # Whole blocks, so that every run has its share of draws; about 50 ms at least.
-        guess = best_seconds(step, repeats=1)
-        calls = 10 * max(1, round(0.05 / guess / 10))
-        seconds = best_seconds(step, calls=calls, repeats=1 if quick else 2 if guess > 0.05 else 5)
-        yield {"network": name, "k": k, "draws": draws, "num_envs": size, "us_per_step": 1e6 * seconds / size}
+        calls = {size: 10 * max(1, round(0.005 / best_seconds(step, repeats=1))) for size, step in steps.items()}
+        best = dict.fromkeys(sizes, float("inf"))
+        for _ in range(1 if quick else 2 if draws else 5):  # in turns, because the machine's speed drifts
+            for size, step in steps.items():
+                best[size] = min(best[size], best_seconds(step, calls=calls[size], repeats=1))
+        for size, seconds in best.items():
+            yield {"network": name, "k": k, "draws": draws, "num_envs": size, "us_per_step": 1e6 * seconds / size}
 
 
 def iteration_row(name: str, config: NetworkConfig, num_turns: int) -> dict[str, Any]:
