@@ -72,7 +72,7 @@ def best_seconds(run: Callable[[], object], *, calls: int = 1, repeats: int = 5,
 
 def batched_rows(quick: bool) -> Iterator[dict[str, Any]]:
     """Microseconds per environment step for every network, k, batch size, with draws (T = 10) and without."""
-    sizes = (1, 16) if quick else (1, 16, 64, 256, 1024, 4096)
+    sizes: tuple[int, ...] = (1, 16) if quick else (1, 16, 64, 256, 1024, 4096)
     for (name, network), k, draws in itertools.product(NETWORKS.items(), (0, 5, 20), (False, True)):
         config = replace(network, num_iterations=k, num_slots=10 if draws else NO_DRAWS)
         steps = {size: batched_step(config, size) for size in sizes}
@@ -213,11 +213,17 @@ def batch_table(rows: list[dict[str, Any]]) -> Table:
     sizes = sorted({row["num_envs"] for row in rows})
     times = {(row["network"], row["k"], row["draws"], row["num_envs"]): row["us_per_step"] for row in rows}
     cases = dict.fromkeys(key[:3] for key in times)
+
+    def spread(case: tuple[str, int, bool]) -> float:
+        large = [times[*case, size] for size in sizes if size >= 64] or [float("nan")]
+        return max(large) / min(large)
+
     return table(
         "us per environment step, one thread (columns: environments in the batch)",
         [
             {"network": name, "k": k, "blocks": "T = 10" if draws else "endless"}
             | {str(size): times[name, k, draws, size] for size in sizes}
+            | {"longest / shortest from 64": spread((name, k, draws))}
             for name, k, draws in cases
         ],
     )
