@@ -78,7 +78,7 @@ def batched_rows(quick: bool) -> Iterator[dict[str, Any]]:
         steps = {size: batched_step(config, size) for size in sizes}
         # Whole blocks, so that every run has its share of draws; about 50 ms at least.
         calls = {size: 10 * max(1, round(0.005 / best_seconds(step, repeats=1))) for size, step in steps.items()}
-        best = dict.fromkeys(sizes, float("inf"))
+        best: dict[int, float] = dict.fromkeys(sizes, float("inf"))
         for _ in range(1 if quick else 2 if draws else 5):  # in turns, because the machine's speed drifts
             for size, step in steps.items():
                 best[size] = min(best[size], best_seconds(step, calls=calls[size], repeats=1))
@@ -249,7 +249,7 @@ def save_picture(rows: list[dict[str, Any]], path: Path) -> None:
 
 def main(arguments: Arguments) -> None:
     """Measure, print, save."""
-    console = Console(width=110, markup=False, highlight=False)
+    console = Console(width=130, markup=False, highlight=False)
     if not arguments.output.is_dir():
         raise SystemExit(f"error: --output must be a folder that exists; got {arguments.output}. Make it first.")
     iterations = [iteration_row(name, config, 1 if arguments.quick else 15) for name, config in NETWORKS.items()]
