@@ -30,7 +30,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
 }
 """One network for every case that the environment treats in its own way. Small, so that the whole contract is played in seconds."""
 for network in NETWORKS.values():
-    network["dtype"] = "float64"  # so that formulas can be held to their last digits; test_float32.py compares the two precisions
+    network["dtype"] = "float64"  # so that formulas can be held to their last digits; test_kernels.py compares the two precisions
 
 
 def random_actions(env: Any, generator: np.random.Generator) -> dict[str, np.ndarray]:

@@ -16,10 +16,9 @@ class MeetingGame(ParallelEnv):
     metadata = {"name": "meeting_game_v0", "render_modes": []}  # noqa: RUF012
     BEST = (0.4, -0.4)
 
-    def __init__(self, *, truncates: bool = False, num_steps: int = 1) -> None:
+    def __init__(self) -> None:
         self.possible_agents = ["left_0", "right_0"]
         self.agents: list[str] = []
-        self.truncates, self.num_steps = truncates, num_steps
         self.played: list[np.ndarray] = []
 
     @functools.cache  # noqa: B019 - PettingZoo wants the same space at every call
@@ -35,23 +34,18 @@ class MeetingGame(ParallelEnv):
 
     def reset(self, seed=None, options=None):
         self.agents = self.possible_agents[:]
-        self.steps = 0
         return self.observations(), {agent: {} for agent in self.agents}
 
     def step(self, actions):
         x, y = (float(actions[agent][0]) for agent in self.possible_agents)
         self.played.append(np.array([x, y]))
-        self.steps += 1
-        over = self.steps >= self.num_steps
         reward = 1.0 - (x - 0.4) ** 2 - (x + y) ** 2
-        agents = self.possible_agents
-        if over:
-            self.agents = []
+        agents, self.agents = self.agents, []
         return (
             self.observations(),
             dict.fromkeys(agents, reward),
-            dict.fromkeys(agents, over and not self.truncates),
-            dict.fromkeys(agents, over and self.truncates),
+            dict.fromkeys(agents, True),
+            dict.fromkeys(agents, False),
             {agent: {} for agent in agents},
         )
 

@@ -15,11 +15,6 @@ from multicell_env import MulticellEnv, multicell_v0
 from multicell_env.rendering import CELL_COLOURS, Window, draw, owners
 
 
-@pytest.fixture(params=NETWORKS.values(), ids=NETWORKS.keys())
-def network(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return request.param
-
-
 @pytest.fixture
 def no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "linux")  # elsewhere there is always a screen
