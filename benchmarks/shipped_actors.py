@@ -64,8 +64,7 @@ def score(policy: ActorPolicy, num_blocks: int) -> dict[str, MethodResult]:
     config, scenario = NetworkConfig.from_json(policy.metadata["config"]), policy.metadata.get("scenarios")
 
     def play(network: NetworkConfig, index: int, blocks: int = 1) -> list[MethodResult]:
-        where: dict[str, Any] = {"num_blocks": blocks, "seed": FIRST_SEED + index}
-        where["timed"] = index == 0
+        where: dict[str, Any] = {"num_blocks": blocks, "seed": FIRST_SEED + index, "timed": index == 0}
         return [play_policy("actor", policy, network, **where), *evaluate_allocations(network, methods=("assignment_bound",), **where)]
 
     if scenario is None:
@@ -91,7 +90,7 @@ def describe(stored: dict[str, object]) -> str:
     """A stored network: its sizes, and what differs from the defaults."""
     config, default = NetworkConfig.from_json(stored), NetworkConfig()
     other = [field.name for field in fields(config) if getattr(config, field.name) != getattr(default, field.name)]
-    beside = [f"`{name}={getattr(config, name)}`" for name in other if name not in ("num_iterations",)]
+    beside = [f"`{name}={getattr(config, name)}`" for name in other if name != "num_iterations"]
     return ", ".join([config.describe(), *beside])
 
 

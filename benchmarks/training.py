@@ -24,8 +24,7 @@ from agents.saved_actor import ActorPolicy
 from agents.td3_mix import TD3MixConfig
 from agents.training import Training, TrainingConfig
 from multicell_env import PAPER_8X4, PAPER_32X16, MulticellVectorEnv, NetworkConfig, multicell_v0
-from multicell_env.allocation import best_assignment
-from multicell_env.evaluation import draw_blocks, play
+from multicell_env.scenario_evaluation import Validation
 
 NETWORKS = {"8x4": PAPER_8X4, "32x16": PAPER_32X16}
 MARKS = (95.0, 98.0, 99.0)
@@ -67,8 +66,7 @@ class Stopwatch:
 
 def learn(config: NetworkConfig, seed: int, max_steps: int) -> dict[str, Any]:
     """One run until the last mark is reached."""
-    blocks = draw_blocks(config, VALIDATION_BLOCKS, VALIDATION_SEED)
-    bound = float(best_assignment(blocks.gains, blocks.user_budgets).sum_rates.mean())
+    validation = Validation([config], VALIDATION_BLOCKS, VALIDATION_SEED, "gain")
     settings = TrainingConfig()
     many = MulticellVectorEnv(settings.num_envs, config, observation="gain", autoreset_mode=AutoresetMode.DISABLED)
     training = Training(
@@ -82,9 +80,7 @@ def learn(config: NetworkConfig, seed: int, max_steps: int) -> dict[str, Any]:
         training.step()
         seconds += time.perf_counter() - begin
         if training.steps_done % 10 == 0:
-            blocks.restart()
-            policy = ActorPolicy.of(training.algorithm.policy.actor, training.env, {})  # type: ignore[arg-type]
-            percent = 100.0 * float(play(policy, blocks, "gain", batched=True)[:, -1].mean()) / bound
+            percent = validation.measure(ActorPolicy.of(training.actor, training.env, {}))["percent_of_bound"]
             reached |= {mark: (seconds, training.steps_done) for mark in MARKS if percent >= mark and mark not in reached}
     row: dict[str, Any] = {"seed": seed}
     for mark in MARKS:
