@@ -18,7 +18,6 @@ from multicell_env.adapters.rows import RowEnv, row_env
 GROUP = "agents"
 """The one group that all base stations are in."""
 ACTION = (GROUP, "action")
-OBSERVATION = (GROUP, "observation")
 
 
 class TorchRLEnv(EnvBase):
