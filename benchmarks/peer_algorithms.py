@@ -23,8 +23,6 @@ of PPO took 44 to 106 of them.
 
 import json
 import os
-import platform
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -44,6 +42,7 @@ from pettingzoo.utils.wrappers import BaseParallelWrapper
 
 from multicell_env import NetworkConfig, multicell_v0
 from multicell_env.evaluation import Policy, evaluate_policy
+from multicell_env.provenance import provenance
 
 NUM_ENVS = 32
 ADAPTED_GAMMA = 0.5
@@ -238,7 +237,7 @@ def main(arguments: Arguments) -> None:
         "last_slot": result.last_slot,
         "all_slots": result.all_slots,
     }
-    env_steps = arguments.num_steps * NUM_ENVS
+    env_steps, made_with = arguments.num_steps * NUM_ENVS, provenance()
     content = {
         "arguments": asdict(arguments) | {"output": str(arguments.output)},
         "config": asdict(config),
@@ -250,8 +249,7 @@ def main(arguments: Arguments) -> None:
         "env_steps_per_processor_second": env_steps / processor_seconds,
         **summaries,
         "per_slot": result.per_slot.mean(axis=0).tolist(),
-        "git_commit": subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip() or None,
-        "python": platform.python_version(),
+        **{key: made_with[key] for key in ("git_commit", "python")},
         "versions": {
             package: version(package) for package in ("gymnasium", "numpy", "pettingzoo", "supersuit", "torch", needs.split("==")[0])
         },
