@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from aggregates import Aggregate, aggregate
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 PEERS = Path("docs/peers")
@@ -152,7 +151,6 @@ def save_picture(groups: Mapping[str, Mapping[str, Any]], path: Path) -> None:
         _draw_curves(axes, group, groups[group])
     axes.set_xlabel("environment steps")
     _draw_scores(right, groups)
-    FigureCanvasAgg(figure)
     figure.savefig(path)
 
 

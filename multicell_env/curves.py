@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -50,7 +49,6 @@ def save_figure(content: Mapping[str, Any], path: Path) -> None:
             panel.set_xticks(_positions(paper), labels=labels)
     figure.suptitle(f"Figure {content['figure']}. {paper.title}", fontsize="medium")
     figure.legend(list(keys.values()), list(keys), loc="outside right center", fontsize="small", frameon=False)
-    FigureCanvasAgg(figure)
     figure.savefig(path)
 
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -90,7 +89,7 @@ def save_comparison(results: Mapping[str, Any], path: str | os.PathLike[str]) ->
     right.set_ylabel("average cell capacity [bit/s/Hz]")
     right.grid(alpha=0.3)
     right.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", frameon=False)
-    _save(figure, path)
+    figure.savefig(path)
 
 
 def save_learning_curve(metrics: Sequence[Mapping[str, float]], bound: float | None, path: str | os.PathLike[str]) -> None:
@@ -120,7 +119,7 @@ def save_learning_curve(metrics: Sequence[Mapping[str, float]], bound: float | N
     axes.set_ylabel("average cell capacity [bit/s/Hz]")
     axes.grid(alpha=0.3)
     figure.legend(loc="outside upper center", ncols=4, fontsize="small", frameon=False)
-    _save(figure, path)
+    figure.savefig(path)
 
 
 def style_of(name: str, others: Sequence[str] = ()) -> dict[str, Any]:
@@ -139,8 +138,3 @@ def style_of(name: str, others: Sequence[str] = ()) -> dict[str, Any]:
     if not opening:
         return {**style, "linewidth": 2.4, "label": f"{name}, every slot"}
     return {**style, "linestyle": "--", "markerfacecolor": "white", "label": f"{base} opening, then FLWF"}
-
-
-def _save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    FigureCanvasAgg(figure)
-    figure.savefig(path)

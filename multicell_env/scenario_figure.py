@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from multicell_env.figures import style_of
@@ -49,7 +48,6 @@ def save_scenarios(contents: Mapping[str, Mapping[str, Any]], path: str | os.Pat
     axes.set_xlabel("average cell capacity in the last slot, against the best plan from statistics [%]; bars: 95 % intervals over blocks")
     axes.grid(axis="x", alpha=0.3)
     figure.suptitle(f"Where a plan wins and where it does not: {_blocks(contents)} unseen networks of each scenario", fontsize="medium")
-    FigureCanvasAgg(figure)
     figure.savefig(path)
 
 

@@ -8,7 +8,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
@@ -118,7 +117,6 @@ def main(output: Path) -> None:
     axes.set_axis_off()
     for draw in (draw_acting, draw_training, draw_key):
         draw(axes)
-    FigureCanvasAgg(figure)
     figure.savefig(output)
     print(f"wrote {output}")
 
