@@ -18,6 +18,8 @@ TOP = 0.5
 """Standard deviations of FLWF above its mean where the top of its band begins; within as many of the mean is "at the mean"."""
 SMALL, LARGE = "(M, U) = (8, 4)", "(M, U) = (32, 16)"
 OPENING, GAME_FREE, PAPER_NETWORK = "td3mix_opening", "td3mix_k0", "td3mix_k0_mlp"
+RIVALS = ("flwf", "sswf", "random", GAME_FREE, PAPER_NETWORK)
+"""The paper's other methods."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def _flwf_far_better(number: Numbers) -> Judged:
 
 
 def _opening_best(number: Numbers) -> Judged:
-    rivals = [m for m in ("flwf", "sswf", "random", GAME_FREE, PAPER_NETWORK) if m in number.methods(5, SIZES)]
+    rivals = [m for m in RIVALS if m in number.methods(5, SIZES)]
     factors = {}
     for x in number.places(5, SIZES):
         best = max(rivals, key=lambda method, x=x: number(5, SIZES, x, method).mean)
@@ -184,7 +186,7 @@ def _multiple(
 
 
 def _grows_fastest(number: Numbers) -> Judged:
-    rivals = [method for method in number.methods(6, LARGE) if method in ("flwf", "sswf", "random", GAME_FREE, PAPER_NETWORK)]
+    rivals = [method for method in number.methods(6, LARGE) if method in RIVALS]
     growth = {method: number(6, LARGE, 12, method).minus(number(6, LARGE, 3, method)) for method in (OPENING, *rivals)}
     second = max(rivals, key=lambda method: growth[method].mean)
     lead = growth[OPENING].minus(growth[second])
@@ -198,7 +200,7 @@ def _rise(number: Numbers, figure: int, panel: str, method: str) -> Number:
 
 def _others_rise(number: Numbers) -> Judged:
     number.places(7, LARGE)
-    methods = [method for method in number.methods(7, LARGE) if method in ("flwf", "sswf", "random", GAME_FREE, PAPER_NETWORK)]
+    methods = [method for method in number.methods(7, LARGE) if method in RIVALS]
     rises = {method: _rise(number, 7, LARGE, method) for method in methods}
     falling = [method for method, rise in rises.items() if rise.mean - rise.ci95 <= 1.0]
     why = f"not {', '.join(falling)}: its game still trades the same interference away" if falling else "less interference, more rate"

@@ -26,14 +26,12 @@ PRESENTING = (
     "command_line.py",
     "comparison.py",
     "curves.py",
+    "figure_command.py",
     "figure_files.py",
     "figures.py",
     "named_policies.py",
     "paper_figures.py",
     "provenance.py",
-)
-PRESENTING += (
-    "figure_command.py",
     "rendering.py",
     "scenario_comparison.py",
     "scenario_evaluation.py",

@@ -69,8 +69,8 @@ def needed_trainings(numbers: list[int]) -> list[NeededTraining]:
     return sorted(found.values(), key=lambda training: (-training.weight, training.name))
 
 
-def train_missing(trainings: list[NeededTraining], runs: Path, *, at_once: int = 2) -> None:
-    """Train what has not ended yet; a run that was interrupted goes on.
+def train_missing(trainings: list[NeededTraining], runs: Path) -> None:
+    """Train what has not ended yet, two at once; a run that was interrupted goes on.
 
     Raises:
         ValueError: a training failed; its output is beside its run.
@@ -79,7 +79,7 @@ def train_missing(trainings: list[NeededTraining], runs: Path, *, at_once: int =
     missing = [training for training in trainings if not is_trained(training, runs)]
     if not missing:
         return
-    with tqdm(total=len(missing), desc="training", unit="run", dynamic_ncols=True) as bar, ThreadPoolExecutor(at_once) as pool:
+    with tqdm(total=len(missing), desc="training", unit="run", dynamic_ncols=True) as bar, ThreadPoolExecutor(2) as pool:
         futures = [pool.submit(_train, training, runs) for training in missing]
         try:
             for future in futures:
