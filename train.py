@@ -125,8 +125,7 @@ def _run(arguments: TrainArguments, directory: RunDirectory, state: dict[str, An
     """Train to the end or until a signal, then play. Returns where the run is, how far it came, and what the closing table says."""
     run = _Run(arguments, directory, state)
     closing = _close(arguments, directory) if run.learn() else {}
-    stopped_by = None if run.stopped_by is None else signal.Signals(run.stopped_by).name
-    return {"run": str(directory.path), "steps_done": run.training.steps_done, "stopped_by": stopped_by, **closing}
+    return {"run": str(directory.path), "steps_done": run.training.steps_done, "stopped_by": run.stopped_by, **closing}
 
 
 def _begun(argv: list[str]) -> tuple[TrainArguments, RunDirectory, None]:
@@ -183,14 +182,12 @@ def _training(arguments: TrainArguments, writer: SummaryWriter) -> Training | Po
     """The learner that was asked for, on the networks that were asked for."""
     seed, training = arguments.seed, arguments.training
     pool = [_pool_env(config, arguments) for config in _networks(arguments)]
-    if arguments.scenarios is None and isinstance(arguments.learner, APGConfig):
-        return APGTraining(pool[0].make_env, pool[0].stacked_env, arguments.learner, seed=seed)
     if arguments.scenarios is not None:
-        learning: Any = PoolTraining(pool, arguments.learner, None if arguments.algo == "apg" else training, seed=seed)
-    else:
-        logger = TensorboardLogger(writer, info_interval=10**9, write_flush=False)
-        learning = Training(pool[0].make_env, arguments.learner, training, seed=seed, logger=logger, stacked_env=pool[0].stacked_env)
-    return learning
+        return PoolTraining(pool, arguments.learner, None if arguments.algo == "apg" else training, seed=seed)
+    if arguments.algo == "apg":
+        return APGTraining(pool[0].make_env, pool[0].stacked_env, arguments.learner, seed=seed)
+    logger = TensorboardLogger(writer, info_interval=10**9, write_flush=False)
+    return Training(pool[0].make_env, arguments.learner, training, seed=seed, logger=logger, stacked_env=pool[0].stacked_env)
 
 
 class _Run:
@@ -220,7 +217,7 @@ class _Run:
                 raise ValueError(
                     f"{directory.checkpoint_path} must fit the run's config.json; it does not ({reason}). Start a new run."
                 ) from error
-        self.stopped_by: int | None = None
+        self.stopped_by: str | None = None
 
     def learn(self) -> bool:
         """Train to the end. Returns False where a signal stopped it before."""
@@ -244,15 +241,16 @@ class _Run:
             self.writer.close()
             for number, handler in previous.items():
                 signal.signal(number, handler)
-        if self.stopped_by is None and not self.directory.best_path.exists():
-            self._save_best()  # somebody removed the best one; the last is what there is
         if self.stopped_by is not None:
-            name = signal.Signals(self.stopped_by).name
-            print(f"stopped by {name} after {training.steps_done} steps. Continue: python train.py --resume {self.directory.path}")
+            print(
+                f"stopped by {self.stopped_by} after {training.steps_done} steps. Continue: python train.py --resume {self.directory.path}"
+            )
+        elif not self.directory.best_path.exists():
+            self._save_best()  # somebody removed the best one; the last is what there is
         return self.stopped_by is None
 
     def _stop(self, number: int, frame: Any) -> None:
-        self.stopped_by = number
+        self.stopped_by = signal.Signals(number).name
         signal.signal(number, signal.default_int_handler)  # a second one does not wait; what is on disk is whole
 
     def _policy(self) -> ActorPolicy:
