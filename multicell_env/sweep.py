@@ -35,6 +35,7 @@ PRESENTING = (
     "rendering.py",
     "scenario_comparison.py",
     "scenario_evaluation.py",
+    "scenario_figure.py",
     "scenarios.py",
     "sweep.py",
     "tables.py",
