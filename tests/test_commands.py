@@ -206,7 +206,6 @@ def test_a_run_that_is_asked_to_stop_saves_and_says_how_to_go_on(tmp_path, numbe
     ("arguments", "message"),
     [
         (["train.py", "--num-users", "9"], "got U=9, M=8. Raise num_antennas or lower num_users."),
-        (["train.py", "--num-userz", "3"], "--num-users"),
         (["train.py", "--buffer-size", "2000000000"], "buffer_size must fit in memory; 2000000000 transitions"),
         (["train.py", "--algo", "apg", "--gamma", "0.5"], "--gamma"),
         (["train.py", "--algo", "apg", "--preset", "paper"], "--preset paper holds hyperparameters of td3mix; got --algo apg."),
@@ -218,7 +217,6 @@ def test_a_run_that_is_asked_to_stop_saves_and_says_how_to_go_on(tmp_path, numbe
             ["train.py", "--resume", "runs/none"],
             "there is no run in runs/none (config.json is missing). Give a directory that train.py made.",
         ),
-        (["evaluate.py", "runs/none"], "there is no run in runs/none"),
         (["evaluate.py", "--num-blocks", "0"], "--num-blocks must be at least 1; got 0."),
     ],
 )

@@ -65,16 +65,19 @@ def test_a_run_directory_and_both_of_its_files_are_the_same_actor(tmp_path):
 
 
 def test_in_a_fresh_process_both_files_give_the_same_actions_bit_for_bit(tmp_path):
-    code = "import sys, agents, numpy as np\nnp.savez(sys.argv[3], **agents.load(sys.argv[1])(dict(np.load(sys.argv[2]))))"
+    code = """
+import sys, agents, numpy as np
+for actor in sys.argv[2:]:
+    np.savez(f"{actor}.npz", **agents.load(actor)(dict(np.load(sys.argv[1]))))
+"""
     np.savez(tmp_path / "observations.npz", **observations())
-    played = {}
-    for suffix in (".pt", ".safetensors"):
-        save_actor(tmp_path / f"best{suffix}", small_policy())
-        words = [tmp_path / f"best{suffix}", tmp_path / "observations.npz", tmp_path / f"actions{suffix}.npz"]
-        subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, check=True)
-        played[suffix] = {agent: action.tobytes() for agent, action in np.load(words[-1]).items()}
-    assert played[".pt"] == played[".safetensors"]
-    assert len(played[".pt"]) == 3
+    actors = [tmp_path / "best.pt", tmp_path / "best.safetensors"]
+    for path in actors:
+        save_actor(path, small_policy())
+    subprocess.run([sys.executable, "-c", code, tmp_path / "observations.npz", *actors], cwd=ROOT, check=True)
+    first, second = ({agent: action.tobytes() for agent, action in np.load(f"{path}.npz").items()} for path in actors)
+    assert first == second
+    assert len(first) == 3
 
 
 def test_an_unknown_name_is_answered_with_those_that_there_are():
