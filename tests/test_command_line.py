@@ -202,7 +202,7 @@ def test_a_policy_that_cannot_play_is_refused_in_one_line_before_anything_is_pla
     code, shown, said = call(evaluate, "--policy", policy.format(**words), "--num-blocks", 2)
     assert (code, shown) == (2, "")
     assert message.format(**words) in said
-    assert len(said.splitlines()) == 1
+    assert len([line for line in said.splitlines() if not line.startswith("multicell_env: compiling ")]) == 1  # a fresh clone compiles here
     assert not Path("results").exists()
 
 
