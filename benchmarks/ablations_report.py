@@ -123,7 +123,7 @@ def as_markdown(groups: Mapping[str, Mapping[str, Any]], command: str) -> str:
         "tell nothing apart. Seconds: median elapsed time of a training with its evaluations, side by side on a shared machine.",
         "",
         "`default` stands for the same runs in every group. The others differ in one thing: the mixer (`--mixer sum`, `none`), whose value",
-        "the actor climbs (`--actor-gradient critic`), one critic instead of two (`--num-critics 1`), the network (`mlp`: `--network mlp`),",
+        "the actor climbs (`--actor-gradient critic`), one critic (`--num-critics 1`), the network (`mlp`: `--network mlp`),",
         "what it sees (`set-csi`: `--observation csi`), both and the paper's hyperparameters (`paper`: `--preset paper`), or k",
         "(`--num-iterations`). Peers are other libraries' algorithms, by `benchmarks/peer_algorithms.py`.",
         "",

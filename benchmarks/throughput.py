@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 import tyro
 from ceilings import copy_bandwidth, matmul_flops
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from peers import installed_peers, measure_in_turns, parallel_env_rate, steps_per_second
 from rich.console import Console
@@ -232,7 +231,6 @@ def batch_table(rows: list[dict[str, Any]]) -> Table:
 def save_picture(rows: list[dict[str, Any]], path: Path) -> None:
     """Time per environment step against the batch size."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots(1, len(NETWORKS), sharey=True)
     styles = {0: ("#009E73", "s"), 5: ("#0072B2", "o"), 20: ("#D55E00", "^")}
     for axis, name in zip(axes, NETWORKS, strict=True):
