@@ -24,8 +24,6 @@ DRAWN_AT_ONCE = 16
 """Blocks drawn together: enough to spread the cost of a call, few enough for their channels to stay in the cache."""
 ONE_LAYOUT: Any = ["C", "W"]
 """How arrays enter a kernel: numba would compile another one for arrays that are read-only or in another order."""
-CACHED_GAINS = 2**23
-"""Bytes of cross gains that a cache keeps from slot to slot; in larger batches the kernel asks for a block's during the one before."""
 PATIENCE = 2.0
 """Seconds of compiling before a line says so."""
 
@@ -179,7 +177,7 @@ class Blocks:
             opening, damping = np.ascontiguousarray(planes[:, :, 0]), planes[:, :, 1].clip(0.0, 1.0).mean(axis=-2)
         rates = np.empty((len(self), self.config.num_cells), number)
         k = self.config.num_iterations if num_iterations is None else num_iterations
-        rules = (*self._rules, k, number(forward_looking), self.gains.cross_gains.nbytes > CACHED_GAINS)
+        rules = (*self._rules, k, number(forward_looking))
         reads = (opening, damping, self.inverse_gains, self.gains.cross_gains)
         writes = (self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget, rates)
 

@@ -91,21 +91,6 @@ def store(typing_context: Any, array: Any, index: Any, vector: Any) -> Any:
 
 
 @intrinsic
-def ask_for(typing_context: Any, array: Any, index: Any) -> Any:
-    """`ask_for(array, index)`: have that place of a flat array on its way to the cache. It may lie beyond the end: nothing is read."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        byte, number = ir.IntType(8), ir.IntType(32)
-        function_type = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), number, number, number])
-        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [byte.as_pointer()], function_type)
-        to_read, soon, data = (ir.Constant(number, meaning) for meaning in (0, 3, 1))
-        builder.call(prefetch, [_address(context, builder, array, *arguments, byte), to_read, soon, data])
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp), generate
-
-
-@intrinsic
 def splat(typing_context: Any, number: Any, like: Any) -> Any:
     """`splat(number, like)`: a vector like another with the number in every lane."""
 

@@ -18,7 +18,6 @@ from numba import njit
 from multicell_env.simd import (
     LANES,
     any_less,
-    ask_for,
     compiled_entry,
     larger,
     load,
@@ -38,9 +37,6 @@ from multicell_env.simd import (
 
 LOG_LIMIT = 20.0
 """Logarithms saturate here (+-200 dB), so that observations are bounded."""
-
-CACHE_LINE = 16
-"""Numbers of float32 that a processor fetches together. Of float64 it is twice what it fetches; the lines between come with their neighbours."""
 
 _inner: Any = njit(error_model="numpy", nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
@@ -69,15 +65,6 @@ def _in_vectors(make: Callable[[Any], Any], widest: Any = load) -> Any:
     return in_vectors
 
 
-@_inner
-def _ask_ahead(gains, ahead, count):
-    """Have a few gains that are read later on their way from memory; many at once would wait for each other."""
-    end = ahead + count
-    while ahead < end:  # a range with a step would divide, which costs more than all of this
-        ask_for(gains, ahead)
-        ahead += CACHE_LINE
-
-
 @_in_vectors
 def _open(load):
     """Fractions of the users' budgets to powers: clipped to [0, 1], scaled down where they sum to more than 1 over the bands."""
@@ -102,12 +89,11 @@ def _hear(load):
     """What users of a cell measure (7): noise, and the powers of all cells that reach them, over their own gain."""
 
     @_inner
-    def users(user, ingr, powers, inverse_gains, cross_gains, interferers, loud, block, cell, num_bands, num_users, noise, ahead, count):
+    def users(user, ingr, powers, inverse_gains, cross_gains, interferers, loud, block, cell, num_bands, num_users, noise):
         num_cells, num_interferers = interferers.shape
         size = num_bands * num_users
         first = block * num_cells * size
         for band in range(num_bands):
-            _ask_ahead(cross_gains, ahead + band * count, count)
             row = band * num_users
             mine = first + cell * size + row + user
             inverse_gain = load(inverse_gains, mine)
@@ -184,11 +170,10 @@ def _finish(load):
     """What users of a cell get (6a) and spend; then powers and INGR in units of sigma^2, and log10 of the INGR less `log_nominal`."""
 
     @_inner
-    def users(user, rates, spent, powers, ingr, log_ingr, cell, num_bands, num_users, scale, log_nominal, gains, ahead, count):
+    def users(user, rates, spent, powers, ingr, log_ingr, cell, num_bands, num_users, scale, log_nominal):
         zero = splat(0.0, load(rates, user))
         rate, sum_of_powers, one, unit = zero, zero, splat(1.0, zero), splat(scale, zero)
         for band in range(num_bands):
-            _ask_ahead(gains, ahead + band * count, count)
             at = cell + band * num_users + user
             power, c = load(powers, at), load(ingr, at)
             sinr = power / c
@@ -239,7 +224,6 @@ def play_slots(
     scale,
     num_iterations,
     forward_looking,
-    look_ahead,
     power_budget,
     powers,
     ingr,
@@ -250,8 +234,7 @@ def play_slots(
     """One slot of every block: open, negotiate, measure, roll over.
 
     All arrays are C-contiguous and, but for the integer ones, of one floating type, as are the numbers but `num_iterations`;
-    `forward_looking` is 1 for FLWF and 0 for IWF; `look_ahead` says whether gains come from memory and are asked for while the last block
-    is played. Reads `damping` (what each user keeps of its powers in an iteration, within [0, 1],
+    `forward_looking` is 1 for FLWF and 0 for IWF. Reads `damping` (what each user keeps of its powers in an iteration, within [0, 1],
     `[block, cell, user]`), `inverse_gains` (1 / signal gain) and `log_nominal` (log10 of p0, `[cell]`).
     Writes `power_budget` (5), `log_budget` (log10 of it over nominal) and `rates` (18) `[block, cell]`, and `powers`, `ingr`, `log_ingr`
     (log10 of INGR over p0, within `LOG_LIMIT`) `[block, cell, band, user]`.
@@ -265,14 +248,9 @@ def play_slots(
     opening, power, heard, logs = fractions.reshape(-1), powers.reshape(-1), ingr.reshape(-1), log_ingr.reshape(-1)
     own, gains = inverse_gains.reshape(-1), cross_gains.reshape(-1)
     noise = 1.0 / scale
-    gains_of_block = num_cells * interferers.shape[1] * size * num_users
-    # Each cell's band asks for its share of the coming block's gains when it hears, and when it counts its rates.
-    turns = (num_iterations + 2) * num_cells * num_bands
-    count = math.ceil(gains_of_block / turns) if look_ahead else 0
     for block in range(num_blocks):
         first = block * num_cells * size
         kept = damping[block].reshape(-1)
-        ahead = (block + 1) * gains_of_block
         for cell in range(num_cells):
             share = power_budget[block, cell] / users_per_cell[cell] * noise
             for user in range(num_users):
@@ -282,8 +260,7 @@ def play_slots(
         for iteration in range(num_iterations + 1):
             _find_loud(loud, power, first, num_bands, num_users)
             for cell in range(num_cells):
-                _hear(num_users, heard, power, own, gains, interferers, loud, block, cell, num_bands, num_users, noise, ahead, count)
-                ahead += num_bands * count
+                _hear(num_users, heard, power, own, gains, interferers, loud, block, cell, num_bands, num_users, noise)
             if iteration == num_iterations:
                 break
             for cell in range(num_cells):
@@ -303,24 +280,9 @@ def play_slots(
                     kept,
                 )
         for cell in range(num_cells):
-            mine = first + cell * size
             _finish(
-                num_users,
-                user_rates,
-                user_spent,
-                power,
-                heard,
-                logs,
-                mine,
-                num_bands,
-                num_users,
-                scale,
-                log_nominal[cell],
-                gains,
-                ahead,
-                count,
+                num_users, user_rates, user_spent, power, heard, logs, first + cell * size, num_bands, num_users, scale, log_nominal[cell]
             )
-            ahead += num_bands * count
             rate, unspent = 0.0, float(power_budget[block, cell])
             for user in range(num_users):
                 rate += user_rates[user]

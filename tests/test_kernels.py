@@ -77,21 +77,6 @@ def test_water_filling_spends_the_budget_and_nothing_else(config, dtype):
 
 
 @EVERY_DTYPE
-@EVERY_NETWORK
-@pytest.mark.parametrize("num_iterations", [0, 5])
-def test_asking_for_gains_ahead_of_time_changes_no_bit(config, dtype, num_iterations, monkeypatch):
-    played = []
-    for cached_gains in (-1, 2**60):
-        monkeypatch.setattr("multicell_env.blocks.CACHED_GAINS", cached_gains)
-        blocks = Blocks(replace(config, dtype=dtype), 3)
-        blocks.draw(np.arange(3), [np.random.default_rng(seed) for seed in range(3)])
-        rates = blocks.play_slot(np.repeat(fractions_of(config), 3, axis=0), num_iterations=num_iterations)
-        played.append([rates, blocks.powers, blocks.ingr, blocks.power_budget])
-    for ahead, not_ahead in zip(*played, strict=True):
-        np.testing.assert_array_equal(ahead, not_ahead)
-
-
-@EVERY_DTYPE
 def test_cells_that_are_silent_in_a_band_are_passed_over_without_a_trace(dtype):
     config = replace(PAPER_8X4, num_iterations=0)
     blocks, block = both(config, dtype)
