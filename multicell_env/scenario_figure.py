@@ -34,7 +34,8 @@ def save_scenarios(contents: Mapping[str, Mapping[str, Any]], path: str | os.Pat
             gain, error = 100.0 * (last["mean"] / plan - 1.0), 100.0 * (last["ci95"] or 0.0) / plan
             marker = {"marker": style.get("marker", "o"), "color": style["color"], "markersize": 6, "linestyle": "none"}
             axes.errorbar(gain, top - row, xerr=error, capsize=2, **marker)
-            axes.annotate(f"{gain:+.1f} %", (gain + error, top - row), (6, 0), textcoords="offset points", va="center", fontsize="x-small")
+            at_the_edge = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "center", "fontsize": "x-small"}
+            axes.annotate(f"{gain:+.1f} %", (0.992, top - row), **at_the_edge)
             ticks.append(top - row)
             labels.append(style["label"])
         axes.axhspan(top - len(names) + 0.4, top + 0.6, color="#000000", alpha=0.04 + 0.04 * (group % 2), linewidth=0)
@@ -44,7 +45,7 @@ def save_scenarios(contents: Mapping[str, Mapping[str, Any]], path: str | os.Pat
     axes.set_yticks(ticks, labels, fontsize="small")
     axes.set_ylim(min(ticks) - 1.0, 1.0)
     low, high = axes.get_xlim()
-    axes.set_xlim(low - 0.25 * (high - low), high + 0.08 * (high - low))
+    axes.set_xlim(low - 0.25 * (high - low), high + 0.1 * (high - low))  # room for the titles and for the numbers at the edge
     axes.set_xlabel("average cell capacity in the last slot, against the best plan from statistics [%]; bars: 95 % intervals over blocks")
     axes.grid(axis="x", alpha=0.3)
     figure.suptitle(f"Where a plan wins and where it does not: {_blocks(contents)} unseen networks of each scenario", fontsize="medium")
