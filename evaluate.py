@@ -13,7 +13,7 @@ import tyro
 from agents.loading import load
 from agents.run_directory import RunDirectory
 from agents.saved_actor import ActorPolicy, load_actor
-from multicell_env.command_line import Reporting, check_folder, check_positive, parse, report, run_command
+from multicell_env.command_line import Reporting, check_drawn, check_folder, check_positive, parse, report, run_command
 from multicell_env.comparison import compare
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation import FIRST_SEED, METHODS, Policy
@@ -101,6 +101,8 @@ def main(argv: list[str]) -> None:
         raise ValueError(f"--seed must not be negative; got {arguments.seed}. Give 0 or more.")
     check_folder(output=arguments.output)
     everywhere = arguments.generalise or arguments.scenarios == "all"
+    if everywhere or arguments.scenarios is not None:
+        check_drawn("--generalise" if arguments.generalise else "--scenarios", arguments.scenario, defaults.scenario)
     asked = arguments.policies
     if asked.policy and everywhere:
         raise ValueError("--policy stands beside an actor on one network or scenario; got it with all of them. Give --scenarios NAME.")
@@ -134,10 +136,11 @@ def _evaluate(actor: ActorPolicy, arguments: EvaluateArguments, output: Path) ->
         play, folder = (generalise, "results") if arguments.generalise else (compare_all_scenarios, "results/scenarios")
         # The order is that of the tables.
         both = {"generalist": actor, "td3mix": load("td3mix")} if arguments.generalise else {"td3mix": load("td3mix"), "generalist": actor}
-        return play(both, load, output=arguments.output or Path(folder), train=arguments.train, **blocks)
+        place = arguments.output or Path(folder)
+        return play(both, load, output=place, train=arguments.train, damping=arguments.scenario.damping, **blocks)
     together = {_name(actor): actor, **policies}
     if arguments.scenarios is not None:
-        networks = draw_networks(scenario_named(arguments.scenarios), arguments.num_blocks, arguments.seed)
+        networks = draw_networks(scenario_named(arguments.scenarios), arguments.num_blocks, arguments.seed, arguments.scenario.damping)
         return compare_on_scenario(together, arguments.scenarios, networks, seed=arguments.seed, output=output)
     return evaluate_actor(actor, arguments.scenario, policies=policies, output=output, **blocks)
 

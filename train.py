@@ -26,7 +26,7 @@ from agents.td3_mix_config import PAPER, TD3MixConfig
 from agents.training import Training, TrainingConfig
 from evaluate import evaluate_actor
 from multicell_env import MulticellVectorEnv, NetworkConfig, multicell_v0
-from multicell_env.command_line import Reporting, check_folder, check_positive, parse, report, run_command, values_of
+from multicell_env.command_line import Reporting, check_drawn, check_folder, check_positive, parse, report, run_command, values_of
 from multicell_env.evaluation import FIRST_SEED, QUICK_METHODS
 from multicell_env.figures import save_learning_curve
 from multicell_env.observation import Observation
@@ -140,6 +140,8 @@ def _begun(argv: list[str]) -> tuple[TrainArguments, RunDirectory, None]:
     arguments = parse(TrainArguments, argv, DEFAULTS[algo, preset], examples=EXAMPLES, others=others)
     check_folder(runs=arguments.runs)
     check_positive(**{name: getattr(arguments, name) for name in COUNTS})
+    if arguments.scenarios is not None:
+        check_drawn("--scenarios", arguments.scenario, NetworkConfig())
     if not 0 <= arguments.seed < 2**32:  # what NumPy's global generator takes
         raise ValueError(f"--seed must be from 0 to {2**32 - 1}; got {arguments.seed}. Give one of these.")
     name = f"{arguments.algo}-{datetime.now():%Y%m%d-%H%M%S-%f}" if arguments.name is None else arguments.name
@@ -204,7 +206,7 @@ class _Run:
         if arguments.scenarios is None:
             self.validation = Validation([arguments.scenario], arguments.eval_blocks, VALIDATION_SEED, arguments.observation)
         else:
-            unseen = draw_networks(scenario_named(arguments.scenarios), arguments.eval_blocks, VALIDATION_SEED)
+            unseen = _drawn(arguments.scenarios, arguments, arguments.eval_blocks, VALIDATION_SEED)
             self.validation = Validation(unseen, 1, VALIDATION_SEED, arguments.observation)
         self.metrics: list[dict[str, float]] = []
         self.seconds_before = 0.0
@@ -302,7 +304,12 @@ def _networks(arguments: TrainArguments) -> list[NetworkConfig]:
     """What is trained on."""
     if arguments.scenarios is None:
         return [arguments.scenario]
-    return draw_networks(scenario_named(arguments.scenarios), arguments.num_networks, arguments.seed)
+    return _drawn(arguments.scenarios, arguments, arguments.num_networks, arguments.seed)
+
+
+def _drawn(name: str, arguments: TrainArguments, num_networks: int, seed: int) -> list[NetworkConfig]:
+    """Networks of a scenario, in the game that was asked for."""
+    return draw_networks(scenario_named(name), num_networks, seed, arguments.scenario.damping)
 
 
 def _pool_env(config: NetworkConfig, arguments: TrainArguments) -> PoolEnv:
@@ -318,7 +325,7 @@ def _close(arguments: TrainArguments, directory: RunDirectory) -> dict[str, Any]
     settings: dict[str, Any] = {"seed": FIRST_SEED, "output": directory.path, "methods": QUICK_METHODS}
     if arguments.scenarios is None:
         return evaluate_actor(actor, arguments.scenario, num_blocks=arguments.final_blocks, **settings)
-    networks = draw_networks(scenario_named(arguments.scenarios), arguments.final_blocks, FIRST_SEED)
+    networks = _drawn(arguments.scenarios, arguments, arguments.final_blocks, FIRST_SEED)
     return compare_on_scenario({arguments.algo: actor}, arguments.scenarios, networks, **settings)
 
 

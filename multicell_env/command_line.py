@@ -8,13 +8,15 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 import tyro
+
+from multicell_env.config import NetworkConfig
 
 MeanGains = tuple[tuple[float, ...], ...]
 Arguments = TypeVar("Arguments")
@@ -178,6 +180,25 @@ def check_folder(**paths: Path | None) -> None:
         for place in () if path is None else (path, *path.parents):
             if place.exists() and not place.is_dir():
                 raise ValueError(f"--{name.replace('_', '-')} must be a directory or one to be made; got {path}, where {place} is a file.")
+
+
+def check_drawn(flag: str, network: NetworkConfig, usual: NetworkConfig) -> None:
+    """Refuse flags of a network where networks are drawn or named; the damping alone holds for all of them.
+
+    Args:
+        flag: What says which networks there are.
+        network: As the command line says it.
+        usual: Without any flags.
+
+    Raises:
+        ValueError: one of the network's fields was given.
+    """
+    for name, value in asdict(network).items():
+        if name != "damping" and value != getattr(usual, name):
+            raise ValueError(
+                f"{flag} says which networks there are, so that no flag but --damping may change them; "
+                f"got --{name.replace('_', '-')} {value} beside it. Leave one of the two out."
+            )
 
 
 def run_command(main: Callable[[list[str]], None]) -> None:

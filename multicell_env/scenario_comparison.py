@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +65,14 @@ def compare_on_scenario(
         results = evaluate_networks(networks, play_all)
     content = as_json(results, networks[0], seed, len(networks), scenario=scenario, **provenance())
     _write(output / file, content)
-    print_table(results, networks[0], console, title=f"{len(networks)} networks of the scenario {scenario}, one block each")
+    damped = f", damping {networks[0].damping:g}" if networks[0].damping else ""
+    print_table(results, networks[0], console, title=f"{len(networks)} networks of the scenario {scenario}, one block each{damped}")
     console.print(f"wrote {output / file}", highlight=False)
     return content
 
 
 def compare_all_scenarios(
-    policies: Mapping[str, Policy], load: Load, *, num_blocks: int, seed: int, output: Path, train: bool = False
+    policies: Mapping[str, Policy], load: Load, *, num_blocks: int, seed: int, output: Path, train: bool = False, damping: float = 0.0
 ) -> dict[str, Any]:
     """Play policies, actors of a scenario's own and every allocation on all scenarios; one table and file each, one picture.
 
@@ -82,6 +83,7 @@ def compare_all_scenarios(
         seed: Of the networks and their blocks.
         output: Directory for the files.
         train: Whether to train an actor for each scenario that has none.
+        damping: Share of its last powers that a user keeps in each FLWF iteration, everywhere.
 
     Returns:
         What the files hold, by the scenario's name.
@@ -90,8 +92,8 @@ def compare_all_scenarios(
 
     contents = {}
     for name in (name for name in SCENARIOS if name != "mixture"):
-        own = _own(name, load, ("--scenarios", name, *OWN_ACTOR) if train else None)
-        networks = draw_networks(SCENARIOS[name], num_blocks, seed)
+        own = _own(name, load, ("--scenarios", name, *OWN_ACTOR) if train else None, damping)
+        networks = draw_networks(SCENARIOS[name], num_blocks, seed, damping)
         contents[name] = compare_on_scenario({**policies, **own}, name, networks, seed=seed, output=output, file=f"{name}.json")
     save_scenarios(contents, output / "scenarios.png")
     print(f"wrote {output / 'scenarios.png'}")
@@ -99,20 +101,21 @@ def compare_all_scenarios(
 
 
 def generalise(
-    policies: Mapping[str, Policy], load: Load, *, num_blocks: int, seed: int, output: Path, train: bool = False
+    policies: Mapping[str, Policy], load: Load, *, num_blocks: int, seed: int, output: Path, train: bool = False, damping: float = 0.0
 ) -> dict[str, Any]:
     """Play policies on networks of all sizes, print the table, write `generalise.json`. Arguments as for `compare_all_scenarios`."""
     output.mkdir(parents=True, exist_ok=True)
     console, rows, content = Console(width=140), {}, {}
     for name, config in {**PAPER, **UNSEEN}.items():
-        own = _own(name, load, _flags(config) if train else None)
+        own = _own(name, load, _flags(config) if train else None, damping)
+        config = replace(config, damping=damping)
         blocks: dict[str, Any] = {"num_blocks": num_blocks, "seed": seed}
         with Console(stderr=True).status(f"playing {num_blocks} unseen blocks of {name} ..."):
             rows[name] = _play_modes({**policies, **own}, config, blocks)
             rows[name] += evaluate_allocations(config, methods=("flwf", "reuse", "assignment_bound"), **blocks)
         content[name] = as_json(rows[name], config, seed, num_blocks)
     _write(output / "generalise.json", content)
-    print_generalisation(rows, console)
+    print_generalisation(rows, console, damping)
     console.print(f"wrote {output / 'generalise.json'}", highlight=False)
     return content
 
@@ -125,10 +128,11 @@ def _play_modes(policies: Mapping[str, Policy], config: NetworkConfig, blocks: M
     ]
 
 
-def _own(name: str, load: Load, words: tuple[str, ...] | None) -> dict[str, Policy]:
-    """The actor trained for one scenario or network, where there is one; trained now where words for train.py are given."""
-    directory = OWN_RUNS / f"own-{name}"
+def _own(name: str, load: Load, words: tuple[str, ...] | None, damping: float) -> dict[str, Policy]:
+    """The actor trained for one scenario or network in this game, where there is one; trained now where words for train.py are given."""
+    directory = OWN_RUNS / (f"own-{name}-damping-{damping:g}" if damping else f"own-{name}")
     if words is not None and not (directory / "best.pt").exists():
+        words = (*words, "--damping", str(damping)) if damping else words
         code = run_training(("--runs", str(OWN_RUNS), "--name", directory.name, *words), sys.stderr.fileno())
         if code:
             raise ValueError(f"the training of {directory} must end well; it ended with exit code {code}. See above.")

@@ -1,7 +1,7 @@
 """Networks drawn at random, one for every block: mixtures of sizes, unequal loads, and interference that no plan fits."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Protocol, cast
 
@@ -247,12 +247,19 @@ def scenario_named(name: str) -> Scenario:
     return SCENARIOS[name]
 
 
-def draw_networks(scenario: Scenario, num_networks: int, seed: int) -> list[NetworkConfig]:
+def draw_networks(scenario: Scenario, num_networks: int, seed: int, damping: float = 0.0) -> list[NetworkConfig]:
     """Networks of a scenario; network i is the same however many there are.
+
+    Args:
+        scenario: What they are drawn from.
+        num_networks: How many.
+        seed: Of the draws.
+        damping: Share of its last powers that a user keeps in each FLWF iteration, in all of them; no scenario draws it.
 
     Raises:
         ValueError: fewer than one.
     """
     if num_networks < 1:
         raise ValueError(f"num_networks must be at least 1; got {num_networks}. Give a positive whole number.")
-    return [scenario.sample(np.random.default_rng([seed, index, 3])) for index in range(num_networks)]
+    drawn = [scenario.sample(np.random.default_rng([seed, index, 3])) for index in range(num_networks)]
+    return [replace(network, damping=damping) for network in drawn]

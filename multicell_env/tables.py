@@ -101,13 +101,15 @@ def print_figure(content: Mapping[str, Any], console: Console) -> None:
         print_whole(table, console)
 
 
-def print_generalisation(rows: Mapping[str, list[MethodResult]], console: Console) -> None:
+def print_generalisation(rows: Mapping[str, list[MethodResult]], console: Console, damping: float = 0.0) -> None:
     """Print the last slot of every method on every network in percent of the assignment bound, or in bit/s/Hz where there is none."""
     names = list(dict.fromkeys(result.name for results in rows.values() for result in results))
     caption = (
         "last slot, % of the assignment bound; the bound itself in bit/s/Hz; generalist: one actor for all networks, td3mix: the one "
         "trained at (8, 4, 6), own: one trained for each; they act in every slot, in the first three (_3), or in the first alone (_opening)"
     )
+    if damping:
+        caption += f"; damping {damping:g}"
     table = Table(caption=caption, caption_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("network", no_wrap=True)
     for name in names:

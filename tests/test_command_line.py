@@ -154,6 +154,13 @@ def test_every_flag_in_the_examples_of_the_help_is_one_that_there_is(module):
         (evaluate, "--figure 12", "invalid choice '12' for argument '--figure'"),
         (evaluate, "--seed -3", "--seed must not be negative; got -3"),
         (evaluate, "--train", "--train goes with --generalise or --scenarios all"),
+        (
+            evaluate,
+            "--generalise --sir-db 3",
+            "--generalise says which networks there are, so that no flag but --damping may change",
+        ),
+        (evaluate, "--scenarios mixture --num-bands 3", "--scenarios says which networks there are"),
+        (train, "--scenarios mixture --damping 0.5 --num-users 2", "no flag but --damping may change them; got --num-users 2 beside it"),
         (evaluate, "--output {file}", "--output must be a directory or one to be made; got"),
         (evaluate, "runs/none", "there is no run in runs/none"),
         (train, "--num-user=4", "got --num-user. Did you mean --num-users?"),

@@ -19,10 +19,11 @@ from test_command_line import ROOT, call
 import evaluate
 import train
 
-TINY = [
-    *("--num-slots", "4", "--num-envs", "4", "--num-steps", "12", "--warmup-steps", "4", "--eval-interval", "4"),
+TINY_LEARNER = [
+    *("--num-envs", "4", "--num-steps", "12", "--warmup-steps", "4", "--eval-interval", "4"),
     *("--eval-blocks", "5", "--final-blocks", "5", "--hidden-sizes", "8", "--batch-size", "8", "--buffer-size", "200"),
 ]
+TINY = ["--num-slots", "4", *TINY_LEARNER]
 METHODS = {"td3mix", "td3mix_opening", "flwf", "iwf", "sswf", "uniform", "random", "reuse", "planned", "assignment_bound"}
 
 

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from test_commands import ROOT, TINY, final_metrics, refusal, run
+from test_commands import ROOT, TINY_LEARNER, final_metrics, refusal, run
 
 from agents.saved_actor import load_actor
 from multicell_env.scenarios import PAPER, UNSEEN
@@ -13,17 +13,18 @@ MANY = ["--scenarios", "unequal-load", "--num-networks", "3"]
 APG = ["--algo", "apg", "--num-envs", "4", "--num-steps", "8", "--eval-interval", "4", "--eval-blocks", "2", "--final-blocks", "2"]
 
 
-@pytest.mark.parametrize("settings", [TINY, APG], ids=["td3mix", "apg"])
+@pytest.mark.parametrize("settings", [TINY_LEARNER, APG], ids=["td3mix", "apg"])
 def test_a_run_on_many_networks_ends_with_a_table_and_evaluates_on_its_own_scenario(tmp_path, settings):
-    done = run(tmp_path, "train.py", "--name", "many", *MANY, *settings)
+    done = run(tmp_path, "train.py", "--name", "many", *MANY, *settings, "--damping", "0.5")
     assert done.returncode == 0, done.stderr
-    assert "networks of the scenario unequal-load" in done.stdout
+    assert "networks of the scenario unequal-load, one block each, damping 0.5" in done.stdout
     assert float(final_metrics(tmp_path / "runs" / "many")["percent_all_slots"]) > 0.0
     again = run(tmp_path, "evaluate.py", "runs/many", "--num-blocks", "2", "--output", "again")
     assert again.returncode == 0, again.stderr
     results = json.loads((tmp_path / "again" / "results.json").read_text())
     assert results["scenario"] == "unequal-load"
     assert results["num_blocks"] == 2
+    assert results["config"]["damping"] == 0.5
 
 
 def test_a_scenario_that_does_not_exist_is_refused_before_anything_is_written(tmp_path):
@@ -36,10 +37,11 @@ def test_the_actor_for_every_network_ships_small_and_plays_all_named_networks(tm
     path = ROOT / "agents" / "pretrained" / "generalist.safetensors"
     assert path.stat().st_size < 200_000
     assert load_actor(path).metadata["scenarios"] == "mixture"
-    done = run(tmp_path, "evaluate.py", "--generalise", "--num-blocks", "1", "--output", "out")
+    done = run(tmp_path, "evaluate.py", "--generalise", "--num-blocks", "1", "--output", "out", "--damping", "0.25")
     assert done.returncode == 0, done.stderr
     content = json.loads((tmp_path / "out" / "generalise.json").read_text())
     assert set(content) == set(PAPER) | set(UNSEEN)
     for network in content.values():
+        assert network["config"]["damping"] == 0.25
         assert {"generalist", "generalist_opening", "flwf", "reuse", "assignment_bound"} <= set(network["methods"])
         assert np.isfinite(network["methods"]["generalist"]["percent_of_bound"])
