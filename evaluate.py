@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from agents.loading import load
+from agents.loading import load, shipped
 from agents.run_directory import RunDirectory
 from agents.saved_actor import ActorPolicy, load_actor
 from multicell_env.command_line import Reporting, check_drawn, check_folder, check_positive, parse, report, run_command
@@ -27,7 +27,7 @@ from multicell_env.scenarios import SCENARIOS, draw_networks, scenario_named
 
 EXAMPLES = """Examples:
   python evaluate.py                                the actor that ships, on the paper's network
-  python evaluate.py runs/NAME                      your own run, on its network
+  python evaluate.py runs/NAME                      your own run, on its network; or the name of a shipped actor
   python evaluate.py --policy my_module:my_policy   any callable from observations to actions beside them
   python evaluate.py --policy rule=file.py:act --policy file.py:other --num-antennas 32 --num-users 16
   python evaluate.py --num-blocks 50 --json > table.json
@@ -57,7 +57,7 @@ class EvaluateArguments:
     """Play a trained actor, any policies and every allocation on the same unseen channels: a table, results.json, comparison.png."""
 
     run: tyro.conf.Positional[Path | None] = None
-    """Run directory made by train.py, whose best actor plays; without it, the actor that ships with the project."""
+    """Run directory made by train.py, whose best actor plays, or the name of a shipped actor; the one that ships for this by default."""
     num_blocks: int = 200
     """Unseen blocks to play (with --scenarios: networks, one block each)."""
     seed: int = FIRST_SEED
@@ -109,7 +109,7 @@ def main(argv: list[str]) -> None:
     if arguments.train and not everywhere:
         raise ValueError("--train goes with --generalise or --scenarios all; got it alone. python train.py trains an actor.")
     own = run is not None and not asked.policy and (arguments.scenario, arguments.scenarios) == (defaults.scenario, defaults.scenarios)
-    output = arguments.output or (run if run is not None and own else Path("results"))
+    output = arguments.output or (run if run is not None and run.is_dir() and own else Path("results"))
     torch.set_num_threads(arguments.num_threads)
     report(arguments.reporting, lambda: _evaluate(actor, arguments, output))
 
@@ -117,8 +117,8 @@ def main(argv: list[str]) -> None:
 def _run_and_actor(argv: list[str], *, many: bool) -> tuple[Path | None, ActorPolicy, EvaluateArguments]:
     """The run that is named and its actor; the network that it was trained on is the default, so it must be known first."""
     words = [word for before, word in pairwise(["", *argv]) if before != "--output" and not word.startswith("-")]
-    run = next((Path(word) for word in words if (Path(word) / "config.json").exists()), None)
-    actor = load(("generalist" if many else "td3mix") if run is None else run)
+    run = next((Path(word) for word in words if word in shipped() or (Path(word) / "config.json").exists()), None)
+    actor = load(("generalist" if many else "td3mix") if run is None else str(run))
     trained_on = NetworkConfig.from_json(actor.metadata["config"])
     return run, actor, EvaluateArguments(scenario=trained_on, scenarios=actor.metadata.get("scenarios"))
 

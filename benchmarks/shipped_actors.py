@@ -25,6 +25,11 @@ COMMANDS = {
         "--eval-blocks 50 --start-from agents/pretrained/td3mix.safetensors --actor-rest 400` ([paper.md](../../docs/paper.md))"
     ),
     "damped": "not recorded",
+    "generalist_damped": (
+        "`python train.py --algo td3mix --damping 0.5 --scenarios mixture --num-networks 32 --num-envs 16 --num-steps 3000 "
+        "--eval-interval 100 --eval-blocks 50 --start-from generalist --actor-rest 400 --actor-learning-rate 5e-4 --actor-penalty 1e-4 "
+        "--target-noise 0.1 --exploration-noise 0.2` ([paper.md](../../docs/paper.md))"
+    ),
 }
 """How actors were trained, where a document says so."""
 INTRODUCTION = """# Actors that ship
@@ -70,7 +75,7 @@ def score(policy: ActorPolicy, num_blocks: int) -> dict[str, MethodResult]:
     if scenario is None:
         results = play(config, 0, num_blocks)
     else:
-        results = evaluate_networks(draw_networks(scenario_named(scenario), num_blocks, FIRST_SEED), play)
+        results = evaluate_networks(draw_networks(scenario_named(scenario), num_blocks, FIRST_SEED, config.damping), play)
     return {result.name: result for result in results}
 
 
@@ -81,17 +86,17 @@ def row(name: str, policy: ActorPolicy, results: dict[str, MethodResult]) -> str
     every = 100.0 * actor.all_slots["mean"] / bound.all_slots["mean"]
     means = (f"{mean['mean']:.2f} ± {mean['ci95']:.2f}" for mean in (actor.last_slot, actor.all_slots))
     size = (PRETRAINED / f"{name}.safetensors").stat().st_size
-    trained_on = f"the scenario {metadata['scenarios']}" if metadata.get("scenarios") else describe(metadata["config"])
+    trained_on = describe(metadata["config"], metadata.get("scenarios"))
     numbers = f"{metadata['seed']} | {metadata['step']:,} | {size / 1000:.0f} kB | {' | '.join(means)} | {last:.1f} / {every:.1f}"
     return f"| `{name}` | {metadata.get('algo', 'td3mix')} | {trained_on} | {numbers} |"
 
 
-def describe(stored: dict[str, object]) -> str:
-    """A stored network: its sizes, and what differs from the defaults."""
+def describe(stored: dict[str, object], scenario: str | None) -> str:
+    """A stored network, by its sizes, or a scenario, and what differs from the defaults."""
     config, default = NetworkConfig.from_json(stored), NetworkConfig()
     other = [field.name for field in fields(config) if getattr(config, field.name) != getattr(default, field.name)]
     beside = [f"`{name}={getattr(config, name)}`" for name in other if name != "num_iterations"]
-    return ", ".join([config.describe(), *beside])
+    return ", ".join([config.describe() if scenario is None else f"the scenario {scenario}", *beside])
 
 
 def main(argv: list[str]) -> None:

@@ -119,6 +119,13 @@ def write_files_of(page: Path, clone: Path) -> None:
         (clone / file).write_text(text)
 
 
+def expanded(words: Sequence[str], folder: Path) -> list[str]:
+    """Words of a command with what a shell makes of patterns."""
+    return [
+        name for word in words for name in (sorted(str(path.relative_to(folder)) for path in folder.glob(word)) if "*" in word else [word])
+    ]
+
+
 def commands_of(page: Path) -> list[list[str]]:
     """The words of every command of a page."""
     return [words for language, text in blocks(page) if language == "console" for words in commands(text)]
@@ -134,7 +141,7 @@ def test_what_a_page_shows_works(page: Path, clone: Path, monkeypatch: pytest.Mo
             exec(compile(text, str(page), "exec"), namespace)
         for words in commands(text) if language == "console" else ():
             if words[0] == "python":
-                run(words[1:], clone, monkeypatch)
+                run(expanded(words[1:], clone), clone, monkeypatch)
     assert stamps(ROOT / "docs", "**/*") == ours
 
 
@@ -144,7 +151,7 @@ def test_every_command_of_a_page_works_as_it_is_printed(page: Path, clone: Path)
     write_files_of(page, clone)
     for words in commands_of(page):
         if words[0] == "python":
-            assert subprocess.run([sys.executable, *words[1:]], cwd=clone, check=False).returncode == 0, words
+            assert subprocess.run([sys.executable, *expanded(words[1:], clone)], cwd=clone, check=False).returncode == 0, words
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
@@ -167,6 +174,12 @@ def test_a_command_that_is_refused_or_writes_nothing_fails_its_page(clone: Path,
     monkeypatch.setitem(SMALL, "evaluate.py --claims", ("--figures elsewhere", "docs/figures/claims.md"))
     with pytest.raises(AssertionError, match=r"must write docs/figures/claims\.md"):
         run(["evaluate.py", "--claims"], clone, monkeypatch)
+
+
+def test_patterns_are_expanded_as_a_shell_would(tmp_path: Path) -> None:
+    for run in ("runs/b_1", "runs/b_0", "runs/c_0"):
+        (tmp_path / run).mkdir(parents=True)
+    assert expanded(["a.py", "runs/b_*", "--own"], tmp_path) == ["a.py", "runs/b_0", "runs/b_1", "--own"]
 
 
 def test_commands_are_read_from_a_block_as_a_shell_would() -> None:

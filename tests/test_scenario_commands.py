@@ -45,3 +45,9 @@ def test_the_actor_for_every_network_ships_small_and_plays_all_named_networks(tm
         assert network["config"]["damping"] == 0.25
         assert {"generalist", "generalist_opening", "flwf", "reuse", "assignment_bound"} <= set(network["methods"])
         assert np.isfinite(network["methods"]["generalist"]["percent_of_bound"])
+
+
+def test_a_shipped_actor_plays_by_its_name_on_the_network_that_it_was_trained_on(tmp_path):
+    done = run(tmp_path, "evaluate.py", "damped", "--num-blocks", "2")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "results" / "results.json").read_text())["config"]["damping_in_action"]
