@@ -20,7 +20,7 @@ from multicell_env.evaluation import FIRST_SEED, METHODS, Policy
 from multicell_env.figure_command import EXAMPLES as FIGURE_EXAMPLES
 from multicell_env.figure_command import ClaimsArguments, FigureArguments, compare_claims, make_figures
 from multicell_env.figures import STYLES
-from multicell_env.named_policies import named_policies
+from multicell_env.named_policies import ACTING_SLOTS, named_policies
 from multicell_env.observation import Observation
 from multicell_env.scenario_comparison import compare_all_scenarios, compare_on_scenario, generalise
 from multicell_env.scenarios import SCENARIOS, draw_networks, scenario_named
@@ -69,6 +69,8 @@ class EvaluateArguments:
     scenarios: Annotated[str | None, tyro.conf.arg(metavar="NAME", help=SCENARIOS_HELP)] = None
     generalise: tyro.conf.FlagCreatePairsOff[bool] = False
     """Play on the paper's networks and on named ones that no actor was trained on; beside actors trained for each, where there are any."""
+    acting_slots: int = ACTING_SLOTS
+    """With --generalise: in how many slots an actor acts, in the mode between every slot and the first alone."""
     train: tyro.conf.FlagCreatePairsOff[bool] = False
     """With --generalise or --scenarios all: train an actor for each network or scenario that has none in runs/own-<name>."""
     policies: tyro.conf.OmitArgPrefixes[PolicyArguments] = field(default_factory=PolicyArguments)
@@ -96,7 +98,9 @@ def main(argv: list[str]) -> None:
     if arguments.run != run:
         RunDirectory(arguments.run or Path()).config()  # says what is wrong with it
         raise ValueError(f"it is not clear which run to evaluate: {run} or {arguments.run}. Give the run directory first.")
-    check_positive(num_blocks=arguments.num_blocks, num_threads=arguments.num_threads)
+    check_positive(num_blocks=arguments.num_blocks, num_threads=arguments.num_threads, acting_slots=arguments.acting_slots)
+    if arguments.acting_slots != ACTING_SLOTS and not arguments.generalise:
+        raise ValueError(f"--acting-slots goes with --generalise; got {arguments.acting_slots} without. Leave it out.")
     if arguments.seed < 0:
         raise ValueError(f"--seed must not be negative; got {arguments.seed}. Give 0 or more.")
     check_folder(output=arguments.output)
@@ -137,7 +141,8 @@ def _evaluate(actor: ActorPolicy, arguments: EvaluateArguments, output: Path) ->
         # The order is that of the tables.
         both = {"generalist": actor, "td3mix": load("td3mix")} if arguments.generalise else {"td3mix": load("td3mix"), "generalist": actor}
         place = arguments.output or Path(folder)
-        return play(both, load, output=place, train=arguments.train, damping=arguments.scenario.damping, **blocks)
+        game = {"damping": arguments.scenario.damping} | ({"acting_slots": arguments.acting_slots} if arguments.generalise else {})
+        return play(both, load, output=place, train=arguments.train, **game, **blocks)
     together = {_name(actor): actor, **policies}
     if arguments.scenarios is not None:
         networks = draw_networks(scenario_named(arguments.scenarios), arguments.num_blocks, arguments.seed, arguments.scenario.damping)

@@ -45,6 +45,8 @@ class Arguments:
     """Blocks of FLWF's band and means, the first of those."""
     num_starts: int = 100
     """Random starts of FLWF in each of them."""
+    seed: int = FIRST_SEED
+    """Seed of the blocks and of FLWF's starts."""
     settings: tuple[str, ...] = tuple(PAPER)
     """Which settings; all of them by default."""
     damping: float = 0.0
@@ -57,14 +59,14 @@ class Arguments:
 
 def measure(config: NetworkConfig, policies: dict[str, Any], arguments: Arguments) -> dict[str, Any]:
     """All numbers of one setting; capacities in bit/s/Hz."""
-    blocks = draw_blocks(config, arguments.num_blocks, FIRST_SEED)
+    blocks = draw_blocks(config, arguments.num_blocks, arguments.seed)
     bound = float(best_assignment(blocks.gains, blocks.user_budgets).sum_rates.mean())
     per_slot = {}
     for name, policy in policies.items():
         blocks.restart()
         per_slot[name] = play(policy, blocks, policy.metadata["observation"], batched=True)
-    few = draw_blocks(config, arguments.band_blocks, FIRST_SEED)
-    flwf = flwf_trajectories(few, arguments.num_starts, ITERATIONS, FIRST_SEED)
+    few = draw_blocks(config, arguments.band_blocks, arguments.seed)
+    flwf = flwf_trajectories(few, arguments.num_starts, ITERATIONS, arguments.seed)
     slots = slice(config.num_iterations - 1, config.num_iterations * config.num_slots, config.num_iterations)
     flwf_slots = flwf[..., slots].mean(axis=(0, 1))
     mean_flwf = float(flwf_slots.mean())
@@ -118,8 +120,8 @@ def main() -> None:
             f"{worst['first_blocks_over_mean_flwf']:.3f} (bound: {numbers['bound_over_mean_flwf']:.3f})",
         )
     Console(width=150).print(table)
-    asked = {name: getattr(arguments, name) for name in ("num_blocks", "band_blocks", "num_starts", "damping", "own")}
-    content = {**provenance(), **asked, "seed": FIRST_SEED, "settings": found}
+    asked = {name: getattr(arguments, name) for name in ("num_blocks", "band_blocks", "num_starts", "seed", "damping", "own")}
+    content = {**provenance(), **asked, "settings": found}
     arguments.output.write_text(json.dumps(content, indent=1) + "\n")
     print(f"wrote {arguments.output}")
 

@@ -25,11 +25,6 @@ COMMANDS = {
         "--eval-blocks 50 --start-from agents/pretrained/td3mix.safetensors --actor-rest 400` ([paper.md](../../docs/paper.md))"
     ),
     "damped": "not recorded",
-    "generalist_damped": (
-        "`python train.py --algo td3mix --damping 0.5 --scenarios mixture --num-networks 32 --num-envs 16 --num-steps 3000 "
-        "--eval-interval 100 --eval-blocks 50 --start-from generalist --actor-rest 400 --actor-learning-rate 5e-4 --actor-penalty 1e-4 "
-        "--target-noise 0.1 --exploration-noise 0.2` ([paper.md](../../docs/paper.md))"
-    ),
 }
 """How actors were trained, where a document says so."""
 INTRODUCTION = """# Actors that ship

@@ -20,8 +20,13 @@ import numpy as np
 from multicell_env.evaluation import Policy
 from multicell_env.observation import Observation
 
-MODES = {"": None, "_3": 3, "_opening": 1}
-"""How many slots a policy acts in before it leaves the negotiation alone; what its name then ends in."""
+ACTING_SLOTS = 3
+"""How many slots a policy acts in before it leaves the negotiation alone, in the mode between every slot and the first alone."""
+
+
+def modes(acting_slots: int = ACTING_SLOTS) -> dict[str, int | None]:
+    """How many slots a policy acts in, None being all, by what its name then ends in."""
+    return {"": None, f"_{acting_slots}": acting_slots, "_opening": 1}
 
 
 class NamedPolicy:
@@ -69,8 +74,8 @@ def named_policies(
         name = given or getattr(call, "__name__", attribute.split(".")[-1]).strip("<>")
         if not re.fullmatch(r"[\w.+-]+", name):
             raise ValueError(f"a policy's name must be letters, digits and _ . + -; got {name!r}. Choose another: NAME={target}.")
-        others = {*taken, *(other + ending for other in found for ending in MODES)}
-        if clash := {name + ending for ending in MODES} & others:
+        others = {*taken, *(other + ending for other in found for ending in modes())}
+        if clash := {name + ending for ending in modes()} & others:
             raise ValueError(f"a policy must have a name of its own; got {name!r} beside {sorted(clash)}. Choose another: NAME={target}.")
         found[name] = NamedPolicy(call, getattr(call, "observation", observation), getattr(call, "batched", batched))
     return found

@@ -13,7 +13,7 @@ from rich.console import Console
 from multicell_env.comparison import play_policy, try_policy
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation import METHODS, MethodResult, Policy, as_json, evaluate_allocations
-from multicell_env.named_policies import MODES
+from multicell_env.named_policies import ACTING_SLOTS, modes
 from multicell_env.provenance import provenance
 from multicell_env.scenario_evaluation import evaluate_networks
 from multicell_env.scenarios import PAPER, SCENARIOS, UNSEEN, draw_networks
@@ -101,9 +101,20 @@ def compare_all_scenarios(
 
 
 def generalise(
-    policies: Mapping[str, Policy], load: Load, *, num_blocks: int, seed: int, output: Path, train: bool = False, damping: float = 0.0
+    policies: Mapping[str, Policy],
+    load: Load,
+    *,
+    num_blocks: int,
+    seed: int,
+    output: Path,
+    train: bool = False,
+    damping: float = 0.0,
+    acting_slots: int = ACTING_SLOTS,
 ) -> dict[str, Any]:
-    """Play policies on networks of all sizes, print the table, write `generalise.json`. Arguments as for `compare_all_scenarios`."""
+    """Play policies on networks of all sizes, print the table, write `generalise.json`.
+
+    Arguments as for `compare_all_scenarios`, and `acting_slots`: how many a policy acts in, in the mode between every slot and the first.
+    """
     output.mkdir(parents=True, exist_ok=True)
     console, rows, content = Console(width=140), {}, {}
     for name, config in {**PAPER, **UNSEEN}.items():
@@ -111,20 +122,22 @@ def generalise(
         config = replace(config, damping=damping)
         blocks: dict[str, Any] = {"num_blocks": num_blocks, "seed": seed}
         with Console(stderr=True).status(f"playing {num_blocks} unseen blocks of {name} ..."):
-            rows[name] = _play_modes({**policies, **own}, config, blocks)
+            rows[name] = _play_modes({**policies, **own}, config, blocks, acting_slots)
             rows[name] += evaluate_allocations(config, methods=("flwf", "reuse", "assignment_bound"), **blocks)
         content[name] = as_json(rows[name], config, seed, num_blocks)
     _write(output / "generalise.json", content)
-    print_generalisation(rows, console, damping)
+    print_generalisation(rows, console, damping, acting_slots)
     console.print(f"wrote {output / 'generalise.json'}", highlight=False)
     return content
 
 
-def _play_modes(policies: Mapping[str, Policy], config: NetworkConfig, blocks: Mapping[str, Any]) -> list[MethodResult]:
+def _play_modes(
+    policies: Mapping[str, Policy], config: NetworkConfig, blocks: Mapping[str, Any], acting_slots: int = ACTING_SLOTS
+) -> list[MethodResult]:
     return [
         play_policy(name, policy, config, ending=ending, acting_slots=slots, **blocks)
         for name, policy in policies.items()
-        for ending, slots in MODES.items()
+        for ending, slots in modes(acting_slots).items()
     ]
 
 

@@ -101,12 +101,13 @@ def print_figure(content: Mapping[str, Any], console: Console) -> None:
         print_whole(table, console)
 
 
-def print_generalisation(rows: Mapping[str, list[MethodResult]], console: Console, damping: float = 0.0) -> None:
+def print_generalisation(rows: Mapping[str, list[MethodResult]], console: Console, damping: float, acting_slots: int) -> None:
     """Print the last slot of every method on every network in percent of the assignment bound, or in bit/s/Hz where there is none."""
     names = list(dict.fromkeys(result.name for results in rows.values() for result in results))
     caption = (
         "last slot, % of the assignment bound; the bound itself in bit/s/Hz; generalist: one actor for all networks, td3mix: the one "
-        "trained at (8, 4, 6), own: one trained for each; they act in every slot, in the first three (_3), or in the first alone (_opening)"
+        "trained at (8, 4, 6), own: one trained for each; they act in every slot, "
+        f"in the first {acting_slots} (_{acting_slots}), or in the first alone (_opening)"
     )
     if damping:
         caption += f"; damping {damping:g}"

@@ -15,7 +15,6 @@ import pytest
 import evaluate
 import train
 from multicell_env.command_line import EXIT_CODES, run_command
-from multicell_env.figures import STYLES, style_of
 from multicell_env.scenarios import SCENARIOS
 
 ROOT = Path(__file__).parents[1]
@@ -159,8 +158,8 @@ def test_every_flag_in_the_examples_of_the_help_is_one_that_there_is(module):
             "--generalise --sir-db 3",
             "--generalise says which networks there are, so that no flag but --damping may change",
         ),
-        (evaluate, "--scenarios mixture --num-bands 3", "--scenarios says which networks there are"),
         (train, "--scenarios mixture --damping 0.5 --num-users 2", "no flag but --damping may change them; got --num-users 2 beside it"),
+        (evaluate, "--acting-slots 5", "--acting-slots goes with --generalise; got 5 without"),
         (evaluate, "--output {file}", "--output must be a directory or one to be made; got"),
         (evaluate, "runs/none", "there is no run in runs/none"),
         (train, "--num-user=4", "got --num-user. Did you mean --num-users?"),
@@ -340,15 +339,6 @@ def test_nothing_is_played_for_a_place_where_nothing_can_be_written(tmp_path):
 def test_claims_are_json_too(rules):
     shown = call(evaluate, "--claims", "--figures", "empty", "--json", "--quiet")[1]
     assert json.loads(shown) == json.loads(Path("empty/claims.json").read_text())
-
-
-def test_twenty_policies_of_ones_own_are_told_apart_in_a_picture_and_keep_their_colour():
-    names = [f"rule_{number}" for number in range(20)]
-    both = [name + mode for name in names for mode in ("", "_opening")]
-    looks = {(style["color"], style["marker"], style.get("linestyle")) for style in (style_of(name, ["td3mix", *both]) for name in both)}
-    assert len(looks) == 40
-    assert not {color for color, *_ in looks} & {style["color"] for style in STYLES.values()}
-    assert style_of("rule_3", both)["color"] == style_of("rule_3_opening", both)["color"]
 
 
 def test_runs_without_a_name_that_begin_within_a_second_have_directories_of_their_own(tmp_path):

@@ -15,7 +15,7 @@ from multicell_env.evaluation import (
     percent_of_bound,
     play,
 )
-from multicell_env.figures import STYLES
+from multicell_env.figures import STYLES, style_of
 
 SMALL = NetworkConfig(num_antennas=4, num_users=2, num_bands=3, num_slots=4)
 UNEQUAL = NetworkConfig(num_antennas=4, num_users=(1, 3, 2), num_bands=3, num_slots=4)
@@ -190,3 +190,12 @@ def test_an_unknown_observation_and_a_lack_of_blocks_are_refused():
 def test_a_policy_that_returns_no_actions_is_told_what_was_expected(policy):
     with pytest.raises(ValueError, match=r"finite actions of shape \(3, 2\) for bs_0.*Give fractions"):
         evaluate_policy("bad", policy, SMALL, observation="gain", num_blocks=1)
+
+
+def test_twenty_policies_of_ones_own_are_told_apart_in_a_picture_and_keep_their_colour():
+    names = [f"rule_{number}" for number in range(20)]
+    both = [name + mode for name in names for mode in ("", "_opening")]
+    looks = {(style["color"], style["marker"], style.get("linestyle")) for style in (style_of(name, ["td3mix", *both]) for name in both)}
+    assert len(looks) == 40
+    assert not {color for color, *_ in looks} & {style["color"] for style in STYLES.values()}
+    assert style_of("rule_3", both)["color"] == style_of("rule_3_opening", both)["color"]

@@ -37,13 +37,13 @@ def test_the_actor_for_every_network_ships_small_and_plays_all_named_networks(tm
     path = ROOT / "agents" / "pretrained" / "generalist.safetensors"
     assert path.stat().st_size < 200_000
     assert load_actor(path).metadata["scenarios"] == "mixture"
-    done = run(tmp_path, "evaluate.py", "--generalise", "--num-blocks", "1", "--output", "out", "--damping", "0.25")
+    done = run(tmp_path, "evaluate.py", "--generalise", "--num-blocks", "1", "--output", "out", "--damping", "0.25", "--acting-slots", "5")
     assert done.returncode == 0, done.stderr
     content = json.loads((tmp_path / "out" / "generalise.json").read_text())
     assert set(content) == set(PAPER) | set(UNSEEN)
     for network in content.values():
         assert network["config"]["damping"] == 0.25
-        assert {"generalist", "generalist_opening", "flwf", "reuse", "assignment_bound"} <= set(network["methods"])
+        assert {"generalist", "generalist_5", "generalist_opening", "flwf", "reuse", "assignment_bound"} <= set(network["methods"])
         assert np.isfinite(network["methods"]["generalist"]["percent_of_bound"])
 
 

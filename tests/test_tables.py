@@ -46,6 +46,8 @@ def test_a_wide_terminal_and_a_file_get_all_columns(results):
 
 def test_networks_of_all_sizes_are_never_cut_either(results):
     file = io.StringIO()
-    print_generalisation({"a-network-with-a-long-name": results}, Console(file=file, width=30, force_terminal=True, color_system=None))
+    print_generalisation(
+        {"a-network-with-a-long-name": results}, Console(file=file, width=30, force_terminal=True, color_system=None), 0.0, 3
+    )
     assert "…" not in file.getvalue()
     assert "a-network-with-a-long-name" in file.getvalue()
