@@ -41,7 +41,7 @@ SMALL = {
     "evaluate.py --figure all --train": ("--num-blocks 2 --num-workers 1 --figure 5", "docs/figures/figure5.png"),  # 8 trainings of 32
     "evaluate.py --figure 5 --from": ("--num-workers 1", ""),
     "evaluate.py --claims": ("", "docs/figures/claims.md"),
-    "evaluate.py --generalise": ("--num-blocks 2", "*/generalise.json"),
+    "evaluate.py --generalise": ("--num-blocks 2", "**/generalise.json"),
     "evaluate.py --scenarios all": ("--num-blocks 2", "*/scenarios/scenarios.png"),
     "evaluate.py runs/first --sir-db 3": ("--num-blocks 2", "results/comparison.png"),  # on another network than the run's
     "evaluate.py runs/": ("--num-blocks 2", "runs/*/comparison.png"),
