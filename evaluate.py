@@ -96,6 +96,8 @@ def main(argv: list[str]) -> None:
     run, actor, defaults = _run_and_actor(argv, many=bool(flags & {"--scenarios", "--generalise"}))
     arguments = parse(EvaluateArguments, argv, defaults, examples=EXAMPLES)
     if arguments.run != run:
+        if arguments.run is not None and arguments.run.name == str(arguments.run) and not arguments.run.exists():
+            load(str(arguments.run))  # says which actors there are
         RunDirectory(arguments.run or Path()).config()  # says what is wrong with it
         raise ValueError(f"it is not clear which run to evaluate: {run} or {arguments.run}. Give the run directory first.")
     check_positive(num_blocks=arguments.num_blocks, num_threads=arguments.num_threads, acting_slots=arguments.acting_slots)
@@ -120,7 +122,7 @@ def main(argv: list[str]) -> None:
 
 def _run_and_actor(argv: list[str], *, many: bool) -> tuple[Path | None, ActorPolicy, EvaluateArguments]:
     """The run that is named and its actor; the network that it was trained on is the default, so it must be known first."""
-    words = [word for before, word in pairwise(["", *argv]) if before != "--output" and not word.startswith("-")]
+    words = [word for before, word in pairwise(["", *argv]) if before not in ("--output", "--policy") and not word.startswith("-")]
     run = next((Path(word) for word in words if word in shipped() or (Path(word) / "config.json").exists()), None)
     actor = load(("generalist" if many else "td3mix") if run is None else str(run))
     trained_on = NetworkConfig.from_json(actor.metadata["config"])

@@ -254,7 +254,7 @@ def draw_networks(scenario: Scenario, num_networks: int, seed: int, damping: flo
         scenario: What they are drawn from.
         num_networks: How many.
         seed: Of the draws.
-        damping: Share of its last powers that a user keeps in each FLWF iteration, in all of them; no scenario draws it.
+        damping: Share of its last powers that a user keeps in each FLWF iteration, in all of them; 0 leaves what the scenario says.
 
     Raises:
         ValueError: fewer than one.
@@ -262,4 +262,4 @@ def draw_networks(scenario: Scenario, num_networks: int, seed: int, damping: flo
     if num_networks < 1:
         raise ValueError(f"num_networks must be at least 1; got {num_networks}. Give a positive whole number.")
     drawn = [scenario.sample(np.random.default_rng([seed, index, 3])) for index in range(num_networks)]
-    return [replace(network, damping=damping) for network in drawn]
+    return [replace(network, damping=damping) for network in drawn] if damping else drawn

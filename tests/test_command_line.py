@@ -162,6 +162,7 @@ def test_every_flag_in_the_examples_of_the_help_is_one_that_there_is(module):
         (evaluate, "--acting-slots 5", "--acting-slots goes with --generalise; got 5 without"),
         (evaluate, "--output {file}", "--output must be a directory or one to be made; got"),
         (evaluate, "runs/none", "there is no run in runs/none"),
+        (evaluate, "damed", "there is no actor 'damed'. Give one of ['damped', "),
         (train, "--num-user=4", "got --num-user. Did you mean --num-users?"),
         (train, "--gama 0.5 --seed 4", "Did you mean --gamma?"),
         (train, "extra", "got 'extra' beside them"),
