@@ -90,7 +90,7 @@ def describe(stored: dict[str, object], scenario: str | None) -> str:
     """A stored network, by its sizes, or a scenario, and what differs from the defaults."""
     config, default = NetworkConfig.from_json(stored), NetworkConfig()
     other = [field.name for field in fields(config) if getattr(config, field.name) != getattr(default, field.name)]
-    beside = [f"`{name}={getattr(config, name)}`" for name in other if name != "num_iterations"]
+    beside = [f"`{name}={getattr(config, name)}`" for name in other if name not in ("num_iterations", "damping_in_action", "damping")]
     return ", ".join([config.describe() if scenario is None else f"the scenario {scenario}", *beside])
 
 

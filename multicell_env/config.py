@@ -177,9 +177,10 @@ class NetworkConfig:
     def describe(self) -> str:
         """The network in one line."""
         interference = "given mean gains" if self.mean_gains is not None else f"SIR={self.sir_db:g} dB"
+        damping = " damping=action" if self.damping_in_action else f" damping={self.damping:g}" if self.damping else ""
         return (
             f"B={self.num_cells} M={self.num_antennas} U={self.num_users} F={self.num_bands} "
-            f"{interference} SNR={self.snr_db:g} dB T={self.num_slots} k={self.num_iterations}"
+            f"{interference} SNR={self.snr_db:g} dB T={self.num_slots} k={self.num_iterations}{damping}"
         )
 
     @cached_property

@@ -134,3 +134,10 @@ BAD_FIELDS = [
 def test_a_field_that_breaks_its_rule_is_refused_with_value_rule_and_remedy(field, value, message):
     with pytest.raises(ValueError, match=message):
         NetworkConfig(**{field: value})
+
+
+@pytest.mark.parametrize(
+    ("fields", "ending"), [({}, "k=5"), ({"damping": 0.5}, "k=5 damping=0.5"), ({"damping_in_action": True}, "k=5 damping=action")]
+)
+def test_the_line_on_a_network_says_which_game_it_is(fields, ending):
+    assert NetworkConfig(**fields).describe().endswith(ending)

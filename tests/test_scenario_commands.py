@@ -7,6 +7,7 @@ import pytest
 from test_commands import ROOT, TINY_LEARNER, final_metrics, refusal, run
 
 from agents.saved_actor import load_actor
+from multicell_env import scenario_comparison
 from multicell_env.scenarios import PAPER, UNSEEN
 
 MANY = ["--scenarios", "unequal-load", "--num-networks", "3"]
@@ -51,3 +52,22 @@ def test_a_shipped_actor_plays_by_its_name_on_the_network_that_it_was_trained_on
     done = run(tmp_path, "evaluate.py", "damped", "--num-blocks", "2")
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "results" / "results.json").read_text())["config"]["damping_in_action"]
+
+
+def test_an_actor_of_a_damped_network_is_trained_in_that_game_and_does_not_stand_in_for_the_undamped_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(scenario_comparison, "OWN_RUNS", tmp_path)
+    asked = []
+
+    def train(words, output):
+        asked.append(words)
+        directory = tmp_path / words[words.index("--name") + 1]
+        directory.mkdir()
+        (directory / "best.pt").touch()
+        return 0
+
+    monkeypatch.setattr(scenario_comparison, "run_training", train)
+    for damping, name in ((0.5, "own-small-damping-0.5"), (0.0, "own-small")):
+        assert scenario_comparison._own("small", lambda path: path, ("--num-bands", "3"), damping) == {"own": tmp_path / name}
+    assert [words[words.index("--damping") :][:2] if "--damping" in words else () for words in asked] == [("--damping", "0.5"), ()]
+    scenario_comparison._own("small", lambda path: path, ("--num-bands", "3"), 0.5)
+    assert len(asked) == 2  # what is there is played, not trained again
