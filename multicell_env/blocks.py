@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Timer
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -24,6 +24,10 @@ DRAWN_AT_ONCE = 16
 """Blocks drawn together: enough to spread the cost of a call, few enough for their channels to stay in the cache."""
 ONE_LAYOUT: Any = ["C", "W"]
 """How arrays enter a kernel: numba would compile another one for arrays that are read-only or in another order."""
+CACHED_GAINS = 2**23
+"""Bytes of cross gains that a cache keeps from slot to slot."""
+WORTH_ASKING = 16
+"""Bytes of gains of a user in a band for each iteration; with fewer, a slot's arithmetic takes so long that waiting for them is little."""
 PATIENCE = 2.0
 """Seconds of compiling before a line says so."""
 
@@ -112,7 +116,7 @@ class Blocks:
         if chosen.size and not 0 <= chosen.min() <= chosen.max() < len(self):
             raise ValueError(f"rows must be within [0, {len(self)}); got {chosen.tolist()}. Make more blocks, or choose others.")
         outputs = (self.gains.signal_gains, self.inverse_gains, self.gains.cross_gains, self.beamformers)
-        with _announced(beamform):
+        with _announced(beamform, own.dtype):
             smallest = beamform(chosen, own, cross, *self._cells, *outputs)
         if not smallest >= MIN_SINE:
             refuse_inseparable(smallest)
@@ -177,22 +181,26 @@ class Blocks:
             opening, damping = np.ascontiguousarray(planes[:, :, 0]), planes[:, :, 1].clip(0.0, 1.0).mean(axis=-2)
         rates = np.empty((len(self), self.config.num_cells), number)
         k = self.config.num_iterations if num_iterations is None else num_iterations
-        rules = (*self._rules, k, number(forward_looking))
+        rules = (*self._rules, k, number(forward_looking), self._ask_ahead(k))
         reads = (opening, damping, self.inverse_gains, self.gains.cross_gains)
         writes = (self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget, rates)
 
         def play(some: slice) -> None:
-            first, second = ([array[some] for array in arrays] for arrays in (reads, writes))
-            play_slots(*first, *rules, *second)
+            if some.stop - some.start == len(self):  # what most calls are, and slices take longer than a slot of one block
+                play_slots(*reads, *rules, *writes)
+            else:
+                play_slots(*(array[some] for array in reads), *rules, *(array[some] for array in writes))
             if afterwards is not None:
                 afterwards(some)
 
-        if play_slots in _ready:
+        with _announced(play_slots, number, rules[-1]):
             self._share(play, len(self))
-        else:
-            with _announced(play_slots):
-                self._share(play, len(self))
         return rates
+
+    def _ask_ahead(self, k: int) -> Literal[True] | None:
+        """Whether a block's gains are asked for during the block before. Without negotiation there is nothing to do while they come."""
+        size = self.gains.cross_gains.nbytes
+        return True if k > 0 and size > CACHED_GAINS and size >= WORTH_ASKING * self.powers.size * (k + 2) else None
 
     def foresee_slot(self, actions: Float[Array, "block cell *plane band user"]) -> Float[Array, "block cell"]:
         """What `play_slot` would return for the same actions, by the readable equations; nothing is played.
@@ -242,13 +250,13 @@ class Blocks:
 
 
 _ready: set[Any] = set()
-"""Kernels that have been called in this process."""
+"""What has been called in this process: kernels and the types that each is compiled for."""
 
 
 @contextmanager
-def _announced(kernel: Any) -> Iterator[None]:
+def _announced(kernel: Any, *types: Any) -> Iterator[None]:
     """Says what is happening where the first call of a kernel takes long, because it is compiled."""
-    if kernel in _ready:
+    if (kernel, *types) in _ready:
         yield
         return
     message = f"multicell_env: compiling {kernel.__name__} (once; the next process finds it) ..."
@@ -259,4 +267,4 @@ def _announced(kernel: Any) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
-    _ready.add(kernel)
+    _ready.add((kernel, *types))

@@ -18,6 +18,7 @@ from numba import njit
 from multicell_env.simd import (
     LANES,
     any_less,
+    ask_for,
     compiled_entry,
     larger,
     load,
@@ -37,17 +38,19 @@ from multicell_env.simd import (
 
 LOG_LIMIT = 20.0
 """Logarithms saturate here (+-200 dB), so that observations are bounded."""
+CACHE_LINE = 64
+"""Bytes that a processor fetches together."""
 
 _inner: Any = njit(error_model="numpy", nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
-def _in_vectors(make: Callable[[Any], Any], widest: Any = load) -> Any:
+def _in_vectors(make: Callable[[Any, int], Any], widest: Any = load) -> Any:
     """A function of `(count, *arguments)` that works through `count` numbers vector by vector, and through the rest in smaller ones.
 
-    `make(load)` gives the function of `(index, *arguments)` that does one vector, as wide as `load` reads.
+    `make(load, lanes)` gives the function of `(index, *arguments)` that does one vector, as wide as `load` reads.
     """
-    wide, half, one = make(widest), make(load_half), make(load_one)
     width = 2 * LANES if widest is load_double else LANES
+    wide, half, one = make(widest, width), make(load_half, LANES // 2), make(load_one, 1)
 
     @_inner
     def in_vectors(count, *arguments):
@@ -65,16 +68,25 @@ def _in_vectors(make: Callable[[Any], Any], widest: Any = load) -> Any:
     return in_vectors
 
 
+@_inner
+def _ask(coming, token, lanes):
+    """Have some tokens' share of the next block's gains on its way from memory; a token is a user in a band."""
+    first, share = coming  # an address: a counted reference to the array would cost more than the loop
+    for at in range(first + token * share, first + (token + lanes) * share, CACHE_LINE):
+        ask_for(at)
+
+
 @_in_vectors
-def _open(load):
+def _open(load, lanes):
     """Fractions of the users' budgets to powers: clipped to [0, 1], scaled down where they sum to more than 1 over the bands."""
 
     @_inner
-    def users(user, fractions, powers, cell, budgets, first, num_bands, num_users):
+    def users(user, fractions, powers, cell, budgets, first, num_bands, num_users, coming):
         budget = load(budgets, first + user)
         zero, one = splat(0.0, budget), splat(1.0, budget)
         total = zero
         for band in range(num_bands):
+            _ask(coming, band * num_users + user, lanes)
             total = total + smaller(larger(load(fractions, cell + band * num_users + user), zero), one)
         share = budget / larger(total, one)
         for band in range(num_bands):
@@ -85,7 +97,7 @@ def _open(load):
 
 
 @partial(_in_vectors, widest=load_double)
-def _hear(load):
+def _hear(load, lanes):
     """What users of a cell measure (7): noise, and the powers of all cells that reach them, over their own gain."""
 
     @_inner
@@ -123,15 +135,16 @@ def _hear(load):
 
 
 @partial(_in_vectors, widest=load_double)
-def _respond(load):
+def _respond(load, lanes):
     """What users of a cell answer to the INGR that they measured: levels (15)-(16), then water-filling on them."""
 
     @_inner
-    def users(user, powers, ingr, first, levels, cell, water_levels, budgets, own, num_bands, num_users, forward_looking, damping):
+    def users(user, powers, ingr, first, levels, cell, water_levels, budgets, own, num_bands, num_users, forward_looking, damping, coming):
         budget = load(budgets, own + user)
         zero, one, lowest = splat(0.0, budget), splat(1.0, budget), splat(np.inf, budget)
         looking = splat(forward_looking, budget)
         for band in range(num_bands):
+            _ask(coming, band * num_users + user, lanes)
             at = cell + band * num_users + user
             power, c = load(powers, first + at), load(ingr, first + at)
             # (15) with phi from (16), both sides of the fraction times m / c: one root and one division instead of two.
@@ -166,14 +179,15 @@ def _respond(load):
 
 
 @_in_vectors
-def _finish(load):
+def _finish(load, lanes):
     """What users of a cell get (6a) and spend; then powers and INGR in units of sigma^2, and log10 of the INGR less `log_nominal`."""
 
     @_inner
-    def users(user, rates, spent, powers, ingr, log_ingr, cell, num_bands, num_users, scale, log_nominal):
+    def users(user, rates, spent, powers, ingr, log_ingr, cell, num_bands, num_users, scale, log_nominal, coming):
         zero = splat(0.0, load(rates, user))
         rate, sum_of_powers, one, unit = zero, zero, splat(1.0, zero), splat(scale, zero)
         for band in range(num_bands):
+            _ask(coming, band * num_users + user, lanes)
             at = cell + band * num_users + user
             power, c = load(powers, at), load(ingr, at)
             sinr = power / c
@@ -224,6 +238,7 @@ def play_slots(
     scale,
     num_iterations,
     forward_looking,
+    ask_ahead,
     power_budget,
     powers,
     ingr,
@@ -234,12 +249,15 @@ def play_slots(
     """One slot of every block: open, negotiate, measure, roll over.
 
     All arrays are C-contiguous and, but for the integer ones, of one floating type, as are the numbers but `num_iterations`;
-    `forward_looking` is 1 for FLWF and 0 for IWF. Reads `damping` (what each user keeps of its powers in an iteration, within [0, 1],
-    `[block, cell, user]`), `inverse_gains` (1 / signal gain) and `log_nominal` (log10 of p0, `[cell]`).
-    Writes `power_budget` (5), `log_budget` (log10 of it over nominal) and `rates` (18) `[block, cell]`, and `powers`, `ingr`, `log_ingr`
-    (log10 of INGR over p0, within `LOG_LIMIT`) `[block, cell, band, user]`.
+    `forward_looking` is 1 for FLWF and 0 for IWF. `ask_ahead` is None where gains are in the cache, and True where a block's must be
+    asked for while the one before is played: two types, so that each has a kernel of its own and one costs the other nothing.
+    Reads `damping` (what each user keeps of its powers in an iteration, within [0, 1], `[block, cell, user]`), `inverse_gains`
+    (1 / signal gain) and `log_nominal` (log10 of p0, `[cell]`). Writes `power_budget` (5), `log_budget` (log10 of it over nominal) and
+    `rates` (18) `[block, cell]`, and `powers`, `ingr`, `log_ingr` (log10 of INGR over p0, within `LOG_LIMIT`)
+    `[block, cell, band, user]`.
     """
     num_blocks, num_cells, num_bands, num_users = powers.shape
+    num_interferers = interferers.shape[1]
     size = num_bands * num_users
     levels = np.empty(num_cells * size, powers.dtype)
     budgets, water_levels = np.empty(num_cells * num_users, powers.dtype), np.empty(num_cells * num_users, powers.dtype)
@@ -248,15 +266,20 @@ def play_slots(
     opening, power, heard, logs = fractions.reshape(-1), powers.reshape(-1), ingr.reshape(-1), log_ingr.reshape(-1)
     own, gains = inverse_gains.reshape(-1), cross_gains.reshape(-1)
     noise = 1.0 / scale
+    gains_of_token = num_interferers * num_users * gains.itemsize
+    # Every token asks for as many bytes when its cell opens, at each answer, and when rates are counted.
+    share = -(-gains_of_token // (num_iterations + 2)) if ask_ahead is not None else 0
     for block in range(num_blocks):
         first = block * num_cells * size
+        ahead = gains.ctypes.data + (block + 1) * num_cells * size * gains_of_token
         kept = damping[block].reshape(-1)
         for cell in range(num_cells):
-            share = power_budget[block, cell] / users_per_cell[cell] * noise
+            budget = power_budget[block, cell] / users_per_cell[cell] * noise
             for user in range(num_users):
-                budgets[cell * num_users + user] = share if user < users_per_cell[cell] else 0.0
+                budgets[cell * num_users + user] = budget if user < users_per_cell[cell] else 0.0
                 water_levels[cell * num_users + user] = np.inf
-            _open(num_users, opening, power, first + cell * size, budgets, cell * num_users, num_bands, num_users)
+            _open(num_users, opening, power, first + cell * size, budgets, cell * num_users, num_bands, num_users, (ahead, share))
+            ahead += size * share
         for iteration in range(num_iterations + 1):
             _find_loud(loud, power, first, num_bands, num_users)
             for cell in range(num_cells):
@@ -278,11 +301,25 @@ def play_slots(
                     num_users,
                     forward_looking,
                     kept,
+                    (ahead, share),
                 )
+                ahead += size * share
         for cell in range(num_cells):
             _finish(
-                num_users, user_rates, user_spent, power, heard, logs, first + cell * size, num_bands, num_users, scale, log_nominal[cell]
+                num_users,
+                user_rates,
+                user_spent,
+                power,
+                heard,
+                logs,
+                first + cell * size,
+                num_bands,
+                num_users,
+                scale,
+                log_nominal[cell],
+                (ahead, share),
             )
+            ahead += size * share
             rate, unspent = 0.0, float(power_budget[block, cell])
             for user in range(num_users):
                 rate += user_rates[user]

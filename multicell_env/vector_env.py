@@ -156,7 +156,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         rewards = rates if self.config.reward == "cell" else np.repeat(rates.mean(axis=1, keepdims=True), self.config.num_cells, axis=1)
         self._rates = rates.copy()
         infos = self._infos()
-        self._some_wait = bool(over.any())
+        self._some_wait = np.count_nonzero(over) > 0  # any() takes three times as long
         if self._some_wait and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
             infos |= {"final_obs": observations, "_final_obs": over.copy()}
             self._begin(np.flatnonzero(over))

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numba import types
 from scenarios import CONFIGS, draw_block
 
 from multicell_env import PAPER_8X4, PAPER_32X16, NetworkConfig
@@ -199,7 +200,34 @@ def test_no_way_of_use_compiles_a_kernel_anew():
             fractions.flags.writeable = False
             for opening in (fractions, fractions.astype(np.float32), np.asfortranarray(fractions), fractions.astype(int)):
                 blocks.play_slot(opening)
-    assert len(play_slots.signatures) == len(beamform.signatures) == 2  # one for each precision
+    assert len(beamform.signatures) == 2  # one for each precision
+    cached = [signature for signature in play_slots.signatures if types.none in signature]  # gains are not asked for ahead
+    assert len(cached) == 2
+
+
+@EVERY_DTYPE
+@pytest.mark.parametrize("config", [PAPER_8X4, replace(PAPER_32X16, num_bands=3), NETWORKS["vectors of every width"]])
+def test_asking_for_gains_ahead_changes_no_bit(config, dtype, monkeypatch):
+    def play(ask_ahead):
+        monkeypatch.setattr(Blocks, "_ask_ahead", lambda blocks, k: ask_ahead)
+        blocks = Blocks(replace(config, dtype=dtype), 3)
+        blocks.draw(range(3), [np.random.default_rng(seed) for seed in range(3)])
+        generator = np.random.default_rng(3)
+        rates = [blocks.play_slot(generator.random(blocks.powers.shape)) for _ in range(3)]
+        return rates, blocks.powers, blocks.ingr, blocks.log_ingr, blocks.log_budget, blocks.power_budget
+
+    for one, other in zip(play(None), play(True), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_gains_are_asked_for_where_a_cache_does_not_keep_them_and_a_slot_waits_for_them():
+    def asks(config, num_blocks, k):
+        return Blocks(config, num_blocks)._ask_ahead(k) is not None
+
+    assert [asks(PAPER_32X16, 512, k) for k in (0, 1, 5, 20)] == [False, True, True, False]
+    assert not asks(PAPER_32X16, 64, 5)
+    assert not asks(PAPER_8X4, 4096, 5)
+    assert not asks(NetworkConfig(num_cells=1), 4096, 5)  # nobody interferes
 
 
 @EVERY_DTYPE
