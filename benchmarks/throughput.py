@@ -1,6 +1,6 @@
 """How fast the environment is: alone, in a batch, per iteration against the machine's ceilings, and beside its peers.
 
-    python benchmarks/throughput.py            # five minutes; prints tables, writes throughput.json and throughput.png
+    python benchmarks/throughput.py            # eight minutes; prints tables, writes throughput.json and throughput.png
     python benchmarks/throughput.py --quick    # some ten seconds, rough
 
 Seconds are processor seconds (see peers.py), but for the comparison of one thread with two, which needs elapsed ones.
@@ -78,7 +78,7 @@ def batched_rows(quick: bool) -> Iterator[dict[str, Any]]:
         # Whole blocks, so that every run has its share of draws; about 50 ms at least.
         calls = {size: 10 * max(1, round(0.005 / best_seconds(step, repeats=1))) for size, step in steps.items()}
         best: dict[int, float] = dict.fromkeys(sizes, float("inf"))
-        for _ in range(1 if quick else 2 if draws else 5):  # in turns, because the machine's speed drifts
+        for _ in range(1 if quick else 5):  # in turns, because the machine's speed drifts
             for size, step in steps.items():
                 best[size] = min(best[size], best_seconds(step, calls=calls[size], repeats=1))
         for size, seconds in best.items():

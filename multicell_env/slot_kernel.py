@@ -208,19 +208,27 @@ def _finish(load, lanes):
     return users
 
 
-@_inner
-def _is_positive(numbers, index):
-    number = load_one(numbers, index)
-    return any_less(splat(0.0, number), number)
+def _positive(load):
+    @_inner
+    def any_positive(numbers, index):
+        vector = load(numbers, index)
+        return any_less(splat(0.0, vector), vector)
+
+    return any_positive
+
+
+_some_positive, _one_positive = _positive(load), _positive(load_one)
 
 
 @_inner
 def _find_loud(loud, powers, first, num_bands, num_users):
-    """Which cells transmit in which bands: once cells have separated, most are silent in most. For few users the sum is cheaper."""
+    """Which cells transmit in which bands: once cells have separated, most are silent in most."""
     for cell in range(len(loud)):
         for band in range(num_bands):
             user, at = 0, first + (cell * num_bands + band) * num_users
-            while num_users >= LANES and user < num_users and not _is_positive(powers, at + user):
+            while user + LANES <= num_users and not _some_positive(powers, at + user):
+                user += LANES
+            while user < num_users and not _one_positive(powers, at + user):
                 user += 1
             loud[cell, band] = user < num_users
 
@@ -262,7 +270,7 @@ def play_slots(
     levels = np.empty(num_cells * size, powers.dtype)
     budgets, water_levels = np.empty(num_cells * num_users, powers.dtype), np.empty(num_cells * num_users, powers.dtype)
     user_rates, user_spent = np.empty(num_users, powers.dtype), np.empty(num_users, powers.dtype)
-    loud = np.empty((num_cells, num_bands), np.bool_)
+    loud = np.ones((num_cells, num_bands), np.bool_)
     opening, power, heard, logs = fractions.reshape(-1), powers.reshape(-1), ingr.reshape(-1), log_ingr.reshape(-1)
     own, gains = inverse_gains.reshape(-1), cross_gains.reshape(-1)
     noise = 1.0 / scale
@@ -281,7 +289,8 @@ def play_slots(
             _open(num_users, opening, power, first + cell * size, budgets, cell * num_users, num_bands, num_users, (ahead, share))
             ahead += size * share
         for iteration in range(num_iterations + 1):
-            _find_loud(loud, power, first, num_bands, num_users)
+            if num_users >= LANES:  # for few users the sum is cheaper
+                _find_loud(loud, power, first, num_bands, num_users)
             for cell in range(num_cells):
                 _hear(num_users, heard, power, own, gains, interferers, loud, block, cell, num_bands, num_users, noise)
             if iteration == num_iterations:
