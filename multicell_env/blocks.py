@@ -1,9 +1,10 @@
 """Blocks being played: the state of the game and the law of one slot, for any number of blocks side by side."""
 
+import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from threading import Timer
 from typing import Any, Literal
@@ -22,6 +23,8 @@ from multicell_env.waterfilling import negotiate, opening_powers
 
 DRAWN_AT_ONCE = 16
 """Blocks drawn together: enough to spread the cost of a call, few enough for their channels to stay in the cache."""
+SHARES_PER_THREAD = 4
+"""Parts that a batch is divided into for each thread, so that a thread on a busier core gets fewer of them."""
 ONE_LAYOUT: Any = ["C", "W"]
 """How arrays enter a kernel: numba would compile another one for arrays that are read-only or in another order."""
 CACHED_GAINS = 2**23
@@ -235,9 +238,21 @@ class Blocks:
             work(slice(0, count))
             return
         if self._pool is None or self._pool_process != os.getpid():  # a forked process has the pool without its threads
-            self._pool, self._pool_process = ThreadPoolExecutor(self.num_threads), os.getpid()
-        edges = np.linspace(0, count, self.num_threads + 1).astype(int).tolist()
-        list(self._pool.map(work, map(slice, edges[:-1], edges[1:])))
+            self._pool, self._pool_process = ThreadPoolExecutor(self.num_threads - 1), os.getpid()
+        edges = np.linspace(0, count, SHARES_PER_THREAD * self.num_threads + 1).astype(int).tolist()
+        shares = iter([slice(*ends) for ends in itertools.pairwise(edges) if ends[0] < ends[1]])
+
+        def work_on() -> None:
+            for some in shares:
+                work(some)
+
+        helpers = [self._pool.submit(work_on) for _ in range(self.num_threads - 1)]
+        try:
+            work_on()  # in this thread, which would only wait otherwise
+        finally:
+            wait(helpers)
+        for helper in helpers:
+            helper.result()
 
     def close(self) -> None:
         """Stop the threads; they start again with the next slot."""
