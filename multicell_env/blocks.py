@@ -196,8 +196,11 @@ class Blocks:
             if afterwards is not None:
                 afterwards(some)
 
-        with _announced(play_slots, number, rules[-1]):
+        if (play_slots, number, rules[-1]) in _ready:
             self._share(play, len(self))
+        else:
+            with _announced(play_slots, number, rules[-1]):
+                self._share(play, len(self))
         return rates
 
     def _ask_ahead(self, k: int) -> Literal[True] | None:

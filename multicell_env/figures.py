@@ -78,7 +78,7 @@ def save_comparison(results: Mapping[str, Any], path: str | os.PathLike[str]) ->
         f"{config['num_cells']} cells, {config['num_antennas']} antennas, {config['num_users']} users a cell, {config['num_bands']} bands"
     )
     sir = "" if config["mean_gains"] else f", SIR {float(config['sir_db']):g} dB"
-    damping = ", damping in the action" if config["damping_in_action"] else f", damping {config['damping']:g}" if config["damping"] else ""
+    damping = "\ndamping in the action" if config["damping_in_action"] else f"\ndamping {config['damping']:g}" if config["damping"] else ""
     right.set_title(sizes + sir + damping, fontsize="medium")
 
     slots = np.arange(1, config["num_slots"] + 1)
