@@ -243,6 +243,7 @@ class Blocks:
         if self._pool is None or self._pool_process != os.getpid():  # a forked process has the pool without its threads
             self._pool, self._pool_process = ThreadPoolExecutor(self.num_threads - 1), os.getpid()
         edges = np.linspace(0, count, SHARES_PER_THREAD * self.num_threads + 1).astype(int).tolist()
+        # Threads take from one iterator: a step of it is whole, because it holds Python's lock.
         shares = iter([slice(*ends) for ends in itertools.pairwise(edges) if ends[0] < ends[1]])
 
         def work_on() -> None:
