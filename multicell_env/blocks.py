@@ -1,6 +1,7 @@
 """Blocks being played: the state of the game and the law of one slot, for any number of blocks side by side."""
 
 import itertools
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from multicell_env.block_kernel import beamform
 from multicell_env.channel import CrossChannels, OwnChannels, draw_many
 from multicell_env.config import NetworkConfig
 from multicell_env.interference import Powers, ingr, sum_rates
-from multicell_env.slot_kernel import LOG_LIMIT, play_slots
+from multicell_env.slot_kernel import CACHE_LINE, LOG_LIMIT, play_slots
 from multicell_env.waterfilling import negotiate, opening_powers
 
 DRAWN_AT_ONCE = 16
@@ -54,7 +55,7 @@ class Blocks:
         dtype = np.dtype(config.dtype)
         tokens = (num_blocks, config.num_cells, config.num_bands, config.max_users)
         signal_gains = np.ones(tokens, dtype)
-        cross_gains = np.zeros((*tokens[:2], config.interferers.shape[1], config.num_bands, config.max_users, config.max_users), dtype)
+        cross_gains = _line_of_zeros((*tokens[:2], config.interferers.shape[1], config.num_bands, *[config.max_users] * 2), dtype)
         self.gains = Gains(signal_gains, cross_gains, config.interferers)
         self.inverse_gains: Powers = np.ones(tokens, dtype)
         """1 / signal gain: the INGR where nobody interferes."""
@@ -266,6 +267,14 @@ class Blocks:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_pool": None}
+
+
+def _line_of_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    """Zeros that begin where a cache line does: vectors that lie across two lines cost an iteration with 16 users a tenth more."""
+    size = math.prod(shape) * dtype.itemsize
+    room = np.zeros(size + CACHE_LINE, np.uint8)
+    first = -room.ctypes.data % CACHE_LINE
+    return room[first : first + size].view(dtype).reshape(shape)
 
 
 _ready: set[Any] = set()

@@ -156,3 +156,12 @@ def test_blocks_whose_users_cannot_be_separated_are_refused():
     own[1, 2, 3, :, 0] = own[1, 2, 3, :, 1]
     with pytest.raises(ValueError, match=r"separate the users of a cell.*Remove the duplicate or zero channel, or serve fewer users"):
         Blocks.of(CONFIGS["small"], own, np.stack([block.cross, block.cross]))
+
+
+@EVERY_CONFIG
+@pytest.mark.parametrize("num_blocks", [1, 2, 7])
+def test_cross_gains_begin_where_a_cache_line_does(config, num_blocks):
+    cross_gains = Blocks(config, num_blocks).gains.cross_gains
+    assert cross_gains.size == 0 or cross_gains.ctypes.data % 64 == 0
+    assert cross_gains.flags.c_contiguous
+    assert cross_gains.flags.writeable
