@@ -1,11 +1,8 @@
 """Blocks being played: the state of the game and the law of one slot, for any number of blocks side by side."""
 
-import itertools
 import math
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from threading import Timer
 from typing import Any, Literal
@@ -20,12 +17,11 @@ from multicell_env.channel import CrossChannels, OwnChannels, draw_many
 from multicell_env.config import NetworkConfig
 from multicell_env.interference import Powers, ingr, sum_rates
 from multicell_env.slot_kernel import CACHE_LINE, LOG_LIMIT, play_slots
+from multicell_env.threads import Team
 from multicell_env.waterfilling import negotiate, opening_powers
 
 DRAWN_AT_ONCE = 16
 """Blocks drawn together: enough to spread the cost of a call, few enough for their channels to stay in the cache."""
-SHARES_PER_THREAD = 4
-"""Parts that a batch is divided into for each thread, so that a thread on a busier core gets fewer of them."""
 ONE_LAYOUT: Any = ["C", "W"]
 """How arrays enter a kernel: numba would compile another one for arrays that are read-only or in another order."""
 CACHED_GAINS = 2**23
@@ -51,7 +47,7 @@ class Blocks:
 
     def __init__(self, config: NetworkConfig, num_blocks: int, *, keep_channels: bool = False, num_threads: int = 1) -> None:
         self.config = config
-        self.num_threads = num_threads
+        self.team = Team(num_threads)
         dtype = np.dtype(config.dtype)
         tokens = (num_blocks, config.num_cells, config.num_bands, config.max_users)
         signal_gains = np.ones(tokens, dtype)
@@ -74,8 +70,6 @@ class Blocks:
         self._cells = tuple(np.array(numbers) for numbers in (config.interferers, config.users_per_cell))
         self._rules = (*self._cells, nominal, log_nominal, unit)
         self._damping = np.full((*tokens[:2], tokens[3]), config.damping, dtype)
-        self._pool: ThreadPoolExecutor | None = None
-        self._pool_process = 0
 
     @classmethod
     def of(cls, config: NetworkConfig, channels: OwnChannels, cross_channels: CrossChannels) -> "Blocks":
@@ -137,7 +131,7 @@ class Blocks:
                 few = slice(first, min(first + DRAWN_AT_ONCE, some.stop))
                 self.begin(chosen[few], *draw_many(self.config, generators[few]))
 
-        self._share(draw, len(chosen))
+        self.team.share(draw, len(chosen))
 
     def restart(self, rows: np.ndarray | slice = slice(None)) -> None:
         """Go back to before the first slot, on the same channels."""
@@ -198,10 +192,10 @@ class Blocks:
                 afterwards(some)
 
         if (play_slots, number, rules[-1]) in _ready:
-            self._share(play, len(self))
+            self.team.share(play, len(self))
         else:
             with _announced(play_slots, number, rules[-1]):
-                self._share(play, len(self))
+                self.team.share(play, len(self))
         return rates
 
     def _ask_ahead(self, k: int) -> Literal[True] | None:
@@ -235,38 +229,6 @@ class Blocks:
         spent = np.maximum(budgets, self.powers.sum(axis=-2, keepdims=True))
         fractions = np.divide(self.powers, spent, out=np.zeros(self.powers.shape), where=spent > 0)
         return np.stack([fractions, np.zeros_like(fractions)], axis=2) if self.config.damping_in_action else fractions
-
-    def _share(self, work: Callable[[slice], None], count: int) -> None:
-        """Divide a count among the threads; the kernels run without the interpreter's lock."""
-        if self.num_threads == 1 or count == 1:
-            work(slice(0, count))
-            return
-        if self._pool is None or self._pool_process != os.getpid():  # a forked process has the pool without its threads
-            self._pool, self._pool_process = ThreadPoolExecutor(self.num_threads - 1), os.getpid()
-        edges = np.linspace(0, count, SHARES_PER_THREAD * self.num_threads + 1).astype(int).tolist()
-        # Threads take from one iterator: a step of it is whole, because it holds Python's lock.
-        shares = iter([slice(*ends) for ends in itertools.pairwise(edges) if ends[0] < ends[1]])
-
-        def work_on() -> None:
-            for some in shares:
-                work(some)
-
-        helpers = [self._pool.submit(work_on) for _ in range(self.num_threads - 1)]
-        try:
-            work_on()  # in this thread, which would only wait otherwise
-        finally:
-            wait(helpers)
-        for helper in helpers:
-            helper.result()
-
-    def close(self) -> None:
-        """Stop the threads; they start again with the next slot."""
-        if self._pool is not None and self._pool_process == os.getpid():
-            self._pool.shutdown()
-        self._pool = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_pool": None}
 
 
 def _line_of_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:

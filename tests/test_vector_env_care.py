@@ -82,18 +82,14 @@ def test_a_copy_of_threaded_environments_plays_on() -> None:
             assert np.array_equal(own, others)
 
 
-def pool_threads() -> set[threading.Thread]:
-    """Threads of pools; what other tests have left running comes and goes."""
-    return {thread for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")}
-
-
 def test_closing_stops_the_threads_and_a_later_step_starts_them_again() -> None:
-    before = pool_threads()
+    before = set(threading.enumerate())
     env = MulticellVectorEnv(4, observation="gain", num_threads=3)
     env.reset(seed=0)
-    assert pool_threads() - before
+    helpers = set(threading.enumerate()) - before
+    assert len(helpers) == 2
     env.close()
-    assert not pool_threads() - before
+    assert not any(helper.is_alive() for helper in helpers)
     env.step(np.full(env.action_space.shape, 0.1, np.float32))
     env.close()
 
