@@ -92,13 +92,13 @@ def store(typing_context: Any, array: Any, index: Any, vector: Any) -> Any:
 
 @intrinsic
 def ask_for(typing_context: Any, address: Any) -> Any:
-    """`ask_for(address)`: have what is there on its way to the cache. It may be nowhere: nothing is read."""
+    """`ask_for(address)`: have what is there on its way to the second-level cache. It may be nowhere: nothing is read."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
         prefetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], ir.FunctionType(ir.VoidType(), [byte, *[number] * 3]))
-        to_read, soon, data = (ir.Constant(number, meaning) for meaning in (0, 3, 1))
-        builder.call(prefetch, [builder.inttoptr(arguments[0], byte), to_read, soon, data])
+        to_read, level_two, data = (ir.Constant(number, meaning) for meaning in (0, 2, 1))
+        builder.call(prefetch, [builder.inttoptr(arguments[0], byte), to_read, level_two, data])
         return context.get_dummy_value()
 
     return types.void(address), generate
