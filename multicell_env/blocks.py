@@ -51,7 +51,7 @@ class Blocks:
         dtype = np.dtype(config.dtype)
         tokens = (num_blocks, config.num_cells, config.num_bands, config.max_users)
         signal_gains = np.ones(tokens, dtype)
-        cross_gains = _line_of_zeros((*tokens[:2], config.interferers.shape[1], config.num_bands, *[config.max_users] * 2), dtype)
+        cross_gains = _aligned_zeros((*tokens[:2], config.interferers.shape[1], config.num_bands, *[config.max_users] * 2), dtype)
         self.gains = Gains(signal_gains, cross_gains, config.interferers)
         self.inverse_gains: Powers = np.ones(tokens, dtype)
         """1 / signal gain: the INGR where nobody interferes."""
@@ -231,8 +231,11 @@ class Blocks:
         return np.stack([fractions, np.zeros_like(fractions)], axis=2) if self.config.damping_in_action else fractions
 
 
-def _line_of_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
-    """Zeros that begin where a cache line does: vectors that lie across two lines cost an iteration with 16 users a tenth more."""
+def _aligned_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    """Zeros that begin where a cache line does: vectors that lie across two lines cost an iteration with 16 users a tenth more.
+
+    A copy may begin elsewhere, and is as right.
+    """
     size = math.prod(shape) * dtype.itemsize
     room = np.zeros(size + CACHE_LINE, np.uint8)
     first = -room.ctypes.data % CACHE_LINE

@@ -228,7 +228,7 @@ def _find_loud(loud, powers, first, num_bands, num_users):
             user, at = 0, first + (cell * num_bands + band) * num_users
             while user + LANES <= num_users and not _some_positive(powers, at + user):
                 user += LANES
-            if user + LANES > num_users:  # all of them were silent: the rest one by one
+            if user + LANES > num_users:  # all whole vectors were silent: the rest one by one
                 while user < num_users and not _one_positive(powers, at + user):
                     user += 1
             loud[cell, band] = user < num_users

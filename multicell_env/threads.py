@@ -1,7 +1,7 @@
 """Threads that work through a range together.
 
-A step of 1,024 small environments takes a millisecond or two: an executor of `concurrent.futures` needs a tenth of one to hand a function
-over and to hear that it is done, two queues need a hundredth of one.
+A step of 1,024 small environments takes a millisecond or two. An executor of `concurrent.futures` needs a tenth of one to hand over a
+function that does not need Python's lock, and to hear that it is done; two queues need a hundredth of one.
 """
 
 import itertools
@@ -11,16 +11,19 @@ from queue import SimpleQueue
 from threading import Thread
 from weakref import finalize
 
-_Task = tuple[Callable[[], None], "SimpleQueue[BaseException | None]"]
-
 SHARES_PER_THREAD = 4
 """Parts that a range is divided into for each thread, so that a thread on a busier core gets fewer of them."""
+
+Signals = SimpleQueue[None]
+Outcomes = list[BaseException | None]
+Tasks = SimpleQueue[tuple[Callable[[], None], Outcomes, Signals] | None]
 
 
 class Team:
     """Threads that work through ranges together: the calling one and its helpers, which start with the first range.
 
-    Helpers end with `close`, or when nobody holds the team any more. A copy of a team, and a team in a forked process, begin without.
+    Helpers end with `close`, or when nobody holds the team any more. A copy of a team, and a team in a forked process, begin without
+    helpers.
 
     Args:
         num_threads: How many, with the calling one.
@@ -32,10 +35,11 @@ class Team:
         """The process that the helpers are in; a forked one has the team without them."""
 
     def share(self, work: Callable[[slice], None], count: int) -> None:
-        """Have a range worked through in parts, by whichever thread is free; `work` should release the interpreter's lock.
+        """Have a range worked through in parts, by whichever thread is free; `work` should release Python's lock.
 
         Raises:
-            BaseException: what `work` raised in a thread, when the others have worked through the rest.
+            BaseException: what `work` raised, in the calling thread rather than in a helper. Nobody begins another part then, and all
+                threads have ended.
         """
         if self.num_threads == 1 or count == 1:
             work(slice(0, count))
@@ -48,53 +52,83 @@ class Team:
         shares = iter([slice(*ends) for ends in itertools.pairwise(edges) if ends[0] < ends[1]])
 
         def work_on() -> None:
-            for some in shares:
-                work(some)
+            try:
+                for some in shares:
+                    work(some)
+            finally:
+                for _ in shares:  # there are some after a failure alone
+                    pass
 
-        ended: SimpleQueue[BaseException | None] = SimpleQueue()
-        for _ in self._helpers:
-            self._tasks.put((work_on, ended))
+        outcomes: Outcomes = []
+        signals: Signals = SimpleQueue()
+        asked = 0
         try:
+            for _ in self._helpers:
+                self._tasks.put((work_on, outcomes, signals))
+                asked += 1
             work_on()  # in this thread, which would only wait otherwise
         finally:
-            failures = [ended.get() for _ in self._helpers]
-        for failure in failures:
+            _wait_for(asked, outcomes, signals)
+        for failure in outcomes:
             if failure is not None:
-                raise failure
+                try:
+                    raise failure
+                finally:
+                    del outcomes, failure  # its traceback holds this frame, and the frame would hold it
 
     def close(self) -> None:
-        """End the helpers; they start again with the next range."""
-        if self._process == os.getpid():
+        """End the helpers, which start again with the next range; in a forked process there are none to end."""
+        own, self._process = self._process == os.getpid(), 0
+        if own:
             self._dismiss()
             for helper in self._helpers:
                 helper.join()
-        self._process = 0
 
     def _start(self) -> None:
-        self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
-        self._helpers = [Thread(target=_help, args=[self._tasks], daemon=True) for _ in range(self.num_threads - 1)]
-        for helper in self._helpers:
-            helper.start()
-        self._dismiss = finalize(self, _end, self._tasks, len(self._helpers))
+        self._tasks: Tasks = SimpleQueue()
+        number = self.num_threads - 1
+        self._helpers = [Thread(target=_help, args=[self._tasks], name=f"{__name__} {index}", daemon=True) for index in range(number)]
+        self._dismiss = finalize(self, _end, self._tasks, number)
+        self._dismiss.atexit = False  # what else runs at exit may still want them, and daemons end by themselves
+        try:
+            for helper in self._helpers:
+                helper.start()
+        except BaseException:
+            self._dismiss()
+            raise
         self._process = os.getpid()
 
     def __reduce__(self) -> tuple[type["Team"], tuple[int]]:
         return Team, (self.num_threads,)
 
 
-def _help(tasks: "SimpleQueue[_Task | None]") -> None:
+def _help(tasks: Tasks) -> None:
     """What a helper does; it knows the queue and not the team, so that the team can be forgotten."""
     while (task := tasks.get()) is not None:
-        work, ended = task
+        work, outcomes, signals = task
+        outcome = None
         try:
             work()
         except BaseException as failure:
-            ended.put(failure)
-        else:
-            ended.put(None)
-        del task, work, ended  # and with them the arrays that the work was on
+            outcome = failure
+        del task, work  # and with them the arrays that the work was on, before anybody hears of it
+        outcomes.append(outcome)
+        signals.put(None)
+        del outcome, outcomes, signals
 
 
-def _end(tasks: "SimpleQueue[_Task | None]", num_helpers: int) -> None:
-    for _ in range(num_helpers):
+def _wait_for(number: int, outcomes: Outcomes, signals: Signals) -> None:
+    """Wait for the outcomes of helpers. They write what others will write next, so Ctrl-C is heard when they have ended."""
+    interrupted = None
+    while len(outcomes) < number:
+        try:
+            signals.get()  # one for every outcome, after it
+        except KeyboardInterrupt as interrupt:
+            interrupted = interrupt
+    if interrupted is not None:
+        raise interrupted
+
+
+def _end(tasks: Tasks, number: int) -> None:
+    for _ in range(number):
         tasks.put(None)

@@ -1,5 +1,6 @@
-"""A team works through a range once, whatever its size, and hides no failure."""
+"""A team works through a range once, whatever its size; a failure reaches the caller when all threads have ended."""
 
+import _thread
 import copy
 import gc
 import pickle
@@ -11,6 +12,24 @@ import numpy as np
 import pytest
 
 from multicell_env.threads import Team
+
+
+def helpers() -> set[threading.Thread]:
+    """Helpers of all teams."""
+    return {thread for thread in threading.enumerate() if thread.name.startswith("multicell_env.threads")}
+
+
+def workers(team: Team) -> set[int]:
+    """Threads that work for a team; fails where they are fewer than it says."""
+    meeting, present = threading.Barrier(team.num_threads), set()
+
+    def meet(some: slice) -> None:
+        if threading.get_ident() not in present:
+            present.add(threading.get_ident())
+            meeting.wait(60)  # for all others
+
+    team.share(meet, 100)
+    return present
 
 
 @pytest.mark.parametrize("num_threads", [1, 2, 3, 8])
@@ -28,74 +47,116 @@ def test_every_part_of_a_range_is_worked_on_once(num_threads: int, count: int) -
 
 
 def test_the_calling_thread_and_all_helpers_work() -> None:
-    team, meeting, workers = Team(3), threading.Barrier(3), set()
-
-    def meet(some: slice) -> None:
-        if threading.get_ident() not in workers:
-            workers.add(threading.get_ident())
-            meeting.wait(60)  # for two others: passes only if three threads are here
-
-    team.share(meet, 12)
-    assert len(workers) == 3
-    assert threading.get_ident() in workers
+    team = Team(3)
+    present = workers(team)
+    assert len(present) == 3
+    assert threading.get_ident() in present
     team.close()
 
 
 @pytest.mark.parametrize("in_helper", [True, False])
 def test_a_failure_in_any_thread_is_raised_when_all_threads_have_ended(in_helper: bool) -> None:
     team, caller, met = Team(2), threading.get_ident(), threading.Barrier(2)
-    ended = []
+    begun, ended = [], []
 
     def work(some: slice) -> None:
-        if some.start < 2:  # the first part of each thread
-            met.wait(60)
-            if (threading.get_ident() != caller) == in_helper:
-                raise ValueError("this part cannot be done")
-        time.sleep(0.02)
+        begun.append(some)
+        met.wait(60)  # for the other thread's first part
+        if (threading.get_ident() != caller) == in_helper:
+            raise ValueError("this part cannot be done")
+        time.sleep(0.2)
         ended.append(some)
 
     with pytest.raises(ValueError, match="this part cannot be done"):
         team.share(work, 8)
-    assert len(ended) == 7  # the other thread did the rest
-    team.share(ended.append, 8)
-    assert len(ended) == 15  # and the team works on
+    assert len(begun) == 2  # nobody begins another part
+    assert len(ended) == 1
+    assert len(workers(team)) == 2  # and the team works on
+    team.close()
+
+
+@pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="only the main thread is interrupted")
+def test_an_interrupt_is_heard_when_all_threads_have_ended() -> None:
+    team, caller, met = Team(2), threading.get_ident(), threading.Barrier(2)
+    ended = []
+
+    def work(some: slice) -> None:
+        if some.start < 2:
+            met.wait(60)
+        if threading.get_ident() != caller:
+            time.sleep(0.1)  # the caller waits by now
+            _thread.interrupt_main()
+            time.sleep(0.2)
+        ended.append(some)
+
+    with pytest.raises(KeyboardInterrupt):
+        team.share(work, 8)
+    assert sorted(some.start for some in ended) == list(range(8))
+    assert len(workers(team)) == 2
     team.close()
 
 
 def test_helpers_end_when_nobody_holds_the_team() -> None:
-    before = set(threading.enumerate())
+    before = helpers()
     team = Team(3)
-    team.share(lambda some: None, 9)
-    helpers = set(threading.enumerate()) - before
-    assert len(helpers) == 2
+    workers(team)
+    own = helpers() - before
+    assert len(own) == 2
     del team
     gc.collect()
-    for helper in helpers:
+    for helper in own:
         helper.join(60)
         assert not helper.is_alive()
 
 
-def test_helpers_do_not_keep_what_they_worked_on() -> None:
+def test_closing_ends_the_helpers_and_the_next_range_starts_others() -> None:
+    before, team = helpers(), Team(3)
+    for _ in range(2):
+        assert len(workers(team)) == 3
+        assert len(helpers() - before) == 2
+        team.close()
+        assert helpers() <= before
+    team.close()  # twice is fine
+
+
+@pytest.mark.parametrize("fails", [None, "helper", "caller"])
+def test_nobody_keeps_what_was_worked_on(fails: str | None) -> None:
     class Held:
         pass
 
-    team, held = Team(2), Held()
+    team, held, caller, met = Team(2), Held(), threading.get_ident(), threading.Barrier(2)
     gone = threading.Event()
     weakref.finalize(held, gone.set)
-    team.share(lambda some, held=held: None, 8)
-    del held
-    gc.collect()
-    assert gone.wait(60)
+
+    def work(some: slice, held: Held = held) -> None:
+        if some.start < 2:
+            met.wait(60)
+        if ("caller" if threading.get_ident() == caller else "helper") == fails:
+            raise ValueError
+
+    gc.disable()  # what is in no cycle is gone without it
+    try:
+        try:
+            team.share(work, 8)
+        except ValueError:
+            assert fails is not None
+        else:
+            assert fails is None
+        del held, work
+        assert gone.wait(60)
+    finally:
+        gc.enable()
     team.close()
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda team: pickle.loads(pickle.dumps(team))])
 def test_a_copy_has_helpers_of_its_own(copied) -> None:
     team = Team(2)
-    team.share(lambda some: None, 8)
-    other, parts = copied(team), []
+    workers(team)
+    own = helpers()
+    other = copied(team)
+    assert len(workers(other)) == 2
+    assert len(helpers() - own) == 1
     team.close()
-    other.share(parts.append, 8)
-    assert sorted(some.start for some in parts) == list(range(8))
+    assert len(workers(other)) == 2
     other.close()
-    other.close()  # twice is fine
