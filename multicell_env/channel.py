@@ -8,6 +8,7 @@ from jaxtyping import Complex
 
 from multicell_env.block_kernel import complex_normal
 from multicell_env.config import NetworkConfig
+from multicell_env.random_bits import random_bits
 from multicell_env.simd import LANES
 
 OwnChannels = Complex[np.ndarray, "*batch cell band antenna user"]
@@ -41,18 +42,15 @@ def draw_many(config: NetworkConfig, generators: Sequence[np.random.Generator]) 
     shape = (config.num_bands, config.num_antennas, config.max_users)
     shapes = (config.num_cells, *shape), (*config.interferers.shape, *shape)
     counts = [prod(each) for each in shapes]
-    bits = [np.empty((len(generators), -(-count // LANES) * LANES), np.uint64) for count in counts]
-    for row, generator in enumerate(generators):
-        for rows in bits:
-            rows[row] = generator.integers(0, 2**64 - 1, rows.shape[1], dtype=np.uint64, endpoint=True)
-    channels = []
-    for rows, count, each, amplitudes in zip(bits, counts, shapes, config.amplitudes, strict=True):
-        numbers = np.empty(rows.shape, np.complex64)
-        complex_normal(rows.reshape(-1), numbers.reshape(-1).view(np.float32))
-        drawn = numbers[:, :count].reshape(len(generators), *each)
-        drawn *= amplitudes
-        channels.append(drawn if config.dtype == "float32" else drawn.astype(np.complex128))
-    own, cross = channels
+    ends = np.cumsum([-(-count // LANES) * LANES for count in counts])  # whole vectors for each
+    bits = random_bits(generators, ends[-1])
+    numbers = np.empty(bits.shape, np.complex64)
+    complex_normal(bits.reshape(-1), numbers.reshape(-1).view(np.float32))
+    drawn = (
+        numbers[:, first : first + count].reshape(len(generators), *each) * amplitudes
+        for first, count, each, amplitudes in zip((0, ends[0]), counts, shapes, config.amplitudes, strict=True)
+    )
+    own, cross = (channels if config.dtype == "float32" else channels.astype(np.complex128) for channels in drawn)
     return own, cross
 
 

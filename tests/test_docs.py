@@ -43,7 +43,14 @@ def test_the_machine_runs_what_contributing_says_before_you_push() -> None:
 
 
 INTERNAL = {
-    *("simd", "slot_kernel", "block_kernel", "threads", "version"),  # compiled twins of the equations, who runs them, and a number
+    *(
+        "simd",
+        "slot_kernel",
+        "block_kernel",
+        "random_bits",
+        "threads",
+        "version",
+    ),  # compiled twins of the equations, what they run on, and a number
     *("command_line", "figure_command", "figure_files", "paper_figures", "curves", "claims", "measurement", "sweep"),  # the commands
     *("trainings", "provenance", "scenario_figure", "named_policies", "scenario_comparison"),
 }
