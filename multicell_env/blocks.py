@@ -21,7 +21,9 @@ from multicell_env.threads import Team
 from multicell_env.waterfilling import negotiate, opening_powers
 
 DRAWN_AT_ONCE = 16
-"""Blocks drawn together: enough to spread the cost of a call, few enough for their channels to stay in the cache."""
+"""Most blocks that are drawn together, which spreads the cost of a call."""
+DRAWN_BYTES = 2**19
+"""Bytes of channels that are drawn together, unless it is one block: few enough to stay in the cache."""
 ONE_LAYOUT: Any = ["C", "W"]
 """How arrays enter a kernel: numba would compile another one for arrays that are read-only or in another order."""
 CACHED_GAINS = 2**23
@@ -125,10 +127,12 @@ class Blocks:
     def draw(self, rows: np.ndarray | Sequence[int], generators: Sequence[np.random.Generator]) -> None:
         """Start new blocks in some rows on Rayleigh channels; each is what its own generator gives, whatever the others are."""
         chosen = np.asarray(rows, dtype=np.int64)
+        links = self.powers[0].size * (1 + self.config.interferers.shape[1]) * self.config.num_antennas
+        at_once = max(1, min(DRAWN_AT_ONCE, DRAWN_BYTES // (links * np.dtype(np.complex64).itemsize)))
 
         def draw(some: slice) -> None:
-            for first in range(some.start, some.stop, DRAWN_AT_ONCE):
-                few = slice(first, min(first + DRAWN_AT_ONCE, some.stop))
+            for first in range(some.start, some.stop, at_once):
+                few = slice(first, min(first + at_once, some.stop))
                 self.begin(chosen[few], *draw_many(self.config, generators[few]))
 
         self.team.share(draw, len(chosen))

@@ -1,10 +1,10 @@
 """Channels of one block: seeded Rayleigh draws, or recorded ones."""
 
 from collections.abc import Sequence
-from math import prod
+from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Complex
+from jaxtyping import Complex, Float
 
 from multicell_env.block_kernel import complex_normal
 from multicell_env.config import NetworkConfig
@@ -39,19 +39,31 @@ def draw_channels(config: NetworkConfig, generator: np.random.Generator) -> tupl
 
 def draw_many(config: NetworkConfig, generators: Sequence[np.random.Generator]) -> tuple[OwnChannels, CrossChannels]:
     """`draw_channels` for several blocks, one generator each; every block is what its generator alone would give."""
-    shape = (config.num_bands, config.num_antennas, config.max_users)
-    shapes = (config.num_cells, *shape), (*config.interferers.shape, *shape)
-    counts = [prod(each) for each in shapes]
-    ends = np.cumsum([-(-count // LANES) * LANES for count in counts])  # whole vectors for each
-    bits = random_bits(generators, ends[-1])
+    places, amplitudes = _row_of_draws(config)
+    bits = random_bits(generators, len(amplitudes))
     numbers = np.empty(bits.shape, np.complex64)
-    complex_normal(bits.reshape(-1), numbers.reshape(-1).view(np.float32))
-    drawn = (
-        numbers[:, first : first + count].reshape(len(generators), *each) * amplitudes
-        for first, count, each, amplitudes in zip((0, ends[0]), counts, shapes, config.amplitudes, strict=True)
+    complex_normal(bits, amplitudes, numbers.view(np.float32))
+    own, cross = (
+        numbers[:, place].reshape(len(generators), *shape).astype(np.result_type(config.dtype, np.complex64), copy=False)
+        for place, shape in places
     )
-    own, cross = (channels if config.dtype == "float32" else channels.astype(np.complex128) for channels in drawn)
     return own, cross
+
+
+@lru_cache(maxsize=32)
+def _row_of_draws(config: NetworkConfig) -> tuple[list[tuple[slice, tuple[int, ...]]], Float[np.ndarray, " number"]]:
+    """Where own and cross channels stand in a row of draws, with their shapes, and the amplitude of every number of it.
+
+    Each begins with a whole vector; what fills the one before up has amplitude 0.
+    """
+    shape = (config.num_bands, config.num_antennas, config.max_users)
+    places, parts, first = [], [], 0
+    for amplitudes, links in zip(config.amplitudes, [(config.num_cells,), config.interferers.shape], strict=True):
+        flat = np.broadcast_to(amplitudes, (*links, *shape)).ravel()
+        places.append((slice(first, first + flat.size), (*links, *shape)))
+        parts.append(np.pad(flat, (0, -flat.size % LANES)))
+        first += parts[-1].size
+    return places, np.concatenate(parts)
 
 
 def split_channels(

@@ -138,10 +138,12 @@ def test_a_block_does_not_depend_on_what_is_drawn_beside_it():
 def test_channels_are_box_and_mullers_of_the_generators_bits():
     bits = np.random.default_rng(0).integers(0, 2**64 - 1, 4096, dtype=np.uint64, endpoint=True)
     bits[:4] = 0, 2**64 - 1, 2**33 - 1, 2**33
-    numbers = np.empty(2 * len(bits), np.float32)
-    complex_normal(bits, numbers)
+    amplitudes = np.random.default_rng(1).uniform(0, 2, len(bits)).astype(np.float32)
+    numbers = np.empty((3, 2 * len(bits)), np.float32)
+    complex_normal(np.stack([bits[::-1], bits, bits]), amplitudes, numbers)
+    numbers = numbers[1]
     u, v = ((half.astype(float) + 0.5) / 2**31 for half in (bits >> np.uint64(33), bits & np.uint64(2**31 - 1)))
-    expected = np.sqrt(-np.log(np.minimum(u, 1 - 2.0**-24))) * np.exp(2j * np.pi * v)
+    expected = amplitudes * np.sqrt(-np.log(np.minimum(u, 1 - 2.0**-24))) * np.exp(2j * np.pi * v)
     # Near u = 1 the root turns the last digit of float32 into half as many.
     np.testing.assert_allclose(numbers.view(np.complex64), expected, rtol=1e-5, atol=2e-5)
 
@@ -242,9 +244,9 @@ def test_a_zero_channel_is_refused_wherever_it_is(user, num_antennas, dtype):
 
 
 def test_no_draw_is_exactly_zero():
-    bits = np.full(8, 2**64 - 1, np.uint64)
-    numbers = np.zeros(16, np.float32)
-    complex_normal(bits, numbers)
+    bits = np.full((1, 8), 2**64 - 1, np.uint64)
+    numbers = np.zeros((1, 16), np.float32)
+    complex_normal(bits, np.ones(8, np.float32), numbers)
     assert np.all(np.abs(numbers.view(np.complex64)) > 0)
 
 

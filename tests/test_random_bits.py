@@ -8,7 +8,9 @@ from multicell_env.random_bits import random_bits
 
 
 def expected(generators: list[Generator], count: int) -> np.ndarray:
-    return np.array([own.integers(0, 2**64 - 1, count, dtype=np.uint64, endpoint=True) for own in generators]).reshape(len(generators), count)
+    return np.array([own.integers(0, 2**64 - 1, count, dtype=np.uint64, endpoint=True) for own in generators]).reshape(
+        len(generators), count
+    )
 
 
 @pytest.mark.parametrize("kind", [PCG64, PCG64DXSM, MT19937, Philox, SFC64])
