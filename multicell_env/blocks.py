@@ -104,7 +104,7 @@ class Blocks:
             ValueError: the channels have another shape, a row does not exist, or zero-forcing cannot separate the users of a cell (then
                 only the gains of these rows have changed).
         """
-        chosen = np.require(rows, np.int64, ONE_LAYOUT)
+        chosen = self._existing(rows)
         own, cross = (np.require(array, self.channels.dtype, ONE_LAYOUT) for array in (channels, cross_channels))
         expected = self.config.num_cells, self.config.num_bands, self.config.num_antennas, self.config.max_users
         crossing = (expected[0], self.config.interferers.shape[1], *expected[1:])
@@ -113,29 +113,44 @@ class Blocks:
                 f"channels must have shapes {(len(chosen), *expected)} and {(len(chosen), *crossing)} for {len(chosen)} blocks of this "
                 f"network; got {own.shape} and {cross.shape}. Stack what draw_channels or split_channels returned."
             )
-        if chosen.size and not 0 <= chosen.min() <= chosen.max() < len(self):
-            raise ValueError(f"rows must be within [0, {len(self)}); got {chosen.tolist()}. Make more blocks, or choose others.")
-        outputs = (self.gains.signal_gains, self.inverse_gains, self.gains.cross_gains, self.beamformers)
-        with _announced(beamform, own.dtype):
-            smallest = beamform(chosen, own, cross, *self._cells, *outputs)
-        if not smallest >= MIN_SINE:
-            refuse_inseparable(smallest)
-        if len(self.channels):
-            self.channels[chosen] = own
+        self._beamform(chosen, own, cross)
         self.restart(chosen)
 
     def draw(self, rows: np.ndarray | Sequence[int], generators: Sequence[np.random.Generator]) -> None:
-        """Start new blocks in some rows on Rayleigh channels; each is what its own generator gives, whatever the others are."""
-        chosen = np.asarray(rows, dtype=np.int64)
+        """Start new blocks in some rows on Rayleigh channels; each is what its own generator gives, whatever the others are.
+
+        Raises:
+            ValueError: a row does not exist, or there is not one generator for each.
+        """
+        chosen = self._existing(rows)
+        if len(generators) != len(chosen):
+            raise ValueError(f"there must be one generator for each row; got {len(generators)} for {len(chosen)} rows. Give as many.")
         links = self.powers[0].size * (1 + self.config.interferers.shape[1]) * self.config.num_antennas
         at_once = max(1, min(DRAWN_AT_ONCE, DRAWN_BYTES // (links * np.dtype(np.complex64).itemsize)))
 
         def draw(some: slice) -> None:
             for first in range(some.start, some.stop, at_once):
                 few = slice(first, min(first + at_once, some.stop))
-                self.begin(chosen[few], *draw_many(self.config, generators[few]))
+                own, cross = (np.require(channels, None, ONE_LAYOUT) for channels in draw_many(self.config, generators[few]))
+                self._beamform(chosen[few], own, cross)
+            self.restart(chosen[some])
 
         self.team.share(draw, len(chosen))
+
+    def _existing(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
+        chosen = np.require(rows, np.int64, ONE_LAYOUT)
+        if chosen.size and not 0 <= chosen.min() <= chosen.max() < len(self):
+            raise ValueError(f"rows must be within [0, {len(self)}); got {chosen.tolist()}. Make more blocks, or choose others.")
+        return chosen
+
+    def _beamform(self, rows: np.ndarray, own: OwnChannels, cross: CrossChannels) -> None:
+        outputs = (self.gains.signal_gains, self.inverse_gains, self.gains.cross_gains, self.beamformers)
+        with _announced(beamform, own.dtype):
+            smallest = beamform(rows, own, cross, *self._cells, *outputs)
+        if not smallest >= MIN_SINE:
+            refuse_inseparable(smallest)
+        if len(self.channels):
+            self.channels[rows] = own
 
     def restart(self, rows: np.ndarray | slice = slice(None)) -> None:
         """Go back to before the first slot, on the same channels."""

@@ -7,7 +7,6 @@ in which threads wait for one another. Here a compiled loop calls what NumPy its
 # An intrinsic is called without the typing context that it is defined with, which pyright cannot know.
 # pyright: reportCallIssue=false
 
-import ctypes
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,27 +24,28 @@ def random_bits(generators: Sequence[np.random.Generator], count: int) -> UInt64
 
     Unlike it, this does not lock a generator: no other thread may use one meanwhile.
     """
-    interfaces = [generator.bit_generator.ctypes for generator in generators]
-    functions = np.array([ctypes.cast(interface.next_uint64, ctypes.c_void_p).value for interface in interfaces], np.intp)
+    addresses = np.array([generator.bit_generator.ctypes.bit_generator.value for generator in generators], np.intp)
     bits = np.empty((len(generators), count), np.uint64)
-    _fill(functions, np.array([interface.state_address for interface in interfaces], np.intp), bits)
+    _fill(addresses, bits)
     return bits
 
 
 @intrinsic
-def _next_bits(typing_context: Any, function: Any, state: Any) -> Any:
-    """Call the function at an address with the state at another: the next 64 bits of a generator."""
+def _next_bits(typing_context: Any, address: Any) -> Any:
+    """The next 64 bits of a generator, whose C structure begins with its state and the function that gives bits from it."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         number, pointer = ir.IntType(64), ir.IntType(8).as_pointer()
-        called = builder.inttoptr(arguments[0], ir.FunctionType(number, [pointer]).as_pointer())
-        return builder.call(called, [builder.inttoptr(arguments[1], pointer)])
+        function = ir.FunctionType(number, [pointer]).as_pointer()
+        interface = builder.inttoptr(arguments[0], ir.LiteralStructType([pointer, function]).as_pointer())
+        state, called = (builder.load(builder.gep(interface, [ir.IntType(32)(0), ir.IntType(32)(member)])) for member in (0, 1))
+        return builder.call(called, [state])
 
-    return types.uint64(function, state), generate
+    return types.uint64(address), generate
 
 
 @compiled_entry
-def _fill(functions, states, bits):
+def _fill(addresses, bits):
     for row in range(len(bits)):
         for index in range(bits.shape[1]):
-            bits[row, index] = _next_bits(functions[row], states[row])
+            bits[row, index] = _next_bits(addresses[row])

@@ -165,3 +165,23 @@ def test_cross_gains_begin_where_a_cache_line_does(config, num_blocks):
     assert cross_gains.size == 0 or cross_gains.ctypes.data % 64 == 0
     assert cross_gains.flags.c_contiguous
     assert cross_gains.flags.writeable
+
+
+@pytest.mark.parametrize("rows", [[2], [-1], [0, 7]])
+def test_rows_that_do_not_exist_are_refused(rows):
+    blocks, drawn = draw_blocks(CONFIGS["small"], 2)
+    before = blocks.gains.cross_gains.copy()
+    with pytest.raises(ValueError, match=r"rows must be within \[0, 2\)"):
+        blocks.draw(rows, [np.random.default_rng(0)] * len(rows))
+    with pytest.raises(ValueError, match=r"rows must be within \[0, 2\)"):
+        blocks.begin(rows, *(np.stack([array] * len(rows)) for array in drawn[0]))
+    assert np.array_equal(blocks.gains.cross_gains, before)
+
+
+@pytest.mark.parametrize("num_generators", [1, 3])
+def test_a_generator_for_each_row_or_none_is_drawn(num_generators):
+    blocks, _ = draw_blocks(CONFIGS["small"], 2)
+    before = blocks.gains.cross_gains.copy()
+    with pytest.raises(ValueError, match=f"one generator for each row; got {num_generators} for 2 rows"):
+        blocks.draw([0, 1], [np.random.default_rng(0)] * num_generators)
+    assert np.array_equal(blocks.gains.cross_gains, before)
