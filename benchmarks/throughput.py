@@ -167,10 +167,11 @@ def peer_rates(quick: bool) -> dict[str, Any]:
     return {name: rate._asdict() for name, rate in measure_in_turns(ours | installed_peers(), **effort).items()}
 
 
-def thread_speedup(num_turns: int) -> float:
+def thread_speedup(num_turns: int, **changes: Any) -> float:
     """Elapsed time of one thread over two, 1,024 environments, k = 5; the two measured in turns, the median of the ratios."""
-    one, two = (batched_step(replace(PAPER_8X4, num_slots=NO_DRAWS), 1024, threads) for threads in (1, 2))
-    times = [[best_seconds(step, calls=5, repeats=4, clock=time.perf_counter) for step in (one, two)] for _ in range(num_turns)]
+    one, two = (batched_step(replace(PAPER_8X4, **changes), 1024, threads) for threads in (1, 2))
+    # Ten calls are a whole block, with its draw.
+    times = [[best_seconds(step, calls=10, repeats=4, clock=time.perf_counter) for step in (one, two)] for _ in range(num_turns)]
     return float(np.median([first / second for first, second in times]))
 
 
@@ -256,7 +257,9 @@ def main(arguments: Arguments) -> None:
     console.print(table("drawing and beamforming one block", draws))
     peers = peer_rates(arguments.quick)
     console.print(table("steps per second, one thread", [{"what": name, **rate} for name, rate in peers.items()]))
-    ratios = ratios_of(peers) | {"two threads over one": thread_speedup(1 if arguments.quick else 25)}
+    turns = 1 if arguments.quick else 25
+    ratios = ratios_of(peers)
+    ratios |= {"two threads over one": thread_speedup(turns, num_slots=NO_DRAWS), "two threads over one, with draws": thread_speedup(turns)}
     console.print(table("ratios", [{"what": name, "ratio": ratio} for name, ratio in ratios.items()]))
     memory = bytes_per_env()
     console.print(table("memory", [{"network": name, "bytes per environment": int(size)} for name, size in memory.items()]))
