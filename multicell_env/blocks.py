@@ -62,10 +62,9 @@ class Blocks:
         self.beamformers: Complex[np.ndarray, "block cell band antenna user"] = np.zeros_like(self.channels)
         self.powers: Powers = np.zeros(tokens, dtype)
         self.ingr: Powers = np.ones(tokens, dtype)
-        self.log_ingr: Powers = np.zeros(tokens, dtype)
-        """log10 of the INGR over p0, within `LOG_LIMIT`."""
-        self.log_budget: Float[np.ndarray, "block cell"] = np.zeros(tokens[:2], dtype)
-        """log10 of the power budget over nominal."""
+        self.planes: Float[np.ndarray, "block cell 3 band user"] = np.zeros((*tokens[:2], 3, *tokens[2:]), dtype)
+        """What a cell knows but for its channels: log10 of its signal gains, of the INGR over p0 (both within `LOG_LIMIT`), and of its
+        power budget over nominal."""
         self.power_budget: Float[np.ndarray, "block cell"] = np.tile(config.nominal_budgets.astype(dtype), (num_blocks, 1))
         nominal, unit = config.nominal_budgets.astype(dtype), dtype.type(config.power_unit)
         log_nominal = np.log10(config.nominal_powers).astype(dtype)
@@ -86,6 +85,16 @@ class Blocks:
 
     def __len__(self) -> int:
         return len(self.powers)
+
+    @property
+    def log_ingr(self) -> Powers:
+        """log10 of the INGR over p0, within `LOG_LIMIT`."""
+        return self.planes[:, :, 1]
+
+    @property
+    def log_budget(self) -> Float[np.ndarray, "block cell"]:
+        """log10 of the power budget over nominal."""
+        return self.planes[:, :, 2, 0, 0]
 
     @property
     def user_budgets(self) -> Float[np.ndarray, "block cell user"]:
@@ -156,10 +165,11 @@ class Blocks:
         """Go back to before the first slot, on the same channels."""
         self.powers[rows] = 0.0
         self.ingr[rows] = self.inverse_gains[rows]
-        log_nominal = np.log10(self.config.nominal_powers)[:, None, None]
-        self.log_ingr[rows] = (np.log10(self.inverse_gains[rows]) - log_nominal).clip(-LOG_LIMIT, LOG_LIMIT)
         self.power_budget[rows] = self.config.nominal_budgets
-        self.log_budget[rows] = 0.0
+        log_nominal = np.log10(self.config.nominal_powers)[:, None, None]
+        self.planes[rows, :, 0] = np.log10(self.gains.signal_gains[rows]).clip(-LOG_LIMIT, LOG_LIMIT)
+        self.planes[rows, :, 1] = (np.log10(self.inverse_gains[rows]) - log_nominal).clip(-LOG_LIMIT, LOG_LIMIT)
+        self.planes[rows, :, 2] = 0.0
 
     def play_slot(
         self,
@@ -200,7 +210,7 @@ class Blocks:
         k = self.config.num_iterations if num_iterations is None else num_iterations
         rules = (*self._rules, k, number(forward_looking), self._ask_ahead(k))
         reads = (opening, damping, self.inverse_gains, self.gains.cross_gains)
-        writes = (self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget, rates)
+        writes = (self.power_budget, self.powers, self.ingr, self.planes, rates)
 
         def play(some: slice) -> None:
             if some.stop - some.start == len(self):  # what most calls are, and slices take longer than a slot of one block

@@ -43,14 +43,15 @@ class Observer:
     def __init__(self, kind: Observation, blocks: Blocks) -> None:
         config = blocks.config
         self.kind, self.blocks = kind, blocks
-        shape = (len(blocks), config.num_cells, num_planes(kind, config), config.num_bands, config.max_users)
-        self._template: Planes = np.zeros(shape, np.float32)
+        self._shape = (len(blocks), config.num_cells, num_planes(kind, config), config.num_bands, config.max_users)
+        if kind == "csi":
+            self._channels: Planes = np.zeros((*self._shape[:2], 4 * config.num_antennas, *self._shape[3:]), np.float32)
         self.begin()
 
     def begin(self, rows: np.ndarray | slice = slice(None)) -> None:
         """Prepare the planes of blocks that have begun."""
-        static = _csi_planes(self.blocks, rows) if self.kind == "csi" else np.log10(self.blocks.gains.signal_gains[rows])[:, :, None]
-        self._template[rows, :, :-2] = static if self.kind == "csi" else static.clip(-LOG_LIMIT, LOG_LIMIT)
+        if self.kind == "csi":
+            self._channels[rows] = _channel_planes(self.blocks, rows)
 
     def observe(self) -> Float[np.ndarray, "block cell plane band user"]:
         """Observation of every cell of every block, float32, a fresh array. Padded users are included; see `NetworkConfig.user_mask`."""
@@ -60,13 +61,15 @@ class Observer:
 
     def room(self) -> Float[np.ndarray, "block cell plane band user"]:
         """An array for `write`, not filled."""
-        return np.empty_like(self._template)
+        return np.empty(self._shape, np.float32)
 
     def write(self, planes: Float[np.ndarray, "block cell plane band user"], some: slice = slice(None)) -> None:
         """Write the observations of some blocks to their place in an array from `room`."""
-        planes[some] = self._template[some]
-        planes[some, :, -2] = self.blocks.log_ingr[some]
-        planes[some, :, -1] = self.blocks.log_budget[some, :, None, None]
+        if self.kind == "gain":
+            planes[some] = self.blocks.planes[some]
+        else:
+            planes[some, :, :-2] = self._channels[some]
+            planes[some, :, -2:] = self.blocks.planes[some, :, -2:]
 
 
 def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell plane band user"]:
@@ -81,7 +84,7 @@ def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell 
     return Observer(kind, blocks).observe()
 
 
-def _csi_planes(blocks: Blocks, rows: np.ndarray | slice) -> Float[np.ndarray, "block cell plane band user"]:
+def _channel_planes(blocks: Blocks, rows: np.ndarray | slice) -> Float[np.ndarray, "block cell plane band user"]:
     limits = CHANNEL_LIMIT * np.sqrt(np.diagonal(blocks.config.mean_gain_matrix))[:, None, None, None]
     h, w = (np.swapaxes(array[rows], -3, -2) for array in (blocks.channels, blocks.beamformers))
     h_parts = [np.real(h).clip(-limits, limits), np.imag(h).clip(-limits, limits)]

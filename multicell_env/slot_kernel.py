@@ -183,7 +183,7 @@ def _finish(load, lanes):
     """What users of a cell get (6a) and spend; then powers and INGR in units of sigma^2, and log10 of the INGR less `log_nominal`."""
 
     @_inner
-    def users(user, rates, spent, powers, ingr, log_ingr, cell, num_bands, num_users, scale, log_nominal, coming):
+    def users(user, rates, spent, powers, ingr, cell, log_ingr, plane, num_bands, num_users, scale, log_nominal, coming):
         zero = splat(0.0, load(rates, user))
         rate, sum_of_powers, one, unit = zero, zero, splat(1.0, zero), splat(scale, zero)
         for band in range(num_bands):
@@ -201,11 +201,23 @@ def _finish(load, lanes):
             mantissa, exponent = split_exponent(c)
             log10_of_c = natural_log(mantissa - one, exponent) * splat(1.0 / np.log(10.0), c)
             limit = splat(LOG_LIMIT, c)
-            store(log_ingr, at, smaller(larger(log10_of_c - splat(log_nominal, c), zero - limit), limit))
+            logarithm = smaller(larger(log10_of_c - splat(log_nominal, c), zero - limit), limit)
+            store(log_ingr, plane + band * num_users + user, logarithm)
         store(rates, user, rate * splat(1.0 / np.log(2.0), rate))
         store(spent, user, sum_of_powers)
 
     return users
+
+
+@_in_vectors
+def _fill(load, lanes):
+    """The same number in all places from `first` on."""
+
+    @_inner
+    def numbers(index, array, first, number):
+        store(array, first + index, splat(number, load(array, first + index)))
+
+    return numbers
 
 
 def _positive(load):
@@ -251,8 +263,7 @@ def play_slots(
     power_budget,
     powers,
     ingr,
-    log_ingr,
-    log_budget,
+    planes,
     rates,
 ):
     """One slot of every block: open, negotiate, measure, roll over.
@@ -261,9 +272,9 @@ def play_slots(
     `forward_looking` is 1 for FLWF and 0 for IWF. `ask_ahead` is None where gains are in the cache, and True where a block's must be
     asked for while the one before is played: two types, so that each has a kernel of its own and one costs the other nothing.
     Reads `damping` (what each user keeps of its powers in an iteration, within [0, 1], `[block, cell, user]`), `inverse_gains`
-    (1 / signal gain) and `log_nominal` (log10 of p0, `[cell]`). Writes `power_budget` (5), `log_budget` (log10 of it over nominal) and
-    `rates` (18) `[block, cell]`, and `powers`, `ingr`, `log_ingr` (log10 of INGR over p0, within `LOG_LIMIT`)
-    `[block, cell, band, user]`.
+    (1 / signal gain) and `log_nominal` (log10 of p0, `[cell]`). Writes `power_budget` (5) and `rates` (18) `[block, cell]`, `powers` and
+    `ingr` `[block, cell, band, user]`, and the last two of `planes` `[block, cell, plane, band, user]`: log10 of the INGR over p0, within
+    `LOG_LIMIT`, and log10 of the budget over nominal.
     """
     num_blocks, num_cells, num_bands, num_users = powers.shape
     num_interferers = interferers.shape[1]
@@ -272,7 +283,7 @@ def play_slots(
     budgets, water_levels = np.empty(num_cells * num_users, powers.dtype), np.empty(num_cells * num_users, powers.dtype)
     user_rates, user_spent = np.empty(num_users, powers.dtype), np.empty(num_users, powers.dtype)
     loud = np.ones((num_cells, num_bands), np.bool_)
-    opening, power, heard, logs = fractions.reshape(-1), powers.reshape(-1), ingr.reshape(-1), log_ingr.reshape(-1)
+    opening, power, heard, seen = fractions.reshape(-1), powers.reshape(-1), ingr.reshape(-1), planes.reshape(-1)
     own, gains = inverse_gains.reshape(-1), cross_gains.reshape(-1)
     noise = 1.0 / scale
     gains_of_token = num_interferers * num_users * gains.itemsize
@@ -315,14 +326,16 @@ def play_slots(
                 )
                 ahead += size * share
         for cell in range(num_cells):
+            budget_plane = ((block * num_cells + cell + 1) * planes.shape[2] - 1) * size  # the last one; the INGR's comes before it
             _finish(
                 num_users,
                 user_rates,
                 user_spent,
                 power,
                 heard,
-                logs,
                 first + cell * size,
+                seen,
+                budget_plane - size,
                 num_bands,
                 num_users,
                 scale,
@@ -336,4 +349,5 @@ def play_slots(
                 unspent -= user_spent[user]
             rates[block, cell] = rate
             power_budget[block, cell] = nominal_budgets[cell] + max(unspent, 0.0)
-            log_budget[block, cell] = math.log10(power_budget[block, cell] / nominal_budgets[cell])
+            log_budget = math.log10(power_budget[block, cell] / nominal_budgets[cell])
+            _fill(size, seen, budget_plane, log_budget)

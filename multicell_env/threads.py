@@ -120,9 +120,11 @@ def _help(tasks: Tasks) -> None:
 def _wait_for(number: int, outcomes: Outcomes, signals: Signals) -> None:
     """Wait for the outcomes of helpers. They write what others will write next, so Ctrl-C is heard when they have ended."""
     interrupted = None
-    while len(outcomes) < number:
+    while True:
         try:
-            signals.get()  # one for every outcome, after it
+            while len(outcomes) < number:
+                signals.get()  # one for every outcome, after it
+            break
         except KeyboardInterrupt as interrupt:
             interrupted = interrupt
     if interrupted is not None:
