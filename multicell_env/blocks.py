@@ -2,10 +2,11 @@
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from threading import Timer
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -32,6 +33,27 @@ WORTH_ASKING = 16
 """Bytes of gains of a user in a band for each iteration; with fewer, a slot's arithmetic takes so long that waiting for them is little."""
 PATIENCE = 2.0
 """Seconds of compiling before a line says so."""
+
+
+PARTS_PER_THREAD = 32
+"""Parts that blocks are played in for each thread: whoever is done takes another, and at the end nobody waits long."""
+
+
+class Report(NamedTuple):
+    """Where a slot writes what is told of it."""
+
+    static_planes: Float[np.ndarray, "block cell static_plane band user"]
+    """What does not change from slot to slot, float32; read."""
+    observations: Float[np.ndarray, "block cell plane band user"]
+    """These planes, then `log_ingr` and `log_budget`; float32."""
+    powers: Powers
+
+
+_NOWHERE = {
+    dtype: Report(np.zeros((0, 0, 0, 0, 0), np.float32), np.zeros((0, 0, 0, 0, 0), np.float32), np.zeros((0, 0, 0, 0), dtype))
+    for dtype in (np.float32, np.float64)
+}
+"""A report that is not asked for."""
 
 
 class Blocks:
@@ -62,15 +84,18 @@ class Blocks:
         self.beamformers: Complex[np.ndarray, "block cell band antenna user"] = np.zeros_like(self.channels)
         self.powers: Powers = np.zeros(tokens, dtype)
         self.ingr: Powers = np.ones(tokens, dtype)
-        self.planes: Float[np.ndarray, "block cell 3 band user"] = np.zeros((*tokens[:2], 3, *tokens[2:]), dtype)
-        """What a cell knows but for its channels: log10 of its signal gains, of the INGR over p0 (both within `LOG_LIMIT`), and of its
-        power budget over nominal."""
+        self.log_ingr: Powers = np.zeros(tokens, dtype)
+        """log10 of the INGR over p0, within `LOG_LIMIT`."""
+        self.log_budget: Float[np.ndarray, "block cell"] = np.zeros(tokens[:2], dtype)
+        """log10 of the power budget over nominal."""
         self.power_budget: Float[np.ndarray, "block cell"] = np.tile(config.nominal_budgets.astype(dtype), (num_blocks, 1))
         nominal, unit = config.nominal_budgets.astype(dtype), dtype.type(config.power_unit)
         log_nominal = np.log10(config.nominal_powers).astype(dtype)
         self._cells = tuple(np.array(numbers) for numbers in (config.interferers, config.users_per_cell))
         self._rules = (*self._cells, nominal, log_nominal, unit)
         self._damping = np.full((*tokens[:2], tokens[3]), config.damping, dtype)
+        self._next_block = np.zeros(1, np.int64)
+        self._at_once = num_blocks if num_threads == 1 else max(1, num_blocks // (PARTS_PER_THREAD * num_threads))
 
     @classmethod
     def of(cls, config: NetworkConfig, channels: OwnChannels, cross_channels: CrossChannels) -> "Blocks":
@@ -85,16 +110,6 @@ class Blocks:
 
     def __len__(self) -> int:
         return len(self.powers)
-
-    @property
-    def log_ingr(self) -> Powers:
-        """log10 of the INGR over p0, within `LOG_LIMIT`."""
-        return self.planes[:, :, 1]
-
-    @property
-    def log_budget(self) -> Float[np.ndarray, "block cell"]:
-        """log10 of the power budget over nominal."""
-        return self.planes[:, :, 2, 0, 0]
 
     @property
     def user_budgets(self) -> Float[np.ndarray, "block cell user"]:
@@ -165,11 +180,10 @@ class Blocks:
         """Go back to before the first slot, on the same channels."""
         self.powers[rows] = 0.0
         self.ingr[rows] = self.inverse_gains[rows]
-        self.power_budget[rows] = self.config.nominal_budgets
         log_nominal = np.log10(self.config.nominal_powers)[:, None, None]
-        self.planes[rows, :, 0] = np.log10(self.gains.signal_gains[rows]).clip(-LOG_LIMIT, LOG_LIMIT)
-        self.planes[rows, :, 1] = (np.log10(self.inverse_gains[rows]) - log_nominal).clip(-LOG_LIMIT, LOG_LIMIT)
-        self.planes[rows, :, 2] = 0.0
+        self.log_ingr[rows] = (np.log10(self.inverse_gains[rows]) - log_nominal).clip(-LOG_LIMIT, LOG_LIMIT)
+        self.power_budget[rows] = self.config.nominal_budgets
+        self.log_budget[rows] = 0.0
 
     def play_slot(
         self,
@@ -177,7 +191,7 @@ class Blocks:
         *,
         num_iterations: int | None = None,
         forward_looking: bool = True,
-        afterwards: Callable[[slice], None] | None = None,
+        report: Report | None = None,
     ) -> Float[np.ndarray, "block cell"]:
         """Play one slot: open with the given powers, negotiate k iterations, transmit, roll over.
 
@@ -187,7 +201,7 @@ class Blocks:
                 fractions in the first; the mean of the second over the bands is the user's damping, instead of the network's own.
             num_iterations: k, the network's own by default.
             forward_looking: True is FLWF, False is IWF.
-            afterwards: Called with every share of the blocks when it has played, in the share's thread.
+            report: Where to write observations and powers; nowhere by default.
 
         Returns:
             Sum rate of each cell (18), bit/s/Hz.
@@ -208,23 +222,18 @@ class Blocks:
             opening, damping = np.ascontiguousarray(planes[:, :, 0]), planes[:, :, 1].clip(0.0, 1.0).mean(axis=-2)
         rates = np.empty((len(self), self.config.num_cells), number)
         k = self.config.num_iterations if num_iterations is None else num_iterations
-        rules = (*self._rules, k, number(forward_looking), self._ask_ahead(k))
+        static_planes, *reported = _NOWHERE[number] if report is None else report
+        ask_ahead = self._ask_ahead(k)
         reads = (opening, damping, self.inverse_gains, self.gains.cross_gains)
-        writes = (self.power_budget, self.powers, self.ingr, self.planes, rates)
-
-        def play(some: slice) -> None:
-            if some.stop - some.start == len(self):  # what most calls are, and slices take longer than a slot of one block
-                play_slots(*reads, *rules, *writes)
-            else:
-                play_slots(*(array[some] for array in reads), *rules, *(array[some] for array in writes))
-            if afterwards is not None:
-                afterwards(some)
-
-        if (play_slots, number, rules[-1]) in _ready:
-            self.team.share(play, len(self))
+        rules = (*self._rules, k, number(forward_looking), ask_ahead, static_planes)
+        writes = (self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget, rates, *reported)
+        self._next_block[0] = 0
+        play = partial(play_slots, self._next_block, self._at_once, *reads, *rules, *writes)
+        if (play_slots, number, ask_ahead) in _ready:
+            self.team.together(play, len(self))
         else:
-            with _announced(play_slots, number, rules[-1]):
-                self.team.share(play, len(self))
+            with _announced(play_slots, number, ask_ahead):
+                self.team.together(play, len(self))
         return rates
 
     def _ask_ahead(self, k: int) -> Literal[True] | None:

@@ -144,7 +144,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         self._slot = 0
         self._rates = []
         self._render_if_human()
-        return self._observations(), self._infos(blocks, np.zeros(self.config.num_cells))
+        return self._by_agent(self._observer.observe()[0]), self._infos(blocks.powers[0].copy(), np.zeros(self.config.num_cells))
 
     def step(
         self, actions: Mapping[AgentID, np.ndarray]
@@ -159,9 +159,9 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             ValueError: a missing or unknown agent, a wrong shape, NaN or infinity. Nothing has changed then.
         """
         fractions = self._checked_fractions(actions)
-        blocks = self._blocks
-        assert blocks is not None  # _checked_fractions refuses a step before reset
-        rates = blocks.play_slot(fractions[None])[0]
+        assert self._observer is not None  # _checked_fractions refuses a step before reset
+        report = self._observer.report()
+        rates = self._observer.blocks.play_slot(fractions[None], report=report)[0]
         self._slot += 1
         self._rates.append(rates)
         rewards = rates if self.config.reward == "cell" else np.full_like(rates, rates.mean())
@@ -171,11 +171,11 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             self.agents = []
         self._render_if_human()
         return (
-            self._observations(),
+            self._by_agent(report.observations[0]),
             {agent: float(reward) for agent, reward in zip(agents, rewards, strict=True)},
             dict.fromkeys(agents, False),
             dict.fromkeys(agents, over),
-            self._infos(blocks, rates),
+            self._infos(report.powers[0], rates),
         )
 
     def state(self) -> np.ndarray:
@@ -268,15 +268,12 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             f"{problem}. Give fractions in [0, 1]."
         )
 
-    def _observations(self) -> ObsDict:
-        assert self._observer is not None
-        planes = self._observer.observe()[0]
+    def _by_agent(self, planes: np.ndarray) -> ObsDict:
         if self._same_users:
             return dict(zip(self.possible_agents, planes, strict=True))
         return {agent: planes[cell, ..., : self.config.users_per_cell[cell]].copy() for agent, cell in self._cell_of.items()}
 
-    def _infos(self, blocks: Blocks, rates: np.ndarray) -> InfoDict:
-        powers = blocks.powers[0].copy()
+    def _infos(self, powers: np.ndarray, rates: np.ndarray) -> InfoDict:
         users = self.config.users_per_cell
         return {
             agent: {"power": powers[cell] if self._same_users else powers[cell, :, : users[cell]].copy(), "sum_rate": float(rates[cell])}

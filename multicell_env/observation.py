@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from multicell_env.blocks import Blocks
+from multicell_env.blocks import Blocks, Report
 from multicell_env.config import NetworkConfig
 from multicell_env.slot_kernel import LOG_LIMIT
 
@@ -44,32 +44,27 @@ class Observer:
         config = blocks.config
         self.kind, self.blocks = kind, blocks
         self._shape = (len(blocks), config.num_cells, num_planes(kind, config), config.num_bands, config.max_users)
-        if kind == "csi":
-            self._channels: Planes = np.zeros((*self._shape[:2], 4 * config.num_antennas, *self._shape[3:]), np.float32)
+        self._static: Planes = np.zeros((*self._shape[:2], self._shape[2] - 2, *self._shape[3:]), np.float32)
         self.begin()
 
     def begin(self, rows: np.ndarray | slice = slice(None)) -> None:
         """Prepare the planes of blocks that have begun."""
         if self.kind == "csi":
-            self._channels[rows] = _channel_planes(self.blocks, rows)
+            self._static[rows] = _csi_planes(self.blocks, rows)
+        else:
+            self._static[rows] = np.log10(self.blocks.gains.signal_gains[rows]).clip(-LOG_LIMIT, LOG_LIMIT)[:, :, None]
 
     def observe(self) -> Float[np.ndarray, "block cell plane band user"]:
         """Observation of every cell of every block, float32, a fresh array. Padded users are included; see `NetworkConfig.user_mask`."""
-        planes = self.room()
-        self.write(planes)
+        planes = np.empty(self._shape, np.float32)
+        planes[:, :, :-2] = self._static
+        planes[:, :, -2] = self.blocks.log_ingr
+        planes[:, :, -1] = self.blocks.log_budget[..., None, None]
         return planes
 
-    def room(self) -> Float[np.ndarray, "block cell plane band user"]:
-        """An array for `write`, not filled."""
-        return np.empty(self._shape, np.float32)
-
-    def write(self, planes: Float[np.ndarray, "block cell plane band user"], some: slice = slice(None)) -> None:
-        """Write the observations of some blocks to their place in an array from `room`."""
-        if self.kind == "gain":
-            planes[some] = self.blocks.planes[some]
-        else:
-            planes[some, :, :-2] = self._channels[some]
-            planes[some, :, -2:] = self.blocks.planes[some, :, -2:]
+    def report(self) -> Report:
+        """Fresh arrays for what the next slot shows: `observations` will be what `observe` would return after it."""
+        return Report(self._static, np.empty(self._shape, np.float32), np.empty_like(self.blocks.powers))
 
 
 def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell plane band user"]:
@@ -84,7 +79,7 @@ def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell 
     return Observer(kind, blocks).observe()
 
 
-def _channel_planes(blocks: Blocks, rows: np.ndarray | slice) -> Float[np.ndarray, "block cell plane band user"]:
+def _csi_planes(blocks: Blocks, rows: np.ndarray | slice) -> Float[np.ndarray, "block cell plane band user"]:
     limits = CHANNEL_LIMIT * np.sqrt(np.diagonal(blocks.config.mean_gain_matrix))[:, None, None, None]
     h, w = (np.swapaxes(array[rows], -3, -2) for array in (blocks.channels, blocks.beamformers))
     h_parts = [np.real(h).clip(-limits, limits), np.imag(h).clip(-limits, limits)]

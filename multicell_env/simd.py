@@ -79,10 +79,12 @@ load_one = _loading(1)
 
 @intrinsic
 def store(typing_context: Any, array: Any, index: Any, vector: Any) -> Any:
-    """`store(array, index, vector)`: write into a flat array from an index on."""
+    """`store(array, index, vector)`: write into a flat array from an index on, rounded where its numbers are shorter."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data, position, value = arguments
+        if array.dtype != vector.scalar:
+            value = builder.fptrunc(value, context.get_value_type(VectorType(array.dtype, vector.lanes)))
         written = builder.store(value, _address(context, builder, array, data, position, value.type))
         written.align = context.get_abi_sizeof(value.type.element)
         return context.get_dummy_value()
@@ -102,6 +104,17 @@ def ask_for(typing_context: Any, address: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(address), generate
+
+
+@intrinsic
+def fetch_add(typing_context: Any, array: Any, number: Any) -> Any:
+    """`fetch_add(array, number)`: add to the first entry, and get what was there; no other thread comes between."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        first = context.make_array(array)(context, builder, value=arguments[0]).data
+        return builder.atomic_rmw("add", first, context.cast(builder, arguments[1], number, array.dtype), "monotonic")
+
+    return array.dtype(array, number), generate
 
 
 @intrinsic

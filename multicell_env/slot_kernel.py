@@ -8,22 +8,19 @@ Powers are in units of `scale`, a power of two near the largest nominal power: f
 # pyright: reportCallIssue=false
 
 import math
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
-from numba import njit
 
 from multicell_env.simd import (
     LANES,
     any_less,
     ask_for,
     compiled_entry,
+    fetch_add,
     larger,
     load,
     load_double,
-    load_half,
     load_one,
     load_splat,
     multiply_add,
@@ -35,40 +32,15 @@ from multicell_env.simd import (
     store,
     where_less,
 )
+from multicell_env.vector_loops import copy, fill, in_vectors, inner
 
 LOG_LIMIT = 20.0
 """Logarithms saturate here (+-200 dB), so that observations are bounded."""
 CACHE_LINE = 64
 """Bytes that a processor fetches together."""
 
-_inner: Any = njit(error_model="numpy", nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
-
-def _in_vectors(make: Callable[[Any, int], Any], widest: Any = load) -> Any:
-    """A function of `(count, *arguments)` that works through `count` numbers vector by vector, and through the rest in smaller ones.
-
-    `make(load, lanes)` gives the function of `(index, *arguments)` that does one vector, as wide as `load` reads.
-    """
-    width = 2 * LANES if widest is load_double else LANES
-    wide, half, one = make(widest, width), make(load_half, LANES // 2), make(load_one, 1)
-
-    @_inner
-    def in_vectors(count, *arguments):
-        index = 0
-        while index + width <= count:
-            wide(index, *arguments)
-            index += width
-        while index + LANES // 2 <= count:
-            half(index, *arguments)
-            index += LANES // 2
-        while index < count:
-            one(index, *arguments)
-            index += 1
-
-    return in_vectors
-
-
-@_inner
+@inner
 def _ask(coming, token, lanes):
     """Have some tokens' share of the next block's gains on its way from memory; a token is a user in a band."""
     first, share = coming  # an address: a counted reference to the array would cost more than the loop
@@ -76,11 +48,11 @@ def _ask(coming, token, lanes):
         ask_for(at)
 
 
-@_in_vectors
+@in_vectors
 def _open(load, lanes):
     """Fractions of the users' budgets to powers: clipped to [0, 1], scaled down where they sum to more than 1 over the bands."""
 
-    @_inner
+    @inner
     def users(user, fractions, powers, cell, budgets, first, num_bands, num_users, coming):
         budget = load(budgets, first + user)
         zero, one = splat(0.0, budget), splat(1.0, budget)
@@ -96,11 +68,11 @@ def _open(load, lanes):
     return users
 
 
-@partial(_in_vectors, widest=load_double)
+@partial(in_vectors, widest=load_double)
 def _hear(load, lanes):
     """What users of a cell measure (7): noise, and the powers of all cells that reach them, over their own gain."""
 
-    @_inner
+    @inner
     def users(user, ingr, powers, inverse_gains, cross_gains, interferers, loud, block, cell, num_bands, num_users, noise):
         num_cells, num_interferers = interferers.shape
         size = num_bands * num_users
@@ -134,11 +106,11 @@ def _hear(load, lanes):
     return users
 
 
-@partial(_in_vectors, widest=load_double)
+@partial(in_vectors, widest=load_double)
 def _respond(load, lanes):
     """What users of a cell answer to the INGR that they measured: levels (15)-(16), then water-filling on them."""
 
-    @_inner
+    @inner
     def users(user, powers, ingr, first, levels, cell, water_levels, budgets, own, num_bands, num_users, forward_looking, damping, coming):
         budget = load(budgets, own + user)
         zero, one, lowest = splat(0.0, budget), splat(1.0, budget), splat(np.inf, budget)
@@ -178,12 +150,12 @@ def _respond(load, lanes):
     return users
 
 
-@_in_vectors
+@in_vectors
 def _finish(load, lanes):
     """What users of a cell get (6a) and spend; then powers and INGR in units of sigma^2, and log10 of the INGR less `log_nominal`."""
 
-    @_inner
-    def users(user, rates, spent, powers, ingr, cell, log_ingr, plane, num_bands, num_users, scale, log_nominal, coming):
+    @inner
+    def users(user, rates, spent, powers, ingr, log_ingr, cell, num_bands, num_users, scale, log_nominal, coming):
         zero = splat(0.0, load(rates, user))
         rate, sum_of_powers, one, unit = zero, zero, splat(1.0, zero), splat(scale, zero)
         for band in range(num_bands):
@@ -201,27 +173,15 @@ def _finish(load, lanes):
             mantissa, exponent = split_exponent(c)
             log10_of_c = natural_log(mantissa - one, exponent) * splat(1.0 / np.log(10.0), c)
             limit = splat(LOG_LIMIT, c)
-            logarithm = smaller(larger(log10_of_c - splat(log_nominal, c), zero - limit), limit)
-            store(log_ingr, plane + band * num_users + user, logarithm)
+            store(log_ingr, at, smaller(larger(log10_of_c - splat(log_nominal, c), zero - limit), limit))
         store(rates, user, rate * splat(1.0 / np.log(2.0), rate))
         store(spent, user, sum_of_powers)
 
     return users
 
 
-@_in_vectors
-def _fill(load, lanes):
-    """The same number in all places from `first` on."""
-
-    @_inner
-    def numbers(index, array, first, number):
-        store(array, first + index, splat(number, load(array, first + index)))
-
-    return numbers
-
-
 def _positive(load):
-    @_inner
+    @inner
     def any_positive(numbers, index):
         vector = load(numbers, index)
         return any_less(splat(0.0, vector), vector)
@@ -232,7 +192,7 @@ def _positive(load):
 _some_positive, _one_positive = _positive(load), _positive(load_one)
 
 
-@_inner
+@inner
 def _find_loud(loud, powers, first, num_bands, num_users):
     """Which cells transmit in which bands: once cells have separated, most are silent in most."""
     for cell in range(len(loud)):
@@ -248,6 +208,8 @@ def _find_loud(loud, powers, first, num_bands, num_users):
 
 @compiled_entry
 def play_slots(
+    next_block,
+    at_once,
     fractions,
     damping,
     inverse_gains,
@@ -260,21 +222,29 @@ def play_slots(
     num_iterations,
     forward_looking,
     ask_ahead,
+    static_planes,
     power_budget,
     powers,
     ingr,
-    planes,
+    log_ingr,
+    log_budget,
     rates,
+    observations,
+    reported_powers,
 ):
-    """One slot of every block: open, negotiate, measure, roll over.
+    """One slot of the blocks that are left: open, negotiate, measure, roll over, report.
 
-    All arrays are C-contiguous and, but for the integer ones, of one floating type, as are the numbers but `num_iterations`;
-    `forward_looking` is 1 for FLWF and 0 for IWF. `ask_ahead` is None where gains are in the cache, and True where a block's must be
-    asked for while the one before is played: two types, so that each has a kernel of its own and one costs the other nothing.
+    Takes `at_once` blocks at a time, from the one that `next_block` counts to, so that several threads can call it for the same arrays.
+
+    All arrays are C-contiguous and, but for the integer ones and `static_planes` and `observations` in float32, of one floating type, as
+    are the numbers but `num_iterations`; `forward_looking` is 1 for FLWF and 0 for IWF. `ask_ahead` is None where gains are in the cache,
+    and True where a block's must be asked for while the one before is played: two types, so that each has a kernel of its own and one
+    costs the other nothing.
     Reads `damping` (what each user keeps of its powers in an iteration, within [0, 1], `[block, cell, user]`), `inverse_gains`
-    (1 / signal gain) and `log_nominal` (log10 of p0, `[cell]`). Writes `power_budget` (5) and `rates` (18) `[block, cell]`, `powers` and
-    `ingr` `[block, cell, band, user]`, and the last two of `planes` `[block, cell, plane, band, user]`: log10 of the INGR over p0, within
-    `LOG_LIMIT`, and log10 of the budget over nominal.
+    (1 / signal gain) and `log_nominal` (log10 of p0, `[cell]`). Writes `power_budget` (5), `log_budget` (log10 of it over nominal) and
+    `rates` (18) `[block, cell]`, and `powers`, `ingr`, `log_ingr` (log10 of INGR over p0, within `LOG_LIMIT`)
+    `[block, cell, band, user]`; and, unless they have no blocks, `reported_powers` and `observations` `[block, cell, plane, band, user]`:
+    the `static_planes`, `log_ingr`, `log_budget`.
     """
     num_blocks, num_cells, num_bands, num_users = powers.shape
     num_interferers = interferers.shape[1]
@@ -283,71 +253,81 @@ def play_slots(
     budgets, water_levels = np.empty(num_cells * num_users, powers.dtype), np.empty(num_cells * num_users, powers.dtype)
     user_rates, user_spent = np.empty(num_users, powers.dtype), np.empty(num_users, powers.dtype)
     loud = np.ones((num_cells, num_bands), np.bool_)
-    opening, power, heard, seen = fractions.reshape(-1), powers.reshape(-1), ingr.reshape(-1), planes.reshape(-1)
+    opening, power, heard, logs = fractions.reshape(-1), powers.reshape(-1), ingr.reshape(-1), log_ingr.reshape(-1)
     own, gains = inverse_gains.reshape(-1), cross_gains.reshape(-1)
+    static, seen, told = static_planes.reshape(-1), observations.reshape(-1), reported_powers.reshape(-1)
+    known = static_planes.shape[2] * size
     noise = 1.0 / scale
     gains_of_token = num_interferers * num_users * gains.itemsize
     # Every token asks for as many bytes when its cell opens, at each answer, and when rates are counted.
     share = -(-gains_of_token // (num_iterations + 2)) if ask_ahead is not None else 0
-    for block in range(num_blocks):
-        first = block * num_cells * size
-        ahead = gains.ctypes.data + (block + 1) * num_cells * size * gains_of_token
-        kept = damping[block].reshape(-1)
-        for cell in range(num_cells):
-            budget = power_budget[block, cell] / users_per_cell[cell] * noise
-            for user in range(num_users):
-                budgets[cell * num_users + user] = budget if user < users_per_cell[cell] else 0.0
-                water_levels[cell * num_users + user] = np.inf
-            _open(num_users, opening, power, first + cell * size, budgets, cell * num_users, num_bands, num_users, (ahead, share))
-            ahead += size * share
-        for iteration in range(num_iterations + 1):
-            if num_users >= LANES:  # for few users the sum is cheaper
-                _find_loud(loud, power, first, num_bands, num_users)
+    begin = fetch_add(next_block, at_once)
+    while begin < num_blocks:
+        for block in range(begin, min(begin + at_once, num_blocks)):
+            first = block * num_cells * size
+            ahead = gains.ctypes.data + (block + 1) * num_cells * size * gains_of_token
+            kept = damping[block].reshape(-1)
             for cell in range(num_cells):
-                _hear(num_users, heard, power, own, gains, interferers, loud, block, cell, num_bands, num_users, noise)
-            if iteration == num_iterations:
-                break
+                budget = power_budget[block, cell] / users_per_cell[cell] * noise
+                for user in range(num_users):
+                    budgets[cell * num_users + user] = budget if user < users_per_cell[cell] else 0.0
+                    water_levels[cell * num_users + user] = np.inf
+                _open(num_users, opening, power, first + cell * size, budgets, cell * num_users, num_bands, num_users, (ahead, share))
+                ahead += size * share
+            for iteration in range(num_iterations + 1):
+                if num_users >= LANES:  # for few users the sum is cheaper
+                    _find_loud(loud, power, first, num_bands, num_users)
+                for cell in range(num_cells):
+                    _hear(num_users, heard, power, own, gains, interferers, loud, block, cell, num_bands, num_users, noise)
+                if iteration == num_iterations:
+                    break
+                for cell in range(num_cells):
+                    _respond(
+                        num_users,
+                        power,
+                        heard,
+                        first,
+                        levels,
+                        cell * size,
+                        water_levels,
+                        budgets,
+                        cell * num_users,
+                        num_bands,
+                        num_users,
+                        forward_looking,
+                        kept,
+                        (ahead, share),
+                    )
+                    ahead += size * share
             for cell in range(num_cells):
-                _respond(
+                _finish(
                     num_users,
+                    user_rates,
+                    user_spent,
                     power,
                     heard,
-                    first,
-                    levels,
-                    cell * size,
-                    water_levels,
-                    budgets,
-                    cell * num_users,
+                    logs,
+                    first + cell * size,
                     num_bands,
                     num_users,
-                    forward_looking,
-                    kept,
+                    scale,
+                    log_nominal[cell],
                     (ahead, share),
                 )
                 ahead += size * share
-        for cell in range(num_cells):
-            budget_plane = ((block * num_cells + cell + 1) * planes.shape[2] - 1) * size  # the last one; the INGR's comes before it
-            _finish(
-                num_users,
-                user_rates,
-                user_spent,
-                power,
-                heard,
-                first + cell * size,
-                seen,
-                budget_plane - size,
-                num_bands,
-                num_users,
-                scale,
-                log_nominal[cell],
-                (ahead, share),
-            )
-            ahead += size * share
-            rate, unspent = 0.0, float(power_budget[block, cell])
-            for user in range(num_users):
-                rate += user_rates[user]
-                unspent -= user_spent[user]
-            rates[block, cell] = rate
-            power_budget[block, cell] = nominal_budgets[cell] + max(unspent, 0.0)
-            log_budget = math.log10(power_budget[block, cell] / nominal_budgets[cell])
-            _fill(size, seen, budget_plane, log_budget)
+                rate, unspent = 0.0, float(power_budget[block, cell])
+                for user in range(num_users):
+                    rate += user_rates[user]
+                    unspent -= user_spent[user]
+                rates[block, cell] = rate
+                power_budget[block, cell] = nominal_budgets[cell] + max(unspent, 0.0)
+                log_budget[block, cell] = math.log10(power_budget[block, cell] / nominal_budgets[cell])
+            if len(observations) > 0:
+                for cell in range(num_cells):
+                    of = block * num_cells + cell
+                    to = of * observations.shape[2] * size
+                    copy(known, seen, to, static, of * known)
+                    copy(size, seen, to + known, logs, of * size)
+                    fill(size, seen, to + known + size, log_budget[block, cell])
+                copy(num_cells * size, told, first, power, first)
+        begin = fetch_add(next_block, at_once)

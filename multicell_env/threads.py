@@ -35,17 +35,14 @@ class Team:
         """The process that the helpers are in; a forked one has the team without them."""
 
     def share(self, work: Callable[[slice], None], count: int) -> None:
-        """Have a range worked through in parts, by whichever thread is free; `work` should release Python's lock.
+        """Have a range worked through in parts, by whichever thread is free.
 
         Raises:
-            BaseException: what `work` raised, in the calling thread rather than in a helper. Nobody begins another part then, and all
-                threads have ended.
+            BaseException: as from `together`. Nobody begins another part then.
         """
         if self.num_threads == 1 or count == 1:
             work(slice(0, count))
             return
-        if self._process != os.getpid():
-            self._start()
         parts = SHARES_PER_THREAD * self.num_threads
         edges = [count * part // parts for part in range(parts + 1)]
         # Threads take from one iterator: a step of it is whole, because it holds Python's lock.
@@ -59,14 +56,30 @@ class Team:
                 for _ in shares:  # there are some after a failure alone
                     pass
 
+        self.together(work_on, count)
+
+    def together(self, work: Callable[[], None], count: int) -> None:
+        """Have all threads call the same work, which divides `count` parts among those that call it; no more threads than parts.
+
+        It should release Python's lock.
+
+        Raises:
+            BaseException: what `work` raised, in the calling thread rather than in a helper. All threads have ended then.
+        """
+        helpers = min(self.num_threads, count) - 1
+        if helpers < 1:
+            work()
+            return
+        if self._process != os.getpid():
+            self._start()
         outcomes: Outcomes = []
         signals: Signals = SimpleQueue()
         asked = 0
         try:
-            for _ in self._helpers:
-                self._tasks.put((work_on, outcomes, signals))
+            for _ in range(helpers):
+                self._tasks.put((work, outcomes, signals))
                 asked += 1
-            work_on()  # in this thread, which would only wait otherwise
+            work()  # in this thread, which would only wait otherwise
         finally:
             _wait_for(asked, outcomes, signals)
         for failure in outcomes:

@@ -149,18 +149,14 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
             ValueError: a wrong shape, NaN or infinity. Nothing has changed then.
         """
         fractions = self._checked(actions)
-        observations, powers = self._observer.room(), np.empty_like(self._blocks.powers)
-
-        def report(some: slice) -> None:
-            self._observer.write(observations, some)
-            powers[some] = self._blocks.powers[some]
-
-        rates = self._blocks.play_slot(fractions, afterwards=report)
+        report = self._observer.report()
+        rates = self._blocks.play_slot(fractions, report=report)
+        observations = report.observations
         self._slots += 1
         over = self._slots >= self.config.num_slots
         rewards = rates if self.config.reward == "cell" else np.repeat(rates.mean(axis=1, keepdims=True), self.config.num_cells, axis=1)
         self._rates = rates.copy()
-        infos = {"power": powers, "sum_rate": self._rates.copy()}
+        infos = {"power": report.powers, "sum_rate": self._rates.copy()}
         self._some_wait = np.count_nonzero(over) > 0  # any() takes three times as long
         if self._some_wait and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
             infos |= {"final_obs": observations, "_final_obs": over.copy()}

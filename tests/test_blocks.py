@@ -8,6 +8,7 @@ from scenarios import CONFIGS, EVERY_CONFIG, assert_equal, draw_block, ragged, r
 from multicell_env.blocks import Blocks
 from multicell_env.channel import draw_channels
 from multicell_env.config import NetworkConfig
+from multicell_env.observation import Observer
 
 
 def draw_blocks(config, num_blocks, seed=0):
@@ -185,3 +186,23 @@ def test_a_generator_for_each_row_or_none_is_drawn(num_generators):
     with pytest.raises(ValueError, match=f"one generator for each row; got {num_generators} for 2 rows"):
         blocks.draw([0, 1], [np.random.default_rng(0)] * num_generators)
     assert np.array_equal(blocks.gains.cross_gains, before)
+
+
+@EVERY_CONFIG
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", ["gain", "csi"])
+@pytest.mark.parametrize("num_threads", [1, 3])
+def test_a_slot_reports_what_an_observer_sees_after_it(config, dtype, kind, num_threads):
+    blocks = Blocks(variant(config, dtype=dtype), 5, keep_channels=True, num_threads=num_threads)
+    blocks.draw(range(5), [np.random.default_rng(i) for i in range(5)])
+    observer, before = Observer(kind, blocks), None
+    for slot in range(3):
+        report = observer.report()
+        blocks.play_slot(draw_fractions(config, 5, seed=slot, largest=0.4), report=report)
+        assert np.array_equal(report.observations, observer.observe())
+        assert np.array_equal(report.powers, blocks.powers)
+        if before is not None:  # a report is nobody else's
+            assert not np.shares_memory(report.observations, before.observations)
+            assert not np.shares_memory(report.powers, before.powers)
+        before = report
+    blocks.team.close()

@@ -45,6 +45,7 @@ def test_the_machine_runs_what_contributing_says_before_you_push() -> None:
 INTERNAL = {
     *(
         "simd",
+        "vector_loops",
         "slot_kernel",
         "block_kernel",
         "random_bits",

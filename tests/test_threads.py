@@ -54,6 +54,22 @@ def test_the_calling_thread_and_all_helpers_work() -> None:
     team.close()
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 100])
+def test_the_same_work_is_called_by_all_threads_but_by_no_more_than_it_has_parts(count: int) -> None:
+    team, called = Team(3), []
+    meeting = threading.Barrier(min(3, count))
+
+    def work() -> None:
+        meeting.wait(60)
+        called.append(threading.get_ident())
+
+    for _ in range(2):
+        called.clear()
+        team.together(work, count)
+        assert len(set(called)) == len(called) == min(3, count)
+    team.close()
+
+
 @pytest.mark.parametrize("in_helper", [True, False])
 def test_a_failure_in_any_thread_is_raised_when_all_threads_have_ended(in_helper: bool) -> None:
     team, caller, met = Team(2), threading.get_ident(), threading.Barrier(2)
