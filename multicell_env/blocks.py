@@ -4,7 +4,6 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from threading import Timer
 from typing import Any, Literal, NamedTuple
 
@@ -35,8 +34,8 @@ PATIENCE = 2.0
 """Seconds of compiling before a line says so."""
 
 
-PARTS_PER_THREAD = 32
-"""Parts that blocks are played in for each thread: whoever is done takes another, and at the end nobody waits long."""
+PARTS_PER_THREAD = 16
+"""Parts that a thread plays its blocks in; others take what is left when they are done."""
 
 
 class Report(NamedTuple):
@@ -94,7 +93,8 @@ class Blocks:
         self._cells = tuple(np.array(numbers) for numbers in (config.interferers, config.users_per_cell))
         self._rules = (*self._cells, nominal, log_nominal, unit)
         self._damping = np.full((*tokens[:2], tokens[3]), config.damping, dtype)
-        self._next_block = np.zeros(1, np.int64)
+        self._first_blocks = num_blocks * np.arange(num_threads) // num_threads
+        self._next_blocks = self._first_blocks.copy()
         self._at_once = num_blocks if num_threads == 1 else max(1, num_blocks // (PARTS_PER_THREAD * num_threads))
 
     @classmethod
@@ -227,8 +227,11 @@ class Blocks:
         reads = (opening, damping, self.inverse_gains, self.gains.cross_gains)
         rules = (*self._rules, k, number(forward_looking), ask_ahead, static_planes)
         writes = (self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget, rates, *reported)
-        self._next_block[0] = 0
-        play = partial(play_slots, self._next_block, self._at_once, *reads, *rules, *writes)
+        self._next_blocks[:] = self._first_blocks
+
+        def play(thread: int) -> None:
+            play_slots(self._next_blocks, self._at_once, thread, *reads, *rules, *writes)
+
         if (play_slots, number, ask_ahead) in _ready:
             self.team.together(play, len(self))
         else:

@@ -107,14 +107,15 @@ def ask_for(typing_context: Any, address: Any) -> Any:
 
 
 @intrinsic
-def fetch_add(typing_context: Any, array: Any, number: Any) -> Any:
-    """`fetch_add(array, number)`: add to the first entry, and get what was there; no other thread comes between."""
+def fetch_add(typing_context: Any, array: Any, index: Any, number: Any) -> Any:
+    """`fetch_add(array, index, number)`: add to an entry of a flat array, and get what was there; no other thread comes between."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        first = context.make_array(array)(context, builder, value=arguments[0]).data
-        return builder.atomic_rmw("add", first, context.cast(builder, arguments[1], number, array.dtype), "monotonic")
+        data, position, value = arguments
+        entry = builder.gep(context.make_array(array)(context, builder, value=data).data, [position])
+        return builder.atomic_rmw("add", entry, context.cast(builder, value, number, array.dtype), "monotonic")
 
-    return array.dtype(array, number), generate
+    return array.dtype(array, types.intp, number), generate
 
 
 @intrinsic

@@ -208,8 +208,9 @@ def _find_loud(loud, powers, first, num_bands, num_users):
 
 @compiled_entry
 def play_slots(
-    next_block,
+    next_blocks,
     at_once,
+    thread,
     fractions,
     damping,
     inverse_gains,
@@ -232,9 +233,10 @@ def play_slots(
     observations,
     reported_powers,
 ):
-    """One slot of the blocks that are left: open, negotiate, measure, roll over, report.
+    """One slot of every block: open, negotiate, measure, roll over, report.
 
-    Takes `at_once` blocks at a time, from the one that `next_block` counts to, so that several threads can call it for the same arrays.
+    Every `thread` has a part of the blocks, an equal one, and may call this at the same time: it plays its own part and then what is left
+    of the others', `at_once` blocks at a time, from where `next_blocks` says. So a block's numbers stay in the cache of one core.
 
     All arrays are C-contiguous and, but for the integer ones and `static_planes` and `observations` in float32, of one floating type, as
     are the numbers but `num_iterations`; `forward_looking` is 1 for FLWF and 0 for IWF. `ask_ahead` is None where gains are in the cache,
@@ -261,73 +263,77 @@ def play_slots(
     gains_of_token = num_interferers * num_users * gains.itemsize
     # Every token asks for as many bytes when its cell opens, at each answer, and when rates are counted.
     share = -(-gains_of_token // (num_iterations + 2)) if ask_ahead is not None else 0
-    begin = fetch_add(next_block, at_once)
-    while begin < num_blocks:
-        for block in range(begin, min(begin + at_once, num_blocks)):
-            first = block * num_cells * size
-            ahead = gains.ctypes.data + (block + 1) * num_cells * size * gains_of_token
-            kept = damping[block].reshape(-1)
-            for cell in range(num_cells):
-                budget = power_budget[block, cell] / users_per_cell[cell] * noise
-                for user in range(num_users):
-                    budgets[cell * num_users + user] = budget if user < users_per_cell[cell] else 0.0
-                    water_levels[cell * num_users + user] = np.inf
-                _open(num_users, opening, power, first + cell * size, budgets, cell * num_users, num_bands, num_users, (ahead, share))
-                ahead += size * share
-            for iteration in range(num_iterations + 1):
-                if num_users >= LANES:  # for few users the sum is cheaper
-                    _find_loud(loud, power, first, num_bands, num_users)
+    num_threads = len(next_blocks)
+    for turn in range(num_threads):
+        whose = (thread + turn) % num_threads
+        end = num_blocks * (whose + 1) // num_threads
+        begin = fetch_add(next_blocks, whose, at_once)
+        while begin < end:
+            for block in range(begin, min(begin + at_once, end)):
+                first = block * num_cells * size
+                ahead = gains.ctypes.data + (block + 1) * num_cells * size * gains_of_token
+                kept = damping[block].reshape(-1)
                 for cell in range(num_cells):
-                    _hear(num_users, heard, power, own, gains, interferers, loud, block, cell, num_bands, num_users, noise)
-                if iteration == num_iterations:
-                    break
+                    budget = power_budget[block, cell] / users_per_cell[cell] * noise
+                    for user in range(num_users):
+                        budgets[cell * num_users + user] = budget if user < users_per_cell[cell] else 0.0
+                        water_levels[cell * num_users + user] = np.inf
+                    _open(num_users, opening, power, first + cell * size, budgets, cell * num_users, num_bands, num_users, (ahead, share))
+                    ahead += size * share
+                for iteration in range(num_iterations + 1):
+                    if num_users >= LANES:  # for few users the sum is cheaper
+                        _find_loud(loud, power, first, num_bands, num_users)
+                    for cell in range(num_cells):
+                        _hear(num_users, heard, power, own, gains, interferers, loud, block, cell, num_bands, num_users, noise)
+                    if iteration == num_iterations:
+                        break
+                    for cell in range(num_cells):
+                        _respond(
+                            num_users,
+                            power,
+                            heard,
+                            first,
+                            levels,
+                            cell * size,
+                            water_levels,
+                            budgets,
+                            cell * num_users,
+                            num_bands,
+                            num_users,
+                            forward_looking,
+                            kept,
+                            (ahead, share),
+                        )
+                        ahead += size * share
                 for cell in range(num_cells):
-                    _respond(
+                    _finish(
                         num_users,
+                        user_rates,
+                        user_spent,
                         power,
                         heard,
-                        first,
-                        levels,
-                        cell * size,
-                        water_levels,
-                        budgets,
-                        cell * num_users,
+                        logs,
+                        first + cell * size,
                         num_bands,
                         num_users,
-                        forward_looking,
-                        kept,
+                        scale,
+                        log_nominal[cell],
                         (ahead, share),
                     )
                     ahead += size * share
-            for cell in range(num_cells):
-                _finish(
-                    num_users,
-                    user_rates,
-                    user_spent,
-                    power,
-                    heard,
-                    logs,
-                    first + cell * size,
-                    num_bands,
-                    num_users,
-                    scale,
-                    log_nominal[cell],
-                    (ahead, share),
-                )
-                ahead += size * share
-                rate, unspent = 0.0, float(power_budget[block, cell])
-                for user in range(num_users):
-                    rate += user_rates[user]
-                    unspent -= user_spent[user]
-                rates[block, cell] = rate
-                power_budget[block, cell] = nominal_budgets[cell] + max(unspent, 0.0)
-                log_budget[block, cell] = math.log10(power_budget[block, cell] / nominal_budgets[cell])
-            if len(observations) > 0:
-                for cell in range(num_cells):
-                    of = block * num_cells + cell
-                    to = of * observations.shape[2] * size
-                    copy(known, seen, to, static, of * known)
-                    copy(size, seen, to + known, logs, of * size)
-                    fill(size, seen, to + known + size, log_budget[block, cell])
-                copy(num_cells * size, told, first, power, first)
-        begin = fetch_add(next_block, at_once)
+                    rate, unspent = 0.0, float(power_budget[block, cell])
+                    for user in range(num_users):
+                        rate += user_rates[user]
+                        unspent -= user_spent[user]
+                    rates[block, cell] = rate
+                    power_budget[block, cell] = nominal_budgets[cell] + max(unspent, 0.0)
+                    log_budget[block, cell] = math.log10(power_budget[block, cell] / nominal_budgets[cell])
+                if len(observations) > 0:
+                    for cell in range(num_cells):
+                        of = block * num_cells + cell
+                        to = of * observations.shape[2] * size
+                        copy(known, seen, to, static, of * known)
+                        copy(size, seen, to + known, logs, of * size)
+                        fill(size, seen, to + known + size, log_budget[block, cell])
+                    copy(num_cells * size, told, first, power, first)
+            begin = fetch_add(next_blocks, whose, at_once)

@@ -12,11 +12,12 @@ from threading import Thread
 from weakref import finalize
 
 SHARES_PER_THREAD = 4
-"""Parts that a range is divided into for each thread, so that a thread on a busier core gets fewer of them."""
+"""Parts of a range that a thread has; one that is done takes what is left of the others', whose cores may be busier."""
 
 Signals = SimpleQueue[None]
 Outcomes = list[BaseException | None]
-Tasks = SimpleQueue[tuple[Callable[[], None], Outcomes, Signals] | None]
+Work = Callable[[int], None]
+Tasks = SimpleQueue[tuple[Work, int, Outcomes, Signals] | None]
 
 
 class Team:
@@ -35,7 +36,7 @@ class Team:
         """The process that the helpers are in; a forked one has the team without them."""
 
     def share(self, work: Callable[[slice], None], count: int) -> None:
-        """Have a range worked through in parts, by whichever thread is free.
+        """Have a range worked through in parts, of which every thread has its own, and then takes the others'.
 
         Raises:
             BaseException: as from `together`. Nobody begins another part then.
@@ -45,30 +46,33 @@ class Team:
             return
         parts = SHARES_PER_THREAD * self.num_threads
         edges = [count * part // parts for part in range(parts + 1)]
-        # Threads take from one iterator: a step of it is whole, because it holds Python's lock.
-        shares = iter([slice(*ends) for ends in itertools.pairwise(edges) if ends[0] < ends[1]])
+        shares = [slice(*ends) for ends in itertools.pairwise(edges)]
+        # Threads take from iterators: a step of one is whole, because it holds Python's lock.
+        own = [iter(shares[first : first + SHARES_PER_THREAD]) for first in range(0, parts, SHARES_PER_THREAD)]
 
-        def work_on() -> None:
+        def work_on(thread: int) -> None:
+            left = itertools.chain(*own[thread:], *own[:thread])
             try:
-                for some in shares:
-                    work(some)
+                for some in left:
+                    if some.start < some.stop:
+                        work(some)
             finally:
-                for _ in shares:  # there are some after a failure alone
+                for _ in left:  # there are some after a failure alone
                     pass
 
         self.together(work_on, count)
 
-    def together(self, work: Callable[[], None], count: int) -> None:
-        """Have all threads call the same work, which divides `count` parts among those that call it; no more threads than parts.
+    def together(self, work: Work, count: int) -> None:
+        """Have every thread call `work` with its own number, from 0 on; no more threads than there are parts to do.
 
         It should release Python's lock.
 
         Raises:
             BaseException: what `work` raised, in the calling thread rather than in a helper. All threads have ended then.
         """
-        helpers = min(self.num_threads, count) - 1
-        if helpers < 1:
-            work()
+        num_threads = min(self.num_threads, count)
+        if num_threads < 2:
+            work(0)
             return
         if self._process != os.getpid():
             self._start()
@@ -76,10 +80,10 @@ class Team:
         signals: Signals = SimpleQueue()
         asked = 0
         try:
-            for _ in range(helpers):
-                self._tasks.put((work, outcomes, signals))
+            for thread in range(1, num_threads):
+                self._tasks[thread - 1].put((work, thread, outcomes, signals))
                 asked += 1
-            work()  # in this thread, which would only wait otherwise
+            work(0)  # in this thread, which would only wait otherwise
         finally:
             _wait_for(asked, outcomes, signals)
         for failure in outcomes:
@@ -98,10 +102,11 @@ class Team:
                 helper.join()
 
     def _start(self) -> None:
-        self._tasks: Tasks = SimpleQueue()
-        number = self.num_threads - 1
-        self._helpers = [Thread(target=_help, args=[self._tasks], name=f"{__name__} {index}", daemon=True) for index in range(number)]
-        self._dismiss = finalize(self, _end, self._tasks, number)
+        self._tasks: list[Tasks] = [SimpleQueue() for _ in range(1, self.num_threads)]
+        self._helpers = [
+            Thread(target=_help, args=[tasks], name=f"{__name__} {thread}", daemon=True) for thread, tasks in enumerate(self._tasks, 1)
+        ]
+        self._dismiss = finalize(self, _end, self._tasks)
         self._dismiss.atexit = False  # what else runs at exit may still want them, and daemons end by themselves
         try:
             for helper in self._helpers:
@@ -118,10 +123,10 @@ class Team:
 def _help(tasks: Tasks) -> None:
     """What a helper does; it knows the queue and not the team, so that the team can be forgotten."""
     while (task := tasks.get()) is not None:
-        work, outcomes, signals = task
+        work, thread, outcomes, signals = task
         outcome = None
         try:
-            work()
+            work(thread)
         except BaseException as failure:
             outcome = failure
         del task, work  # and with them the arrays that the work was on, before anybody hears of it
@@ -144,6 +149,6 @@ def _wait_for(number: int, outcomes: Outcomes, signals: Signals) -> None:
         raise interrupted
 
 
-def _end(tasks: Tasks, number: int) -> None:
-    for _ in range(number):
-        tasks.put(None)
+def _end(tasks: list[Tasks]) -> None:
+    for own in tasks:
+        own.put(None)
