@@ -215,7 +215,8 @@ class Blocks:
             raise ValueError(f"actions must have shape {tokens}; got {actions.shape}. Give [block, cell, band, user], or two such planes.")
         if actions.dtype != number:
             actions = np.minimum(np.maximum(actions, 0.0), 1.0)  # first, because what is large in float64 is infinite in float32
-        planes = np.require(actions, number, ONE_LAYOUT)
+        fits = actions.dtype == number and actions.flags.carray
+        planes = actions if fits else np.require(actions, number, ONE_LAYOUT)  # which takes longer to find out than a small batch to play
         if planes.ndim == len(tokens):
             opening, damping = planes, self._damping
         else:
