@@ -91,7 +91,8 @@ class Blocks:
         nominal, unit = config.nominal_budgets.astype(dtype), dtype.type(config.power_unit)
         log_nominal = np.log10(config.nominal_powers).astype(dtype)
         self._cells = tuple(np.array(numbers) for numbers in (config.interferers, config.users_per_cell))
-        self._rules = (*self._cells, nominal, log_nominal, unit)
+        self._rules = (self.inverse_gains, cross_gains, *self._cells, nominal, log_nominal, unit)
+        self._state = (self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget)
         self._damping = np.full((*tokens[:2], tokens[3]), config.damping, dtype)
         self._first_blocks = num_blocks * np.arange(num_threads) // num_threads
         self._next_blocks = self._first_blocks.copy()
@@ -211,7 +212,7 @@ class Blocks:
         """
         number = self.powers.dtype.type
         tokens = self.powers.shape
-        if actions.shape not in (tokens, (*tokens[:2], 2, *tokens[2:])):
+        if actions.shape != tokens and actions.shape != (*tokens[:2], 2, *tokens[2:]):
             raise ValueError(f"actions must have shape {tokens}; got {actions.shape}. Give [block, cell, band, user], or two such planes.")
         if actions.dtype != number:
             actions = np.minimum(np.maximum(actions, 0.0), 1.0)  # first, because what is large in float64 is infinite in float32
@@ -223,15 +224,14 @@ class Blocks:
             opening, damping = np.ascontiguousarray(planes[:, :, 0]), planes[:, :, 1].clip(0.0, 1.0).mean(axis=-2)
         rates = np.empty((len(self), self.config.num_cells), number)
         k = self.config.num_iterations if num_iterations is None else num_iterations
-        static_planes, *reported = _NOWHERE[number] if report is None else report
+        shown = _NOWHERE[number] if report is None else report
         ask_ahead = self._ask_ahead(k)
-        reads = (opening, damping, self.inverse_gains, self.gains.cross_gains)
-        rules = (*self._rules, k, number(forward_looking), ask_ahead, static_planes)
-        writes = (self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget, rates, *reported)
+        reads = (opening, damping, *self._rules, k, number(forward_looking), ask_ahead, shown.static_planes)
+        writes = (*self._state, rates, shown.observations, shown.powers)
         self._next_blocks[:] = self._first_blocks
 
         def play(thread: int) -> None:
-            play_slots(self._next_blocks, self._at_once, thread, *reads, *rules, *writes)
+            play_slots(self._next_blocks, self._at_once, thread, *reads, *writes)
 
         if (play_slots, number, ask_ahead) in _ready:
             self.team.together(play, len(self))
