@@ -99,6 +99,7 @@ def main() -> None:
     arguments = tyro.cli(Arguments, description=Arguments.__doc__)
     if unknown := sorted(set(arguments.settings) - set(PAPER)):
         sys.exit(f"error: --settings must be some of {', '.join(PAPER)}; got {', '.join(unknown)}.")
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     policies = {str(run): load(run) for run in arguments.runs}
     settings = {name: replace(PAPER[name], damping=arguments.damping) for name in PAPER if name in arguments.settings}

@@ -98,6 +98,7 @@ def rows(name: str, found: dict[str, list[dict[str, float]]]) -> list[tuple[str,
 def main() -> None:
     """Run the command line."""
     arguments = tyro.cli(Arguments, description=Arguments.__doc__)
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
     title = f"average cell capacity, bit/s/Hz, {arguments.num_blocks} channels; !: differs by more than chance takes (95 %)"
     table = Table("", "expected", *WAYS, box=None, title=title, title_justify="left")
     found = {name: measure(config, arguments) for name, (config, _) in EXPECTED.items()}

@@ -98,6 +98,7 @@ def main(argv: list[str]) -> None:
     """Run the command line."""
     arguments = parse(ShippedArguments, argv, ShippedArguments())
     check_positive(num_blocks=arguments.num_blocks)
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
     rows, commands = [], []
     for name in agents.shipped():
         policy = agents.load(name)

@@ -91,6 +91,7 @@ def learn(config: NetworkConfig, seed: int, max_steps: int) -> dict[str, Any]:
 def main(arguments: Arguments) -> None:
     """Learn, print, save."""
     torch.set_num_threads(1)  # as train.py does
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
     console = Console(width=120, markup=False, highlight=False)
     names = list(NETWORKS) if arguments.network == "all" else [arguments.network]
     results = {}
