@@ -4,9 +4,11 @@ import _thread
 import copy
 import gc
 import pickle
+import signal
 import threading
 import time
 import weakref
+from functools import partial
 
 import numpy as np
 import pytest
@@ -95,7 +97,9 @@ def test_a_failure_in_any_thread_is_raised_when_all_threads_have_ended(in_helper
 
 
 @pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="only the main thread is interrupted")
-def test_an_interrupt_is_heard_when_all_threads_have_ended() -> None:
+def test_an_interrupt_is_heard_when_all_threads_have_ended(request: pytest.FixtureRequest) -> None:
+    # A shell's background jobs ignore interrupts from the start.
+    request.addfinalizer(partial(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler)))
     team, caller, met = Team(2), threading.get_ident(), threading.Barrier(2)
     ended = []
 
