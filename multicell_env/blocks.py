@@ -32,8 +32,6 @@ WORTH_ASKING = 16
 """Bytes of gains of a user in a band for each iteration; with fewer, a slot's arithmetic takes so long that waiting for them is little."""
 PATIENCE = 2.0
 """Seconds of compiling before a line says so."""
-
-
 PARTS_PER_THREAD = 16
 """Parts that a thread plays its blocks in; others take what is left when they are done."""
 
@@ -70,6 +68,7 @@ class Blocks:
 
     def __init__(self, config: NetworkConfig, num_blocks: int, *, keep_channels: bool = False, num_threads: int = 1) -> None:
         self.config = config
+        num_blocks = int(num_blocks)  # another type of integer would have another kernel compiled
         self.team = Team(num_threads)
         dtype = np.dtype(config.dtype)
         tokens = (num_blocks, config.num_cells, config.num_bands, config.max_users)
@@ -95,7 +94,6 @@ class Blocks:
         self._state = (self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget)
         self._damping = np.full((*tokens[:2], tokens[3]), config.damping, dtype)
         self._first_blocks = num_blocks * np.arange(num_threads) // num_threads
-        self._next_blocks = self._first_blocks.copy()
         self._at_once = num_blocks if num_threads == 1 else max(1, num_blocks // (PARTS_PER_THREAD * num_threads))
 
     @classmethod
@@ -202,13 +200,13 @@ class Blocks:
                 fractions in the first; the mean of the second over the bands is the user's damping, instead of the network's own.
             num_iterations: k, the network's own by default.
             forward_looking: True is FLWF, False is IWF.
-            report: Where to write observations and powers; nowhere by default.
+            report: Where to write observations and powers, from an `Observer` of these blocks; nowhere by default.
 
         Returns:
             Sum rate of each cell (18), bit/s/Hz.
 
         Raises:
-            ValueError: the actions have another shape.
+            ValueError: the actions or the report have another shape.
         """
         number = self.powers.dtype.type
         tokens = self.powers.shape
@@ -224,14 +222,16 @@ class Blocks:
             opening, damping = np.ascontiguousarray(planes[:, :, 0]), planes[:, :, 1].clip(0.0, 1.0).mean(axis=-2)
         rates = np.empty((len(self), self.config.num_cells), number)
         k = self.config.num_iterations if num_iterations is None else num_iterations
+        if report is not None and report.powers.shape != tokens:
+            raise ValueError(f"a report must be for {tokens}; got {report.powers.shape}. Give what an Observer of these blocks returned.")
         shown = _NOWHERE[number] if report is None else report
         ask_ahead = self._ask_ahead(k)
         reads = (opening, damping, *self._rules, k, number(forward_looking), ask_ahead, shown.static_planes)
         writes = (*self._state, rates, shown.observations, shown.powers)
-        self._next_blocks[:] = self._first_blocks
+        next_blocks = self._first_blocks.copy()
 
         def play(thread: int) -> None:
-            play_slots(self._next_blocks, self._at_once, thread, *reads, *writes)
+            play_slots(next_blocks, self._at_once, thread, *reads, *writes)
 
         if (play_slots, number, ask_ahead) in _ready:
             self.team.together(play, len(self))

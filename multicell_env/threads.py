@@ -63,12 +63,14 @@ class Team:
         self.together(work_on, count)
 
     def together(self, work: Work, count: int) -> None:
-        """Have every thread call `work` with its own number, from 0 on; no more threads than there are parts to do.
+        """Have every thread call `work` with its own number, from 0 on, and wait until all have ended.
 
-        It should release Python's lock.
+        Args:
+            work: What to do, best without Python's lock.
+            count: Parts that there are to do; no more threads are asked.
 
         Raises:
-            BaseException: what `work` raised, in the calling thread rather than in a helper. All threads have ended then.
+            BaseException: what `work` raised, in the calling thread rather than in a helper; Ctrl-C.
         """
         num_threads = min(self.num_threads, count)
         if num_threads < 2:
@@ -78,20 +80,27 @@ class Team:
             self._start()
         outcomes: Outcomes = []
         signals: Signals = SimpleQueue()
-        asked = 0
+        asked: list[None] = []
+        interrupts: list[KeyboardInterrupt] = []
         try:
-            for thread in range(1, num_threads):
-                self._tasks[thread - 1].put((work, thread, outcomes, signals))
-                asked += 1
+            # One call that asks and counts, because Python looks for Ctrl-C after every call.
+            asked.extend(map(SimpleQueue.put, self._tasks, ((work, thread, outcomes, signals) for thread in range(1, num_threads))))
             work(0)  # in this thread, which would only wait otherwise
         finally:
-            _wait_for(asked, outcomes, signals)
-        for failure in outcomes:
+            # Helpers write what others will write next, so Ctrl-C is heard when they have ended.
+            while True:
+                try:
+                    while len(outcomes) < len(asked):
+                        signals.get()  # one for every outcome, after it
+                    break
+                except KeyboardInterrupt as interrupt:
+                    interrupts.append(interrupt)
+        for failure in (*interrupts, *outcomes):
             if failure is not None:
                 try:
                     raise failure
                 finally:
-                    del outcomes, failure  # its traceback holds this frame, and the frame would hold it
+                    del interrupts, outcomes, failure  # its traceback holds this frame, and the frame would hold it
 
     def close(self) -> None:
         """End the helpers, which start again with the next range; in a forked process there are none to end."""
@@ -133,20 +142,6 @@ def _help(tasks: Tasks) -> None:
         outcomes.append(outcome)
         signals.put(None)
         del outcome, outcomes, signals
-
-
-def _wait_for(number: int, outcomes: Outcomes, signals: Signals) -> None:
-    """Wait for the outcomes of helpers. They write what others will write next, so Ctrl-C is heard when they have ended."""
-    interrupted = None
-    while True:
-        try:
-            while len(outcomes) < number:
-                signals.get()  # one for every outcome, after it
-            break
-        except KeyboardInterrupt as interrupt:
-            interrupted = interrupt
-    if interrupted is not None:
-        raise interrupted
 
 
 def _end(tasks: list[Tasks]) -> None:

@@ -206,3 +206,9 @@ def test_a_slot_reports_what_an_observer_sees_after_it(config, dtype, kind, num_
             assert not np.shares_memory(report.powers, before.powers)
         before = report
     blocks.team.close()
+
+
+def test_a_report_of_other_blocks_is_refused():
+    blocks, others = draw_blocks(NetworkConfig(), 2)[0], Blocks(NetworkConfig(), 3)
+    with pytest.raises(ValueError, match="a report must be for"):
+        blocks.play_slot(np.zeros(blocks.powers.shape), report=Observer("gain", others).report())

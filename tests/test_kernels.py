@@ -193,7 +193,7 @@ def test_a_wrong_precision_is_refused():
 def test_no_way_of_use_compiles_a_kernel_anew():
     for config in (PAPER_8X4, NetworkConfig(num_users=(2, 3, 1)), NetworkConfig(num_cells=1), NetworkConfig(dtype="float64")):
         for known in (config, pickle.loads(pickle.dumps(config))):  # pickling loses that arrays are read-only
-            blocks = Blocks(known, 3, num_threads=2)
+            blocks = Blocks(known, np.int32(3), keep_channels=True, num_threads=2)
             blocks.draw([2, 0], [np.random.default_rng(0), np.random.default_rng(1)])
             own, cross = draw_channels(known, np.random.default_rng(2))
             own.flags.writeable = False
@@ -201,6 +201,8 @@ def test_no_way_of_use_compiles_a_kernel_anew():
             fractions = np.full(blocks.powers.shape, 0.1)
             fractions.flags.writeable = False
             for opening in (fractions, fractions.astype(np.float32), np.asfortranarray(fractions), fractions.astype(int)):
+                for kind in ("gain", "csi"):
+                    blocks.play_slot(opening, report=Observer(kind, blocks).report())
                 blocks.play_slot(opening)
     assert len(beamform.signatures) == 2  # one for each precision
     cached = [signature for signature in play_slots.signatures if types.none in signature]  # gains are not asked for ahead

@@ -5,6 +5,7 @@ import copy
 import gc
 import pickle
 import signal
+import sys
 import threading
 import time
 import weakref
@@ -120,6 +121,43 @@ def test_an_interrupt_is_heard_when_all_threads_have_ended(request: pytest.Fixtu
         team.share(work, 8)
     assert sorted(some.start for some in ended) == list(range(8))
     assert len(workers(team)) == 2
+    team.close()
+
+
+@pytest.mark.parametrize("moment", range(1, 12))
+def test_no_helper_works_on_when_an_interrupt_is_heard(moment: int) -> None:
+    team, lines = Team(3), []
+    begun, ended = [], []
+    workers(team)
+
+    def work(thread: int) -> None:
+        begun.append(thread)
+        if thread > 0:
+            time.sleep(0.05)
+        ended.append(thread)
+
+    def interrupt(frame, event: str, arg: object):
+        if frame.f_code is not Team.together.__code__ or 0 in begun:  # from then on nothing is asked of helpers
+            return None
+        if event == "line":
+            lines.append(frame.f_lineno)
+            if len(lines) == moment:
+                raise KeyboardInterrupt
+        return interrupt
+
+    sys.settrace(interrupt)
+    try:
+        team.together(work, 3)
+    except KeyboardInterrupt:
+        assert len(lines) == moment
+    else:
+        assert len(lines) < moment  # later than all
+    finally:
+        sys.settrace(None)
+    asked = len(begun)
+    assert sorted(begun) == sorted(ended)
+    time.sleep(0.01)
+    assert len(begun) == asked
     team.close()
 
 
