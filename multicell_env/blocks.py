@@ -26,8 +26,8 @@ DRAWN_BYTES = 2**19
 """Bytes of channels that are drawn together, unless it is one block: few enough to stay in the cache."""
 ONE_LAYOUT: Any = ["C", "W"]
 """How arrays enter a kernel: numba would compile another one for arrays that are read-only or in another order."""
-CACHED_GAINS = 2**23
-"""Bytes of cross gains that a cache keeps from slot to slot."""
+CACHED_GAINS = 2**21
+"""Bytes of cross gains that a second-level cache keeps from slot to slot; for more, asking ahead pays even where the third level does."""
 WORTH_ASKING = 16
 """Bytes of gains of a user in a band for each iteration; with fewer, a slot's arithmetic takes so long that waiting for them is little."""
 PATIENCE = 2.0

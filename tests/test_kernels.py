@@ -229,7 +229,7 @@ def test_gains_are_asked_for_where_a_cache_does_not_keep_them_and_a_slot_waits_f
         return Blocks(config, num_blocks)._ask_ahead(k) is not None
 
     assert [asks(PAPER_32X16, 512, k) for k in (0, 1, 5, 20)] == [False, True, True, False]
-    assert not asks(PAPER_32X16, 64, 5)
+    assert not asks(PAPER_32X16, 32, 5)
     assert not asks(PAPER_8X4, 4096, 5)
     assert not asks(NetworkConfig(num_cells=1), 4096, 5)  # nobody interferes
 
