@@ -208,19 +208,19 @@ class Blocks:
         Raises:
             ValueError: the actions or the report have another shape.
         """
-        number = self.powers.dtype.type
-        tokens = self.powers.shape
+        dtype, tokens = self.powers.dtype, self.powers.shape
+        number = dtype.type
         if actions.shape != tokens and actions.shape != (*tokens[:2], 2, *tokens[2:]):
             raise ValueError(f"actions must have shape {tokens}; got {actions.shape}. Give [block, cell, band, user], or two such planes.")
-        if actions.dtype != number:
+        if actions.dtype != dtype:
             actions = np.minimum(np.maximum(actions, 0.0), 1.0)  # first, because what is large in float64 is infinite in float32
-        fits = actions.dtype == number and actions.flags.carray
-        planes = actions if fits else np.require(actions, number, ONE_LAYOUT)  # which takes longer to find out than a small batch to play
+        fits = actions.dtype == dtype and actions.flags.carray
+        planes = actions if fits else np.require(actions, dtype, ONE_LAYOUT)  # which takes longer to find out than a small batch to play
         if planes.ndim == len(tokens):
             opening, damping = planes, self._damping
         else:
             opening, damping = np.ascontiguousarray(planes[:, :, 0]), planes[:, :, 1].clip(0.0, 1.0).mean(axis=-2)
-        rates = np.empty((len(self), self.config.num_cells), number)
+        rates = np.empty(tokens[:2], dtype)
         k = self.config.num_iterations if num_iterations is None else num_iterations
         if report is not None and report.powers.shape != tokens:
             raise ValueError(f"a report must be for {tokens}; got {report.powers.shape}. Give what an Observer of these blocks returned.")
@@ -234,10 +234,10 @@ class Blocks:
             play_slots(next_blocks, self._at_once, thread, *reads, *writes)
 
         if (play_slots, number, ask_ahead) in _ready:
-            self.team.together(play, len(self))
+            self.team.together(play, tokens[0])
         else:
             with _announced(play_slots, number, ask_ahead):
-                self.team.together(play, len(self))
+                self.team.together(play, tokens[0])
         return rates
 
     def _ask_ahead(self, k: int) -> Literal[True] | None:
