@@ -92,8 +92,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         self._generators: dict[int, np.random.Generator] = {}
         self._rates = np.zeros((self.num_envs, self.config.num_cells), self._blocks.powers.dtype)
         self._slots = np.full(self.num_envs, -1)  # -1: no block yet
-        self._slots_left = 0
-        """Until the first block ends; none while an environment waits for a block."""
+        self._some_wait = True
 
     def reset(
         self, *, seed: int | Sequence[int | None] | np.ndarray | None = None, options: Mapping[str, Any] | None = None
@@ -154,13 +153,12 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         rates = self._blocks.play_slot(fractions, report=report)
         observations = report.observations
         self._slots += 1
-        self._slots_left -= 1
-        some_end = self._slots_left < 1
-        over = self._slots >= self.config.num_slots if some_end else np.zeros(self.num_envs, dtype=bool)
+        over = self._slots >= self.config.num_slots
         rewards = rates if self.config.reward == "cell" else np.repeat(rates.mean(axis=1, keepdims=True), self.config.num_cells, axis=1)
         self._rates = rates.copy()
         infos = {"power": report.powers, "sum_rate": self._rates.copy()}
-        if some_end and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
+        self._some_wait = np.count_nonzero(over) > 0  # any() takes three times as long
+        if self._some_wait and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
             infos |= {"final_obs": observations, "_final_obs": over.copy()}
             self._begin(np.flatnonzero(over))
             observations = self._observer.observe()
@@ -209,13 +207,13 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         self._observer.begin(rows)
         self._slots[rows] = 0
         self._rates[rows] = 0.0
-        self._slots_left = 0 if self._slots.min() < 0 else self.config.num_slots - int(self._slots.max())
+        self._some_wait = bool(np.any((self._slots < 0) | (self._slots >= self.config.num_slots)))
 
     def _infos(self) -> dict[str, Any]:
         return {"power": self._blocks.powers.copy(), "sum_rate": self._rates.copy()}
 
     def _check_all_play(self) -> None:
-        if self._slots_left < 1:
+        if self._some_wait:
             waiting = np.flatnonzero((self._slots < 0) | (self._slots >= self.config.num_slots))
             raise RuntimeError(
                 f"{waiting.size} environments have no block to play, the first {waiting[:8].tolist()}: call reset(), or "
