@@ -44,6 +44,7 @@ class Report(NamedTuple):
     observations: Float[np.ndarray, "block cell plane band user"]
     """These planes, then `log_ingr` and `log_budget`; float32."""
     powers: Powers
+    """Final ones, in sigma^2."""
 
 
 _NOWHERE = {
@@ -215,7 +216,7 @@ class Blocks:
         if actions.dtype != dtype:
             actions = np.minimum(np.maximum(actions, 0.0), 1.0)  # first, because what is large in float64 is infinite in float32
         fits = actions.dtype == dtype and actions.flags.carray
-        planes = actions if fits else np.require(actions, dtype, ONE_LAYOUT)  # which takes longer to find out than a small batch to play
+        planes = actions if fits else np.require(actions, dtype, ONE_LAYOUT)  # which takes a microsecond to see that
         if planes.ndim == len(tokens):
             opening, damping = planes, self._damping
         else:

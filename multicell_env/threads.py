@@ -1,7 +1,8 @@
 """Threads that work through a range together.
 
 A step of 1,024 small environments takes a millisecond or two. An executor of `concurrent.futures` needs a tenth of one to hand over a
-function that does not need Python's lock, and to hear that it is done; two queues need a hundredth of one.
+function that does not need Python's lock, and to hear that it is done; queues need some hundredths, which is mostly waking the
+other cores.
 """
 
 import itertools
