@@ -227,7 +227,7 @@ class Blocks:
             raise ValueError(f"a report must be for {tokens}; got {report.powers.shape}. Give what an Observer of these blocks returned.")
         shown = _NOWHERE[number] if report is None else report
         ask_ahead = self._ask_ahead(k)
-        reads = (opening, damping, *self._rules, k, number(forward_looking), ask_ahead, shown.static_planes)
+        reads = (opening, damping, *self._rules, k, float(forward_looking), ask_ahead, shown.static_planes)
         writes = (*self._state, rates, shown.observations, shown.powers)
         next_blocks = self._first_blocks.copy()
 

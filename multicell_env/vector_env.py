@@ -91,8 +91,11 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         """Whether `state()` is what `step` has returned as observations already."""
         self._generators: dict[int, np.random.Generator] = {}
         self._rates = np.zeros((self.num_envs, self.config.num_cells), self._blocks.powers.dtype)
-        self._slots = np.full(self.num_envs, -1)  # -1: no block yet
-        self._some_wait = True
+        self._time = 0
+        """Steps that were played."""
+        self._begun = np.full(self.num_envs, -np.inf)
+        """At what time each block began, and the first of these: a step then looks at one number while no block ends."""
+        self._first_begun = -np.inf
 
     def reset(
         self, *, seed: int | Sequence[int | None] | np.ndarray | None = None, options: Mapping[str, Any] | None = None
@@ -152,13 +155,13 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         report = self._observer.report()
         rates = self._blocks.play_slot(fractions, report=report)
         observations = report.observations
-        self._slots += 1
-        over = self._slots >= self.config.num_slots
+        self._time += 1
+        some_end = self._time - self._first_begun >= self.config.num_slots
+        over = self._ended() if some_end else np.zeros(self.num_envs, dtype=bool)
         rewards = rates if self.config.reward == "cell" else np.repeat(rates.mean(axis=1, keepdims=True), self.config.num_cells, axis=1)
         self._rates = rates.copy()
         infos = {"power": report.powers, "sum_rate": self._rates.copy()}
-        self._some_wait = np.count_nonzero(over) > 0  # any() takes three times as long
-        if self._some_wait and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
+        if some_end and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
             infos |= {"final_obs": observations, "_final_obs": over.copy()}
             self._begin(np.flatnonzero(over))
             observations = self._observer.observe()
@@ -186,7 +189,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         Raises:
             RuntimeError: before `reset`.
         """
-        if np.any(self._slots < 0):
+        if self._first_begun < 0:
             raise RuntimeError("An environment has no block yet: call reset() first.")
         return self._observer.observe() if self.observation == "gain" else observe("gain", self._blocks)
 
@@ -205,16 +208,20 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
     def _begin(self, rows: np.ndarray) -> None:
         self._blocks.draw(rows, [self._generators[row] for row in rows])
         self._observer.begin(rows)
-        self._slots[rows] = 0
         self._rates[rows] = 0.0
-        self._some_wait = bool(np.any((self._slots < 0) | (self._slots >= self.config.num_slots)))
+        self._begun[rows] = self._time
+        self._first_begun = float(self._begun.min())
 
     def _infos(self) -> dict[str, Any]:
         return {"power": self._blocks.powers.copy(), "sum_rate": self._rates.copy()}
 
+    def _ended(self) -> Bool[np.ndarray, " env"]:
+        """Which environments have no block to play."""
+        return self._time - self._begun >= self.config.num_slots
+
     def _check_all_play(self) -> None:
-        if self._some_wait:
-            waiting = np.flatnonzero((self._slots < 0) | (self._slots >= self.config.num_slots))
+        if self._time - self._first_begun >= self.config.num_slots:
+            waiting = np.flatnonzero(self._ended())
             raise RuntimeError(
                 f"{waiting.size} environments have no block to play, the first {waiting[:8].tolist()}: call reset(), or "
                 "reset(options={'reset_mask': mask}) to begin anew in those alone."
