@@ -1,8 +1,8 @@
-"""What one thread of this machine can do at most: float32 operations in a matrix product, and bytes copied.
+"""What one thread of this machine can do at most: float32 operations in a matrix product, and bytes copied or read.
 
     python benchmarks/ceilings.py
 
-Import this module before numpy, or set OMP_NUM_THREADS=1, so that BLAS starts with one thread. Both ceilings are the best of several
+Import this module before numpy, or set OMP_NUM_THREADS=1, so that BLAS starts with one thread. All ceilings are the best of several
 repeats in processor time, because other load on the machine can only lower them.
 """
 
@@ -71,7 +71,27 @@ def copy_bandwidth(working_set: int, *, repeats: int = 15) -> float:
     return round_trips * 2 * (a.nbytes + b.nbytes) / seconds
 
 
+def read_bandwidth(working_set: int, *, repeats: int = 15) -> float:
+    """Bytes per second of reading a float32 array of `working_set` bytes again and again, for its largest number.
+
+    Raises:
+        ValueError: there is no number in it.
+    """
+    if working_set < 4:
+        raise ValueError(f"working_set must hold a float32 number, 4 bytes; got {working_set}. Give more bytes.")
+    numbers = np.ones(working_set // 4, np.float32)
+    reads = max(1, int(3e8 / working_set))  # 5 to 30 ms
+
+    def run() -> None:
+        for _ in range(reads):
+            np.maximum.reduce(numbers)
+
+    return reads * numbers.nbytes / best_seconds(run, repeats=repeats)
+
+
 if __name__ == "__main__":
     print(f"matrix product, float32   {matmul_flops() / 1e9:8.1f} GFLOP/s")
     for kib in (16, 256, 4096, 262144):
         print(f"copy, {kib:7,} KiB         {copy_bandwidth(kib * 1024) / 1e9:8.1f} GB/s")
+    for kib in (256, 4096, 262144):
+        print(f"read, {kib:7,} KiB         {read_bandwidth(kib * 1024) / 1e9:8.1f} GB/s")

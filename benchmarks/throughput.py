@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import tyro
-from ceilings import copy_bandwidth, matmul_flops
+from ceilings import copy_bandwidth, matmul_flops, read_bandwidth
 from matplotlib.figure import Figure
 from peers import installed_peers, measure_in_turns, parallel_env_rate, steps_per_second
 from rich.console import Console
@@ -36,6 +36,8 @@ NETWORKS = {"(8, 4, 6)": PAPER_8X4, "(32, 16, 6)": PAPER_32X16, "(32, 16, 12)": 
 """By (antennas, users per cell, bands); three cells each."""
 NO_DRAWS = 10**9
 """Slots of a block that never ends."""
+LARGE = 64
+"""Environments from which on the cost of a step is to be flat."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,13 @@ def batched_rows(quick: bool) -> Iterator[dict[str, Any]]:
                 best[size] = min(best[size], best_seconds(step, calls=calls[size], repeats=1))
         for size, seconds in best.items():
             yield {"network": name, "k": k, "draws": draws, "num_envs": size, "us_per_step": 1e6 * seconds / size}
+
+
+def read_rows(quick: bool) -> Iterator[dict[str, Any]]:
+    """Microseconds for reading the cross gains of as many environments once, and nothing else: no step is faster on endless blocks."""
+    for (name, network), num_envs in itertools.product(NETWORKS.items(), () if quick else (64, 256, 1024, 4096)):
+        size = Blocks(network, 1).gains.cross_gains.nbytes
+        yield {"network": name, "num_envs": num_envs, "us_per_env": 1e6 * size / read_bandwidth(num_envs * size)}
 
 
 def iteration_row(name: str, config: NetworkConfig, num_turns: int) -> dict[str, Any]:
@@ -208,29 +217,30 @@ def table(title: str, rows: list[dict[str, Any]]) -> Table:
     return shown
 
 
-def batch_table(rows: list[dict[str, Any]]) -> Table:
-    """Microseconds per environment step; a column for each batch size."""
+def batch_table(rows: list[dict[str, Any]], reads: list[dict[str, Any]]) -> Table:
+    """Microseconds per environment step, and for reading gains alone; a column for each batch size."""
     sizes = sorted({row["num_envs"] for row in rows})
-    times = {(row["network"], row["k"], row["draws"], row["num_envs"]): row["us_per_step"] for row in rows}
+    times = {(row["network"], row["k"], "T = 10" if row["draws"] else "endless", row["num_envs"]): row["us_per_step"] for row in rows}
+    times |= {(row["network"], "-", "gains read once", row["num_envs"]): row["us_per_env"] for row in reads}
     cases = dict.fromkeys(key[:3] for key in times)
 
-    def spread(case: tuple[str, int, bool]) -> float:
-        large = [times[*case, size] for size in sizes if size >= 64] or [float("nan")]
+    def spread(case: tuple[str, Any, str]) -> float:
+        large = [times[*case, size] for size in sizes if size >= LARGE] or [float("nan")]
         return max(large) / min(large)
 
     return table(
         "us per environment step, one thread (columns: environments in the batch)",
         [
-            {"network": name, "k": k, "blocks": "T = 10" if draws else "endless"}
-            | {str(size): times[name, k, draws, size] for size in sizes}
-            | {"longest / shortest from 64": spread((name, k, draws))}
-            for name, k, draws in cases
+            {"network": case[0], "k": str(case[1]), "blocks": case[2]}
+            | {str(size): times.get((*case, size), "") for size in sizes}
+            | {f"longest / shortest from {LARGE}": spread(case)}
+            for case in cases
         ],
     )
 
 
-def save_picture(rows: list[dict[str, Any]], path: Path) -> None:
-    """Time per environment step against the batch size."""
+def save_picture(rows: list[dict[str, Any]], reads: list[dict[str, Any]], path: Path) -> None:
+    """Time per environment step, and for reading gains alone, against the batch size."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     axes = figure.subplots(1, len(NETWORKS), sharey=True)
     styles = {0: ("#009E73", "s"), 5: ("#0072B2", "o"), 20: ("#D55E00", "^")}
@@ -239,6 +249,9 @@ def save_picture(rows: list[dict[str, Any]], path: Path) -> None:
             points = [(row["num_envs"], row["us_per_step"]) for row in rows if (row["network"], row["k"], row["draws"]) == (name, k, draws)]
             label = f"k = {k}, {'new block every 10 slots' if draws else 'endless blocks'}"
             axis.plot(*zip(*points, strict=True), color=color, marker=marker, linestyle="--" if draws else "-", label=label)
+        points = [(row["num_envs"], row["us_per_env"]) for row in reads if row["network"] == name]
+        if points:
+            axis.plot(*zip(*points, strict=True), color="0.4", marker="x", linestyle=":", label="no step: gains read once")
         axis.set(xscale="log", yscale="log", title=f"(M, U, F) = {name}", xlabel="environments in the batch")
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("time per environment step (µs)")
@@ -264,7 +277,8 @@ def main(arguments: Arguments) -> None:
     memory = bytes_per_env()
     console.print(table("memory", [{"network": name, "bytes per environment": int(size)} for name, size in memory.items()]))
     rows = list(batched_rows(arguments.quick))
-    console.print(batch_table(rows))
+    reads = list(read_rows(arguments.quick))
+    console.print(batch_table(rows, reads))
     results = {
         "machine": {"processor": platform.processor() or platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()},
         "iterations": iterations,
@@ -273,9 +287,10 @@ def main(arguments: Arguments) -> None:
         "ratios": ratios,
         "bytes_per_env": memory,
         "batched": rows,
+        "reads": reads,
     }
     (arguments.output / "throughput.json").write_text(json.dumps(results, indent=1) + "\n")
-    save_picture(rows, arguments.output / "throughput.png")
+    save_picture(rows, reads, arguments.output / "throughput.png")
     console.print(f"wrote {arguments.output / 'throughput.json'} and {arguments.output / 'throughput.png'}")
 
 
