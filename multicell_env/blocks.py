@@ -13,16 +13,16 @@ from jaxtyping import Complex, Float
 
 from multicell_env.beamforming import MIN_SINE, Array, Gains, refuse_inseparable
 from multicell_env.block_kernel import beamform
-from multicell_env.channel import CrossChannels, OwnChannels, draw_many
+from multicell_env.channel import CrossChannels, OwnChannels, draw_many, room_for_draws
 from multicell_env.config import NetworkConfig
 from multicell_env.interference import Powers, ingr, sum_rates
 from multicell_env.slot_kernel import CACHE_LINE, LOG_LIMIT, play_slots
 from multicell_env.threads import Team
 from multicell_env.waterfilling import negotiate, opening_powers
 
-DRAWN_AT_ONCE = 16
+DRAWN_AT_ONCE = 64
 """Most blocks that are drawn together, which spreads the cost of a call."""
-DRAWN_BYTES = 2**19
+DRAWN_BYTES = 2**20
 """Bytes of channels that are drawn together, unless it is one block: few enough to stay in the cache."""
 ONE_LAYOUT: Any = ["C", "W"]
 """How arrays enter a kernel: numba would compile another one for arrays that are read-only or in another order."""
@@ -89,9 +89,10 @@ class Blocks:
         """log10 of the power budget over nominal."""
         self.power_budget: Float[np.ndarray, "block cell"] = np.tile(config.nominal_budgets.astype(dtype), (num_blocks, 1))
         nominal, unit = config.nominal_budgets.astype(dtype), dtype.type(config.power_unit)
-        log_nominal = np.log10(config.nominal_powers).astype(dtype)
+        log_nominal = np.log10(config.nominal_powers)
+        self._log_nominal = log_nominal[:, None, None]
         self._cells = tuple(np.array(numbers) for numbers in (config.interferers, config.users_per_cell))
-        self._rules = (self.inverse_gains, cross_gains, *self._cells, nominal, log_nominal, unit)
+        self._rules = (self.inverse_gains, cross_gains, *self._cells, nominal, log_nominal.astype(dtype), unit)
         self._state = (self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget)
         self._damping = np.full((*tokens[:2], tokens[3]), config.damping, dtype)
         self._first_blocks = num_blocks * np.arange(num_threads) // num_threads
@@ -153,10 +154,10 @@ class Blocks:
         at_once = max(1, min(DRAWN_AT_ONCE, DRAWN_BYTES // (links * np.dtype(np.complex64).itemsize)))
 
         def draw(some: slice) -> None:
+            room = room_for_draws(self.config, min(at_once, some.stop - some.start))
             for first in range(some.start, some.stop, at_once):
                 few = slice(first, min(first + at_once, some.stop))
-                own, cross = (np.require(channels, None, ONE_LAYOUT) for channels in draw_many(self.config, generators[few]))
-                self._beamform(chosen[few], own, cross)
+                self._beamform(chosen[few], *draw_many(self.config, generators[few], room))
             self.restart(chosen[some])
 
         self.team.share(draw, len(chosen))
@@ -180,8 +181,8 @@ class Blocks:
         """Go back to before the first slot, on the same channels."""
         self.powers[rows] = 0.0
         self.ingr[rows] = self.inverse_gains[rows]
-        log_nominal = np.log10(self.config.nominal_powers)[:, None, None]
-        self.log_ingr[rows] = (np.log10(self.inverse_gains[rows]) - log_nominal).clip(-LOG_LIMIT, LOG_LIMIT)
+        log_ingr = np.log10(self.inverse_gains[rows]) - self._log_nominal
+        self.log_ingr[rows] = np.minimum(np.maximum(log_ingr, -LOG_LIMIT), LOG_LIMIT)  # clip takes longer to begin
         self.power_budget[rows] = self.config.nominal_budgets
         self.log_budget[rows] = 0.0
 

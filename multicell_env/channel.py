@@ -1,10 +1,11 @@
 """Channels of one block: seeded Rayleigh draws, or recorded ones."""
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Complex, Float
+from jaxtyping import Complex, Float, UInt64
 
 from multicell_env.block_kernel import complex_normal
 from multicell_env.config import NetworkConfig
@@ -13,6 +14,9 @@ from multicell_env.simd import LANES
 
 OwnChannels = Complex[np.ndarray, "*batch cell band antenna user"]
 CrossChannels = Complex[np.ndarray, "*batch cell interferer band antenna user"]
+
+Room = list[UInt64[np.ndarray, "block number"]]
+Part = tuple[Float[np.ndarray, " number"], tuple[int, ...]]
 
 REACH_DB = {"float32": (-220.0, 180.0), "float64": (-1500.0, 1500.0)}
 """Least and largest INGR over the unit of powers, in dB, of which squares stay in range, or may vanish beside a power."""
@@ -37,33 +41,49 @@ def draw_channels(config: NetworkConfig, generator: np.random.Generator) -> tupl
     return own[0], cross[0]
 
 
-def draw_many(config: NetworkConfig, generators: Sequence[np.random.Generator]) -> tuple[OwnChannels, CrossChannels]:
-    """`draw_channels` for several blocks, one generator each; every block is what its generator alone would give."""
-    places, amplitudes = _row_of_draws(config)
-    bits = random_bits(generators, len(amplitudes))
-    numbers = np.empty(bits.shape, np.complex64)
-    complex_normal(bits, amplitudes, numbers.view(np.float32))
-    own, cross = (
-        numbers[:, place].reshape(len(generators), *shape).astype(np.result_type(config.dtype, np.complex64), copy=False)
-        for place, shape in places
-    )
+def draw_many(
+    config: NetworkConfig, generators: Sequence[np.random.Generator], room: Room | None = None
+) -> tuple[OwnChannels, CrossChannels]:
+    """`draw_channels` for several blocks, one generator each; every block is what its generator alone would give.
+
+    Args:
+        config: The network.
+        generators: Sources of randomness.
+        room: From `room_for_draws`, for as many blocks or more. The channels may stay there, so it must not be used while they are.
+
+    Returns:
+        As from `draw_channels`, stacked; C-contiguous and writable.
+    """
+    parts = _numbers_to_draw(config)
+    bits = [numbers[: len(generators)] for numbers in room or room_for_draws(config, len(generators))]
+    random_bits(generators, *bits)
+    dtype = np.result_type(config.dtype, np.complex64)
+    own, cross = (_channels(*part).astype(dtype, copy=False) for part in zip(bits, parts, strict=True))
     return own, cross
 
 
-@lru_cache(maxsize=32)
-def _row_of_draws(config: NetworkConfig) -> tuple[list[tuple[slice, tuple[int, ...]]], Float[np.ndarray, " number"]]:
-    """Where own and cross channels stand in a row of draws, with their shapes, and the amplitude of every number of it.
+def room_for_draws(config: NetworkConfig, num_blocks: int) -> Room:
+    """Memory to draw blocks in again and again, which is faster than finding new memory for each draw."""
+    return [np.empty((num_blocks, len(amplitudes)), np.uint64) for amplitudes, _ in _numbers_to_draw(config)]
 
-    Each begins with a whole vector; what fills the one before up has amplitude 0.
-    """
-    shape = (config.num_bands, config.num_antennas, config.max_users)
-    places, parts, first = [], [], 0
+
+def _channels(bits: UInt64[np.ndarray, "block number"], part: Part) -> Complex[np.ndarray, "block ..."]:
+    amplitudes, shape = part
+    complex_normal(bits, amplitudes, bits.view(np.float32))  # in place: a number takes the room of its bits
+    numbers, size = bits.view(np.complex64), math.prod(shape)
+    whole = numbers if len(amplitudes) == size else np.ascontiguousarray(numbers[:, :size])
+    return whole.reshape(len(bits), *shape)
+
+
+@lru_cache(maxsize=32)
+def _numbers_to_draw(config: NetworkConfig) -> list[Part]:
+    """Amplitudes of own and of cross channels, in whole vectors, of which the last is filled up with zeros; and the channels' shape."""
+    row = (config.num_bands, config.num_antennas, config.max_users)
+    parts = []
     for amplitudes, links in zip(config.amplitudes, [(config.num_cells,), config.interferers.shape], strict=True):
-        flat = np.broadcast_to(amplitudes, (*links, *shape)).ravel()
-        places.append((slice(first, first + flat.size), (*links, *shape)))
-        parts.append(np.pad(flat, (0, -flat.size % LANES)))
-        first += parts[-1].size
-    return places, np.concatenate(parts)
+        flat = np.broadcast_to(amplitudes, (*links, *row)).ravel()
+        parts.append((np.pad(flat, (0, -flat.size % LANES)), (*links, *row)))
+    return parts
 
 
 def split_channels(

@@ -19,15 +19,16 @@ from numba.extending import intrinsic
 from multicell_env.simd import compiled_entry
 
 
-def random_bits(generators: Sequence[np.random.Generator], count: int) -> UInt64[np.ndarray, "generator count"]:
-    """Uniform 64-bit integers: `generator.integers(0, 2**64 - 1, count, dtype=np.uint64, endpoint=True)` of each generator, bit for bit.
+def random_bits(generators: Sequence[np.random.Generator], *bits: UInt64[np.ndarray, "generator number"]) -> None:
+    """Fill rows with `generator.integers(0, 2**64 - 1, row.size, dtype=np.uint64, endpoint=True)` of each generator, bit for bit.
+
+    Several arrays are filled one after another.
 
     Unlike it, this does not lock a generator: no other thread may use one meanwhile.
     """
     addresses = np.array([generator.bit_generator.ctypes.bit_generator.value for generator in generators], np.intp)
-    bits = np.empty((len(generators), count), np.uint64)
-    _fill(addresses, bits)
-    return bits
+    for rows in bits:
+        _fill(addresses, rows)
 
 
 @intrinsic

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scenarios import ASYMMETRIC, EVERY_CONFIG, SMALL
 
-from multicell_env.channel import draw_channels, split_channels
+from multicell_env.blocks import DRAWN_AT_ONCE, Blocks
+from multicell_env.channel import draw_channels, draw_many, room_for_draws, split_channels
 from multicell_env.config import NetworkConfig
 
 
@@ -36,6 +37,30 @@ def test_same_seed_same_channels_other_seed_other_channels():
     for i in range(2):
         assert np.array_equal(first[i], again[i])
         assert not np.any(first[i] == other[i])
+
+
+@EVERY_CONFIG
+def test_blocks_that_are_drawn_one_part_after_another_are_those_drawn_alone(config):
+    number = 2 * DRAWN_AT_ONCE + 1
+    blocks = Blocks(config, number, keep_channels=True)
+    blocks.draw(range(number), [np.random.default_rng(seed) for seed in range(number)])
+    for seed in range(number):
+        own, cross = draw_channels(config, np.random.default_rng(seed))
+        alone = Blocks.of(config, own[None], cross[None])
+        assert np.array_equal(blocks.channels[seed], own)
+        assert np.array_equal(blocks.gains.cross_gains[seed], alone.gains.cross_gains[0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("users", [4, (2, 3, 1)])
+def test_what_was_in_the_room_before_does_not_matter(users, dtype):
+    config = NetworkConfig(num_antennas=5, num_bands=3, num_users=users, dtype=dtype)
+    room = room_for_draws(config, 3)
+    draw_many(config, [np.random.default_rng(seed) for seed in (7, 8, 9)], room)
+    used, fresh = (draw_many(config, [np.random.default_rng(seed) for seed in (1, 2)], own) for own in (room, None))
+    for array, expected in zip(used, fresh, strict=True):
+        assert np.array_equal(array, expected)
+        assert array.flags.carray
 
 
 def test_drawing_reads_only_the_given_generator():

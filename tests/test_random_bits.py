@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from numpy.random import MT19937, PCG64, PCG64DXSM, SFC64, Generator, Philox
 
-from multicell_env.random_bits import random_bits
+from multicell_env import random_bits as module
+
+
+def random_bits(generators: list[Generator], count: int) -> np.ndarray:
+    bits = np.zeros((len(generators), count), np.uint64)
+    module.random_bits(generators, bits)
+    return bits
 
 
 def expected(generators: list[Generator], count: int) -> np.ndarray:
