@@ -13,7 +13,7 @@ from jaxtyping import Complex, Float
 
 from multicell_env.beamforming import MIN_SINE, Array, Gains, refuse_inseparable
 from multicell_env.block_kernel import beamform
-from multicell_env.channel import CrossChannels, OwnChannels, draw_many, room_for_draws
+from multicell_env.channel import CrossChannels, OwnChannels, draw_many
 from multicell_env.config import NetworkConfig
 from multicell_env.interference import Powers, ingr, sum_rates
 from multicell_env.slot_kernel import CACHE_LINE, LOG_LIMIT, play_slots
@@ -154,10 +154,9 @@ class Blocks:
         at_once = max(1, min(DRAWN_AT_ONCE, DRAWN_BYTES // (links * np.dtype(np.complex64).itemsize)))
 
         def draw(some: slice) -> None:
-            room = room_for_draws(self.config, min(at_once, some.stop - some.start))
             for first in range(some.start, some.stop, at_once):
                 few = slice(first, min(first + at_once, some.stop))
-                self._beamform(chosen[few], *draw_many(self.config, generators[few], room))
+                self._beamform(chosen[few], *draw_many(self.config, generators[few], in_passing=True))
             self.restart(chosen[some])
 
         self.team.share(draw, len(chosen))

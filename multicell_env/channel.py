@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from threading import local
 
 import numpy as np
 from jaxtyping import Complex, Float, UInt64
@@ -15,8 +16,9 @@ from multicell_env.simd import LANES
 OwnChannels = Complex[np.ndarray, "*batch cell band antenna user"]
 CrossChannels = Complex[np.ndarray, "*batch cell interferer band antenna user"]
 
-Room = list[UInt64[np.ndarray, "block number"]]
 Part = tuple[Float[np.ndarray, " number"], tuple[int, ...]]
+
+_of_thread = local()
 
 REACH_DB = {"float32": (-220.0, 180.0), "float64": (-1500.0, 1500.0)}
 """Least and largest INGR over the unit of powers, in dB, of which squares stay in range, or may vanish beside a power."""
@@ -42,29 +44,33 @@ def draw_channels(config: NetworkConfig, generator: np.random.Generator) -> tupl
 
 
 def draw_many(
-    config: NetworkConfig, generators: Sequence[np.random.Generator], room: Room | None = None
+    config: NetworkConfig, generators: Sequence[np.random.Generator], *, in_passing: bool = False
 ) -> tuple[OwnChannels, CrossChannels]:
     """`draw_channels` for several blocks, one generator each; every block is what its generator alone would give.
 
     Args:
         config: The network.
         generators: Sources of randomness.
-        room: From `room_for_draws`, for as many blocks or more. The channels may stay there, so it must not be used while they are.
+        in_passing: Whether the channels may stand where this thread's next draw in passing puts its own. New memory takes longer.
 
     Returns:
         As from `draw_channels`, stacked; C-contiguous and writable.
     """
     parts = _numbers_to_draw(config)
-    bits = [numbers[: len(generators)] for numbers in room or room_for_draws(config, len(generators))]
+    sizes = [len(generators) * len(amplitudes) for amplitudes, _ in parts]
+    memory = _own_memory(sum(sizes)) if in_passing else np.empty(sum(sizes), np.uint64)
+    bits = [numbers.reshape(len(generators), -1) for numbers in (memory[: sizes[0]], memory[sizes[0] :])]
     random_bits(generators, *bits)
     dtype = np.result_type(config.dtype, np.complex64)
     own, cross = (_channels(*part).astype(dtype, copy=False) for part in zip(bits, parts, strict=True))
     return own, cross
 
 
-def room_for_draws(config: NetworkConfig, num_blocks: int) -> Room:
-    """Memory to draw blocks in again and again, which is faster than finding new memory for each draw."""
-    return [np.empty((num_blocks, len(amplitudes)), np.uint64) for amplitudes, _ in _numbers_to_draw(config)]
+def _own_memory(size: int) -> UInt64[np.ndarray, " size"]:
+    """Memory of the calling thread, the same at every call that asks for no more than one before."""
+    if size > len(getattr(_of_thread, "memory", ())):
+        _of_thread.memory = np.empty(size, np.uint64)
+    return _of_thread.memory[:size]
 
 
 def _channels(bits: UInt64[np.ndarray, "block number"], part: Part) -> Complex[np.ndarray, "block ..."]:

@@ -7,8 +7,8 @@ import pytest
 from scenarios import ASYMMETRIC, EVERY_CONFIG, SMALL
 
 from multicell_env.blocks import DRAWN_AT_ONCE, Blocks
-from multicell_env.channel import draw_channels, draw_many, room_for_draws, split_channels
-from multicell_env.config import NetworkConfig
+from multicell_env.channel import draw_channels, draw_many, split_channels
+from multicell_env.config import PAPER_8X4, NetworkConfig
 
 
 def dense_from(config, own, cross):
@@ -53,14 +53,22 @@ def test_blocks_that_are_drawn_one_part_after_another_are_those_drawn_alone(conf
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("users", [4, (2, 3, 1)])
-def test_what_was_in_the_room_before_does_not_matter(users, dtype):
+def test_what_was_drawn_in_passing_before_does_not_matter(users, dtype):
     config = NetworkConfig(num_antennas=5, num_bands=3, num_users=users, dtype=dtype)
-    room = room_for_draws(config, 3)
-    draw_many(config, [np.random.default_rng(seed) for seed in (7, 8, 9)], room)
-    used, fresh = (draw_many(config, [np.random.default_rng(seed) for seed in (1, 2)], own) for own in (room, None))
-    for array, expected in zip(used, fresh, strict=True):
+    draw_many(NetworkConfig(), [np.random.default_rng(7)], in_passing=True)
+    fresh, passing = (draw_many(config, [np.random.default_rng(seed) for seed in (1, 2)], in_passing=how) for how in (False, True))
+    for array, expected in zip(passing, fresh, strict=True):
         assert np.array_equal(array, expected)
         assert array.flags.carray
+
+
+def test_channels_that_were_drawn_to_be_kept_are_not_written_again():
+    kept = draw_many(PAPER_8X4, [np.random.default_rng(1)])
+    before = [array.copy() for array in kept]
+    for in_passing in (True, False):
+        draw_many(PAPER_8X4, [np.random.default_rng(2)], in_passing=in_passing)
+    for array, expected in zip(kept, before, strict=True):
+        assert np.array_equal(array, expected)
 
 
 def test_drawing_reads_only_the_given_generator():
