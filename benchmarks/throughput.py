@@ -88,7 +88,7 @@ def batched_rows(quick: bool) -> Iterator[dict[str, Any]]:
 
 
 def read_rows(quick: bool) -> Iterator[dict[str, Any]]:
-    """Microseconds for reading the cross gains of as many environments once, and nothing else: no step is faster on endless blocks."""
+    """Microseconds for reading the cross gains of as many environments once: what a step without negotiation does at least."""
     for (name, network), num_envs in itertools.product(NETWORKS.items(), () if quick else (64, 256, 1024, 4096)):
         size = Blocks(network, 1).gains.cross_gains.nbytes
         yield {"network": name, "num_envs": num_envs, "us_per_env": 1e6 * size / read_bandwidth(num_envs * size)}

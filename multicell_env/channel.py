@@ -17,7 +17,10 @@ OwnChannels = Complex[np.ndarray, "*batch cell band antenna user"]
 CrossChannels = Complex[np.ndarray, "*batch cell interferer band antenna user"]
 
 Part = tuple[Float[np.ndarray, " number"], tuple[int, ...]]
+"""Amplitudes of what is drawn, and the shape of the channels in it."""
 
+MOST_KEPT = 2**18
+"""Numbers of a draw, of 8 bytes each, for which a thread keeps memory; larger draws find new memory."""
 _of_thread = local()
 
 REACH_DB = {"float32": (-220.0, 180.0), "float64": (-1500.0, 1500.0)}
@@ -51,15 +54,16 @@ def draw_many(
     Args:
         config: The network.
         generators: Sources of randomness.
-        in_passing: Whether the channels may stand where this thread's next draw in passing puts its own. New memory takes longer.
+        in_passing: Whether this thread's next draw in passing may overwrite the channels. New memory takes longer.
 
     Returns:
         As from `draw_channels`, stacked; C-contiguous and writable.
     """
     parts = _numbers_to_draw(config)
-    sizes = [len(generators) * len(amplitudes) for amplitudes, _ in parts]
-    memory = _own_memory(sum(sizes)) if in_passing else np.empty(sum(sizes), np.uint64)
-    bits = [numbers.reshape(len(generators), -1) for numbers in (memory[: sizes[0]], memory[sizes[0] :])]
+    (num_own, num_cross), rows = (len(amplitudes) for amplitudes, _ in parts), len(generators)
+    size = rows * (num_own + num_cross)
+    memory = _own_memory(size) if in_passing and size <= MOST_KEPT else np.empty(size, np.uint64)
+    bits = [memory[: rows * num_own].reshape(rows, num_own), memory[rows * num_own :].reshape(rows, num_cross)]
     random_bits(generators, *bits)
     dtype = np.result_type(config.dtype, np.complex64)
     own, cross = (_channels(*part).astype(dtype, copy=False) for part in zip(bits, parts, strict=True))

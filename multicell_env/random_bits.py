@@ -22,9 +22,8 @@ from multicell_env.simd import compiled_entry
 def random_bits(generators: Sequence[np.random.Generator], *bits: UInt64[np.ndarray, "generator number"]) -> None:
     """Fill rows with `generator.integers(0, 2**64 - 1, row.size, dtype=np.uint64, endpoint=True)` of each generator, bit for bit.
 
-    Several arrays are filled one after another.
-
-    Unlike it, this does not lock a generator: no other thread may use one meanwhile.
+    Arrays are C-contiguous, with one row for each generator; several are filled one after another. Unlike NumPy's method, this does not
+    lock a generator: no other thread may use one meanwhile.
     """
     addresses = np.array([generator.bit_generator.ctypes.bit_generator.value for generator in generators], np.intp)
     for rows in bits:

@@ -94,8 +94,9 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         self._time = 0
         """Steps that were played."""
         self._begun = np.full(self.num_envs, -np.inf)
-        """At what time each block began, and the first of these: a step then looks at one number while no block ends."""
+        """At what time each block began; -inf: there is none yet."""
         self._first_begun = -np.inf
+        """The least of these, or less where Ctrl-C came between: a step looks at one number while no block can have ended."""
 
     def reset(
         self, *, seed: int | Sequence[int | None] | np.ndarray | None = None, options: Mapping[str, Any] | None = None
@@ -156,12 +157,12 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         rates = self._blocks.play_slot(fractions, report=report)
         observations = report.observations
         self._time += 1
-        some_end = self._time - self._first_begun >= self.config.num_slots
-        over = self._ended() if some_end else np.zeros(self.num_envs, dtype=bool)
+        some_may_end = self._time - self._first_begun >= self.config.num_slots
+        over = self._ended() if some_may_end else np.zeros(self.num_envs, dtype=bool)
         rewards = rates if self.config.reward == "cell" else np.repeat(rates.mean(axis=1, keepdims=True), self.config.num_cells, axis=1)
         self._rates = rates.copy()
         infos = {"power": report.powers, "sum_rate": self._rates.copy()}
-        if some_end and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
+        if some_may_end and over.any() and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
             infos |= {"final_obs": observations, "_final_obs": over.copy()}
             self._begin(np.flatnonzero(over))
             observations = self._observer.observe()
@@ -222,10 +223,11 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
     def _check_all_play(self) -> None:
         if self._time - self._first_begun >= self.config.num_slots:
             waiting = np.flatnonzero(self._ended())
-            raise RuntimeError(
-                f"{waiting.size} environments have no block to play, the first {waiting[:8].tolist()}: call reset(), or "
-                "reset(options={'reset_mask': mask}) to begin anew in those alone."
-            )
+            if waiting.size:
+                raise RuntimeError(
+                    f"{waiting.size} environments have no block to play, the first {waiting[:8].tolist()}: call reset(), or "
+                    "reset(options={'reset_mask': mask}) to begin anew in those alone."
+                )
 
     def _checked(self, actions: np.ndarray) -> np.ndarray:
         self._check_all_play()

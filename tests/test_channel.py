@@ -1,6 +1,7 @@
 """Channels are Rayleigh with the mean gains of the network, and given ones are checked."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -69,6 +70,31 @@ def test_channels_that_were_drawn_to_be_kept_are_not_written_again():
         draw_many(PAPER_8X4, [np.random.default_rng(2)], in_passing=in_passing)
     for array, expected in zip(kept, before, strict=True):
         assert np.array_equal(array, expected)
+
+
+def test_channels_that_blocks_keep_are_not_written_again():
+    kept, other = (Blocks(PAPER_8X4, 1, keep_channels=True) for _ in range(2))
+    kept.draw([0], [np.random.default_rng(1)])
+    before = kept.channels.copy()
+    other.draw([0], [np.random.default_rng(2)])
+    assert np.array_equal(kept.channels, before)
+
+
+def test_a_thread_keeps_memory_for_draws_of_usual_size_alone():
+    for config, is_kept in ((PAPER_8X4, True), (NetworkConfig(num_antennas=64, num_users=32, num_bands=24), False)):
+        (first, _), (second, _) = (draw_many(config, [np.random.default_rng(0)], in_passing=True) for _ in range(2))
+        assert np.shares_memory(first, second) == is_kept
+
+
+def test_no_generator_draws_no_block():
+    own, cross = draw_many(PAPER_8X4, [])
+    assert (own.shape, cross.shape) == ((0, 3, 6, 8, 4), (0, 3, 2, 6, 8, 4))
+
+
+def test_own_channels_are_drawn_before_those_from_others():
+    numbers = draw_channels(PAPER_8X4, np.random.default_rng(5))
+    config = replace(PAPER_8X4, num_cells=1)
+    np.testing.assert_array_equal(numbers[0][0], draw_channels(config, np.random.default_rng(5))[0][0])
 
 
 def test_drawing_reads_only_the_given_generator():

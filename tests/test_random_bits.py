@@ -34,6 +34,13 @@ def test_generators_of_several_kinds_and_one_twice() -> None:
     assert random_bits([], 9).shape == (0, 9)
 
 
+def test_arrays_are_filled_one_after_another() -> None:
+    ours, numpys = ([Generator(PCG64(seed)) for seed in range(3)] for _ in range(2))
+    first, second = np.zeros((3, 5), np.uint64), np.zeros((3, 9), np.uint64)
+    module.random_bits(ours, first, second)
+    assert np.array_equal(np.hstack([first, second]), expected(numpys, 14))
+
+
 def test_half_a_number_that_a_generator_has_kept_stays() -> None:
     ours, numpys = np.random.default_rng(3), np.random.default_rng(3)
     for own in (ours, numpys):

@@ -2,11 +2,14 @@
 
 import os
 import pickle
+import sys
 import threading
+from types import FrameType
 from typing import Any
 
 import numpy as np
 import pytest
+from gymnasium.vector import AutoresetMode
 
 from multicell_env import MulticellVectorEnv
 
@@ -144,3 +147,47 @@ def test_options_that_a_batch_does_not_know_are_refused_where_silence_would_misl
     with pytest.raises(ValueError, match="mapping"):
         env.reset(options=[1])  # type: ignore[arg-type]
     env.reset(options={"anything else": 1})
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.DISABLED])
+def test_a_reset_that_ctrl_c_ends_between_any_two_lines_can_be_played_on_or_done_again(mode: AutoresetMode) -> None:
+    actions = np.full((3, 3, 6, 4), 0.2, np.float32)
+
+    def played(line: int) -> tuple[int, bool]:
+        """How many lines `_begin` came to in a second reset, and whether it was interrupted before the given one."""
+        env = MulticellVectorEnv(3, observation="gain", autoreset_mode=mode, num_slots=4)
+        env.reset(seed=0)
+        env.step(actions)
+        count = 0
+
+        def trace(frame: FrameType, event: str, _: Any) -> Any:
+            nonlocal count
+            if frame.f_code is not MulticellVectorEnv._begin.__code__:
+                return None if event == "call" else trace
+            if event == "line":
+                count += 1
+                if count == line:
+                    raise KeyboardInterrupt
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            env.reset()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(before)
+        interrupted = count == line
+        steps = [env.step(actions) for _ in range(3)]
+        if not steps[-1][3].any():  # the new blocks have a slot more than what was left of the old ones
+            steps.append(env.step(actions))
+        for _, _, _, over, infos in steps:
+            assert over.tolist() == [over is steps[-1][3]] * 3
+            assert ("final_obs" in infos) == (over[0] and mode == AutoresetMode.SAME_STEP)
+        return count, interrupted
+
+    lines, _ = played(0)
+    assert lines > 4
+    for line in range(1, lines + 1):
+        assert played(line)[1]
