@@ -224,16 +224,16 @@ def batch_table(rows: list[dict[str, Any]], reads: list[dict[str, Any]]) -> Tabl
     times |= {(row["network"], "-", "gains read once", row["num_envs"]): row["us_per_env"] for row in reads}
     cases = dict.fromkeys(key[:3] for key in times)
 
-    def spread(case: tuple[str, Any, str]) -> float:
-        large = [times[*case, size] for size in sizes if size >= LARGE] or [float("nan")]
-        return max(large) / min(large)
+    def flatness(case: tuple[str, Any, str]) -> dict[str, float]:
+        large = [times[*case, size] for size in sizes if size >= LARGE]
+        return {f"longest / shortest from {LARGE}": max(large) / min(large)} if large else {}
 
     return table(
         "us per environment step, one thread (columns: environments in the batch)",
         [
             {"network": case[0], "k": str(case[1]), "blocks": case[2]}
             | {str(size): times.get((*case, size), "") for size in sizes}
-            | {f"longest / shortest from {LARGE}": spread(case)}
+            | flatness(case)
             for case in cases
         ],
     )
