@@ -88,8 +88,10 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         cells = (self.config.num_cells, 3, self.config.num_bands, self.config.max_users)
         self.state_space = Box(-LOG_LIMIT, LOG_LIMIT, cells, np.float32)
         self._np_random: np.random.Generator | None = None
-        self._blocks: Blocks | None = None
         self._observer: Observer | None = None
+        """Of the block that is played."""
+        self._spare: Observer | None = None
+        """Of the block before, for the next one: making another is a third of a reset."""
         self._slot = 0
         self._rates: list[np.ndarray] = []
         self._window: Any = None
@@ -133,18 +135,20 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             raise ValueError(f"seed must be a whole number of at least 0, or None; got {seed!r}. Give such a number.")
         generator = self.np_random if seed is None else seeding.np_random(int(seed))[0]
         given = (options or {}).get("channels")
-        blocks = Blocks(self.config, 1, keep_channels=self.observation == "csi")
+        observer = self._spare or Observer(self.observation, Blocks(self.config, 1, keep_channels=self.observation == "csi"))
+        blocks = observer.blocks
         if given is None:
             blocks.draw([0], [generator])
         else:
             own, cross = split_channels(self.config, given)
             blocks.begin([0], own[None], cross[None])  # may refuse the channels, before anything changes
-        self._np_random, self._blocks, self._observer = generator, blocks, Observer(self.observation, blocks)
+        observer.begin()
+        self._np_random, self._observer, self._spare = generator, observer, self._observer
         self.agents = self.possible_agents[:]
         self._slot = 0
         self._rates = []
         self._render_if_human()
-        return self._by_agent(self._observer.observe()[0]), self._infos(blocks.powers[0].copy(), np.zeros(self.config.num_cells))
+        return self._by_agent(observer.observe()[0]), self._infos(blocks.powers[0].copy(), np.zeros(self.config.num_cells))
 
     def step(
         self, actions: Mapping[AgentID, np.ndarray]
@@ -228,14 +232,17 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             self._window.close()
             self._window = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_spare": None}  # a copy needs the block that is played alone
+
     def _render_if_human(self) -> None:
         if self.render_mode == "human":
             self.render()
 
     def _begun(self) -> Blocks:
-        if self._blocks is None:
+        if self._observer is None:
             raise RuntimeError("The environment has no block yet: call reset() first.")
-        return self._blocks
+        return self._observer.blocks
 
     def _checked_fractions(self, actions: Mapping[AgentID, np.ndarray]) -> np.ndarray:
         self._begun()

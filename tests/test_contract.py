@@ -91,12 +91,22 @@ def test_copies_of_one_environment_that_are_reset_with_different_seeds_differ(ma
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))], ids=["deepcopy", "pickle"])
 def test_a_clone_made_in_the_middle_of_an_episode_goes_on_identically_and_apart(make: Make, clone: Callable[[Any], Any]) -> None:
     env = make(num_slots=4)
+    play(env, seed=6)
     play(env, seed=7, slots=2)
     twin = clone(env)
     assert twin.agents == env.agents
     assert same(twin.state(), env.state())
     ahead = play_on(twin, np.random.default_rng(3)) + play(twin, seed=None)
     assert same(play_on(env, np.random.default_rng(3)) + play(env, seed=None), ahead)
+
+
+def test_a_copy_holds_one_block_however_many_were_played(make: Make) -> None:
+    env = make()
+    env.reset(seed=7)
+    size = len(pickle.dumps(env))
+    for _ in range(3):
+        env.reset(seed=7)
+    assert len(pickle.dumps(env)) == size
 
 
 def test_a_clone_made_before_the_first_reset_plays_too(make: Make) -> None:

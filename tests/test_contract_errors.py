@@ -21,9 +21,9 @@ def make(request: pytest.FixtureRequest) -> Callable[..., MulticellEnv]:
 
 
 def episode_with(env: MulticellEnv, disturb: BadCall, after_slots: int) -> list[Any]:
-    """A block that is disturbed after some slots, then played to its end, then a second block on the same generator."""
+    """A block, one that is disturbed after some slots and then played to its end, and a third on the same generator."""
     generator = np.random.default_rng(6)
-    record = play(env, seed=3, slots=0) + play_on(env, generator, slots=after_slots)
+    record = play(env, seed=2) + play(env, seed=3, slots=0) + play_on(env, generator, slots=after_slots)
     disturb(env)
     record += [(list(env.agents), env.state(), env.hold())]
     return record + play_on(env, generator) + play(env, seed=None)
