@@ -180,8 +180,7 @@ class Blocks:
         """Go back to before the first slot, on the same channels."""
         self.powers[rows] = 0.0
         self.ingr[rows] = self.inverse_gains[rows]
-        log_ingr = np.log10(self.inverse_gains[rows]) - self._log_nominal
-        self.log_ingr[rows] = np.minimum(np.maximum(log_ingr, -LOG_LIMIT), LOG_LIMIT)  # clip takes longer to begin
+        self.log_ingr[rows] = (np.log10(self.inverse_gains[rows]) - self._log_nominal).clip(-LOG_LIMIT, LOG_LIMIT)
         self.power_budget[rows] = self.config.nominal_budgets
         self.log_budget[rows] = 0.0
 

@@ -78,6 +78,7 @@ def _own_memory(size: int) -> UInt64[np.ndarray, " size"]:
 
 
 def _channels(bits: UInt64[np.ndarray, "block number"], part: Part) -> Complex[np.ndarray, "block ..."]:
+    """Random bits to channels."""
     amplitudes, shape = part
     complex_normal(bits, amplitudes, bits.view(np.float32))  # in place: a number takes the room of its bits
     numbers, size = bits.view(np.complex64), math.prod(shape)

@@ -91,7 +91,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         self._observer: Observer | None = None
         """Of the block that is played."""
         self._spare: Observer | None = None
-        """Of the block before, for the next one: making another is a third of a reset."""
+        """Of the block before, for the next one: making another is up to a third of a reset."""
         self._slot = 0
         self._rates: list[np.ndarray] = []
         self._window: Any = None

@@ -190,7 +190,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         Raises:
             RuntimeError: before `reset`.
         """
-        if self._first_begun < 0:
+        if self._begun.min() < 0:
             raise RuntimeError("An environment has no block yet: call reset() first.")
         return self._observer.observe() if self.observation == "gain" else observe("gain", self._blocks)
 
