@@ -202,13 +202,18 @@ def opening_powers(fractions, budgets):
     return powers
 
 
-def play_slot(fractions, power_budget, nominal, signal, cross, num_iterations, damping=0.0):
-    """One whole slot; returns the final powers, the INGR after it, the sum rates (18) and the next slot's budgets P_b(t+1) (5)."""
+def play_slot(fractions, power_budget, signal, cross, num_iterations, damping=0.0):
+    """One whole slot; returns the final powers, the INGR after it, the sum rates (18) and what each cell spent."""
     budgets = [[power_budget[b] / len(signal[b][0])] * len(signal[b][0]) for b in range(len(signal))]
     powers = negotiate(opening_powers(fractions, budgets), signal, cross, budgets, num_iterations, damping=damping)
     c = ingr(powers, signal, cross)
-    unspent = [power_budget[b] - math.fsum(p for band in powers[b] for p in band) for b in range(len(signal))]
-    return powers, c, sum_rates(powers, c), [nominal[b] + unspent[b] for b in range(len(signal))]
+    return powers, c, sum_rates(powers, c), [math.fsum(p for band in powers[b] for p in band) for b in range(len(signal))]
+
+
+def power_budget(block_budget, spent_before, num_slots):
+    """P_b(t) (5): what the past slots, t - 1 of them, left of the block budget, shared by the T - t + 1 slots from t on."""
+    slot = len(spent_before) + 1
+    return (block_budget - math.fsum(spent_before)) / (num_slots - slot + 1)
 
 
 def assignment_rates(owners, signal, budgets):
