@@ -1,7 +1,7 @@
 """The equations as slow scalar loops over ragged lists: what every numeric function of the package is held against.
 
 Shares no code with the package. Cells have lists of their own lengths, so nothing is padded. Equation numbers are those of
-docs/DESIGN.md. Nesting follows the array shapes: `h[tx][rx][band][antenna][user]` (None where no channel exists),
+the paper. Nesting follows the array shapes: `h[tx][rx][band][antenna][user]` (None where no channel exists),
 `signal[cell][band][user]`, `cross[tx][rx][band][tx_user][user]`, `powers[cell][band][user]`, `budgets[cell][user]`.
 """
 

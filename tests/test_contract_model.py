@@ -1,4 +1,4 @@
-"""What actions, observations, rewards, infos and options mean, held against formulas written out here from DESIGN.md."""
+"""What actions, observations, rewards, infos and options mean, held against formulas written out here from the paper."""
 
 import math
 from typing import Any
