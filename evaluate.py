@@ -13,16 +13,16 @@ import tyro
 from agents.loading import load, shipped
 from agents.run_directory import RunDirectory
 from agents.saved_actor import ActorPolicy, load_actor
-from multicell_env.command_line import Reporting, check_drawn, check_folder, check_positive, parse, report, run_command
-from multicell_env.comparison import compare
+from experiments.command_line import Reporting, check_drawn, check_folder, check_positive, parse, report, run_command
+from experiments.figure_command import EXAMPLES as FIGURE_EXAMPLES
+from experiments.figure_command import ClaimsArguments, FigureArguments, compare_claims, make_figures
+from experiments.named_policies import ACTING_SLOTS, named_policies
+from experiments.scenario_comparison import compare_all_scenarios, compare_on_scenario, generalise
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation import FIRST_SEED, METHODS, Policy
-from multicell_env.figure_command import EXAMPLES as FIGURE_EXAMPLES
-from multicell_env.figure_command import ClaimsArguments, FigureArguments, compare_claims, make_figures
-from multicell_env.figures import STYLES
-from multicell_env.named_policies import ACTING_SLOTS, named_policies
+from multicell_env.evaluation.comparison import compare
+from multicell_env.evaluation.pictures import STYLES
+from multicell_env.evaluation.playing import FIRST_SEED, METHODS, Policy
 from multicell_env.observation import Observation
-from multicell_env.scenario_comparison import compare_all_scenarios, compare_on_scenario, generalise
 from multicell_env.scenarios import SCENARIOS, draw_networks, scenario_named
 
 EXAMPLES = """Examples:

@@ -25,14 +25,14 @@ from agents.saved_actor import ActorPolicy, save_actor
 from agents.td3_mix_config import PAPER, TD3MixConfig
 from agents.training import Training, TrainingConfig
 from evaluate import evaluate_actor
+from experiments.command_line import Reporting, check_drawn, check_folder, check_positive, parse, report, run_command, values_of
+from experiments.provenance import provenance
+from experiments.scenario_comparison import compare_on_scenario
+from experiments.scenario_evaluation import Validation
 from multicell_env import MulticellVectorEnv, NetworkConfig, multicell_v0
-from multicell_env.command_line import Reporting, check_drawn, check_folder, check_positive, parse, report, run_command, values_of
-from multicell_env.evaluation import FIRST_SEED, QUICK_METHODS
-from multicell_env.figures import save_learning_curve
+from multicell_env.evaluation.pictures import save_learning_curve
+from multicell_env.evaluation.playing import FIRST_SEED, QUICK_METHODS
 from multicell_env.observation import Observation
-from multicell_env.provenance import provenance
-from multicell_env.scenario_comparison import compare_on_scenario
-from multicell_env.scenario_evaluation import Validation
 from multicell_env.scenarios import SCENARIOS, draw_networks, scenario_named
 
 EXAMPLES = """Examples:

@@ -40,9 +40,9 @@ import torch
 import tyro
 from pettingzoo.utils.wrappers import BaseParallelWrapper
 
+from experiments.provenance import provenance
 from multicell_env import NetworkConfig, multicell_v0
-from multicell_env.evaluation import Policy, evaluate_policy
-from multicell_env.provenance import provenance
+from multicell_env.evaluation.playing import Policy, evaluate_policy
 
 NUM_ENVS = 32
 ADAPTED_GAMMA = 0.5

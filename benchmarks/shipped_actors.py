@@ -10,11 +10,11 @@ from typing import Any
 import agents
 from agents.loading import PRETRAINED
 from agents.saved_actor import ActorPolicy
-from multicell_env.command_line import check_positive, parse, run_command
-from multicell_env.comparison import play_policy
+from experiments.command_line import check_positive, parse, run_command
+from experiments.scenario_evaluation import evaluate_networks
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation import FIRST_SEED, MethodResult, evaluate_allocations, percent_of_bound
-from multicell_env.scenario_evaluation import evaluate_networks
+from multicell_env.evaluation.comparison import play_policy
+from multicell_env.evaluation.playing import FIRST_SEED, MethodResult, evaluate_allocations, percent_of_bound
 from multicell_env.scenarios import draw_networks, scenario_named
 
 COMMANDS = {
@@ -35,7 +35,7 @@ trained on.
 
 ```python
 import agents
-from multicell_env.comparison import compare
+from multicell_env.evaluation.comparison import compare
 
 content = compare({name: agents.load(name) for name in ("td3mix", "generalist")}, num_blocks=50)
 ```

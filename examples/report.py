@@ -6,8 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import agents
-from multicell_env.comparison import compare
-from multicell_env.evaluation import Policy
+from multicell_env.evaluation import Policy, compare
 
 RESULTS = Path("results/examples")
 """Where examples leave their tables, pictures and numbers."""

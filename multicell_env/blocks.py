@@ -11,14 +11,14 @@ import numpy as np
 from array_api_compat import array_namespace
 from jaxtyping import Complex, Float, Int
 
-from multicell_env.beamforming import MIN_SINE, Array, Gains, refuse_inseparable
-from multicell_env.block_kernel import beamform
-from multicell_env.channel import CrossChannels, OwnChannels, draw_many
+from multicell_env.channels.rayleigh import CrossChannels, OwnChannels, draw_many
 from multicell_env.config import NetworkConfig
-from multicell_env.interference import Powers, ingr, sum_rates
-from multicell_env.slot_kernel import CACHE_LINE, LOG_LIMIT, play_slots
-from multicell_env.threads import Team
-from multicell_env.waterfilling import negotiate, opening_powers
+from multicell_env.kernels.block import beamform
+from multicell_env.kernels.slot import CACHE_LINE, LOG_LIMIT, play_slots
+from multicell_env.kernels.threads import Team
+from multicell_env.model.beamforming import MIN_SINE, Array, Gains, refuse_inseparable
+from multicell_env.model.interference import Powers, ingr, sum_rates
+from multicell_env.model.waterfilling import negotiate, opening_powers
 
 DRAWN_AT_ONCE = 64
 """Most blocks that are drawn together, which spreads the cost of a call."""

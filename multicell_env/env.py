@@ -11,10 +11,10 @@ from gymnasium.utils import seeding
 from pettingzoo import ParallelEnv
 
 from multicell_env.blocks import Blocks
-from multicell_env.channel import split_channels
+from multicell_env.channels.rayleigh import split_channels
 from multicell_env.config import NetworkConfig
+from multicell_env.kernels.slot import LOG_LIMIT
 from multicell_env.observation import Observation, Observer, observation_limits, observe
-from multicell_env.slot_kernel import LOG_LIMIT
 
 AgentID = str
 ObsDict = dict[AgentID, np.ndarray]

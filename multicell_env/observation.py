@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from multicell_env.blocks import Blocks, Report
 from multicell_env.config import NetworkConfig
-from multicell_env.slot_kernel import LOG_LIMIT
+from multicell_env.kernels.slot import LOG_LIMIT
 
 Observation = Literal["csi", "gain"]
 Planes = Float[np.ndarray, "*batch plane band user"]

@@ -12,10 +12,10 @@ from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 from jaxtyping import Bool, Float
 
-from multicell_env.beamforming import Array
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
 from multicell_env.env import MulticellEnv, resolve_config
+from multicell_env.model.beamforming import Array
 from multicell_env.observation import Observation, Observer, observation_limits, observe
 
 try:

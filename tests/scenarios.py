@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from multicell_env.beamforming import Gains, beamforming_gains, zero_forcing
-from multicell_env.channel import draw_channels
+from multicell_env.channels.rayleigh import draw_channels
 from multicell_env.config import NetworkConfig
+from multicell_env.model.beamforming import Gains, beamforming_gains, zero_forcing
 
 SMALL = {"num_cells": 3, "num_antennas": 5, "num_users": 3, "num_bands": 4, "num_iterations": 3, "dtype": "float64"}
 # Nobody reaches cell 2 but cell 0, and cell 1 hears nobody: rows of `interferers` have 2, 0 and 1 cells.

@@ -1,0 +1,204 @@
+"""The command `evaluate.py --figure` and `--claims`: the paper's figures measured, written and drawn; its claims judged."""
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+from rich.console import Console
+
+from experiments.command_line import Reporting, check_folder, check_positive
+from experiments.figure_files import compare, read_figure, write_files
+from experiments.measurement import measure
+from experiments.paper_figures import FIGURES, FULL, PAPER, QUICK, Actor, points, rows_of
+from experiments.provenance import provenance
+from experiments.sweep import Point, Result, digest_of_sources, sweep
+from experiments.trainings import is_trained, needed_trainings, train_missing, training_of
+from multicell_env.config import NetworkConfig
+from multicell_env.evaluation.playing import FIRST_SEED
+from multicell_env.evaluation.tables import print_figure
+
+EXAMPLES = """Examples:
+  python evaluate.py --figure all --quick    a first look, a minute or two
+  python evaluate.py --figure all --train    as they are in docs/figures; goes on where it was stopped
+  python evaluate.py --figure 5 --from docs/figures/figure5.json   whether its numbers come out again"""
+FIGURES_FOLDER = Path("docs/figures")
+ROOT = Path(__file__).parents[1]
+PRETRAINED = ROOT / "agents" / "pretrained" / "td3mix.safetensors"
+SETTINGS_OF_FILE = ("quick", "num_blocks", "train", "output", "actor")
+"""What measuring a figure again takes from the figure's file, or does not need."""
+Load = Callable[[Path], Any]
+"""Reads a trained actor; picklable, because other processes read it too."""
+
+
+@dataclass(frozen=True)
+class FigureArguments:
+    """Make the paper's figures: tables, and figureN.png, .csv and .json with every setting. Goes on where it was stopped."""
+
+    figure: Literal["5", "6", "7", "8", "9", "10", "11", "all"]
+    """Which figure: the paper's 5 to 9, or ours: 10, why capacity falls; 11, what high SIR needs."""
+    quick: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Few channels, for a first look; the files go to results/quick."""
+    num_blocks: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Channels of every point; 200, or 100 of networks with more than 8 users a cell, and a tenth of that with --quick."""
+    train: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Train what is neither shipped nor trained; otherwise such methods are left out."""
+    seed: int | None = None
+    """Block i is the one that env.reset(seed=seed + i) draws."""
+    source: Annotated[Path | None, tyro.conf.arg(name="from")] = None
+    """A figure's JSON to measure again by its own settings: the same numbers, or, with another --seed, numbers within the interval."""
+    output: Path | None = None
+    """Where the files go; docs/figures, or results/quick."""
+    actor: Path = PRETRAINED
+    """The actor of td3mix and td3mix_opening."""
+    runs: Path = Path("runs/figures")
+    """Where trainings and finished points are kept."""
+    num_workers: int = os.cpu_count() or 2
+    """Processes that measure."""
+    reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
+    """What is shown, and where."""
+
+
+@dataclass(frozen=True)
+class ClaimsArguments:
+    """Compare the paper's claims with the figures' numbers; writes claims.md and claims.json beside the figures."""
+
+    claims: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Ask for the claims."""
+    figures: Path = FIGURES_FOLDER
+    """Where the figures' JSON files are."""
+    reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
+    """What is shown, and where."""
+
+
+def make_figures(arguments: FigureArguments, load: Load) -> dict[str, Any]:
+    """Measure, print, write and draw figures; or measure one again and compare.
+
+    Args:
+        arguments: What was asked for.
+        load: Reads a trained actor.
+
+    Returns:
+        What each figure's JSON holds, by its number; or the figure that was measured again, and what the comparison says.
+
+    Raises:
+        ValueError: an argument breaks its rule, or numbers that were measured again disagree.
+    """
+    check_positive(num_workers=arguments.num_workers, num_blocks=1 if arguments.num_blocks is None else arguments.num_blocks)
+    check_folder(output=arguments.output, runs=arguments.runs)
+    seed = FIRST_SEED if arguments.seed is None else arguments.seed
+    if seed < 0:
+        raise ValueError(f"--seed must not be negative; got {seed}. Give 0 or more.")
+    console = Console() if sys.stdout.isatty() else Console(width=140)
+    if arguments.source is not None:
+        defaults = FigureArguments(arguments.figure)
+        if ignored := [name for name in SETTINGS_OF_FILE if getattr(arguments, name) != getattr(defaults, name)]:
+            flags = ", ".join(f"--{name.replace('_', '-')}" for name in ignored)
+            raise ValueError(f"--from measures again with the settings of its file, and writes nothing; got {flags}. Leave that out.")
+        return _measure_again(arguments, load, console)
+    from experiments.curves import save_figure
+
+    numbers = sorted(FIGURES) if arguments.figure == "all" else [int(arguments.figure)]
+    if arguments.train:
+        shipped = {path.stem for path in PRETRAINED.parent.iterdir()}
+        train_missing([one for one in needed_trainings(numbers) if one.name not in shipped], arguments.runs)
+    effort = QUICK if arguments.quick else FULL
+    if arguments.num_blocks is not None:
+        effort = replace(effort, num_blocks=arguments.num_blocks, num_large_blocks=arguments.num_blocks)
+    found = {number: points(FIGURES[number], effort, seed, partial(_actor, arguments, load)) for number in numbers}
+    for method in dict.fromkeys(method for _, left_out in found.values() for method in left_out):
+        console.print(f"note: {method} is left out where nothing is trained for it; --train trains it", highlight=False)
+    contents: dict[str, Any] = {}
+    results = iter(_measured([point for places, _ in found.values() for point in places.values()], arguments))
+    for number, (places, left_out) in found.items():
+        content = {
+            "figure": number,
+            "title": FIGURES[number].title,
+            "seed": seed,
+            "effort": asdict(effort),
+            **provenance(),
+            "sources": digest_of_sources(),
+            "left_out": left_out,
+            "points": rows_of(places, [next(results) for _ in places]),
+        }
+        output = arguments.output or (Path("results/quick") if arguments.quick else FIGURES_FOLDER)
+        written = write_files(content, output)
+        save_figure(content, output / f"figure{number}.png")
+        print_figure(content, console)
+        console.print(f"wrote {', '.join(map(str, written))} and {output / f'figure{number}.png'}", highlight=False)
+        contents[str(number)] = content
+    return contents
+
+
+def _measured(wanted: Sequence[Point], arguments: FigureArguments) -> list[Result]:
+    return sweep(wanted, measure, arguments.runs / "points" / digest_of_sources(), num_workers=arguments.num_workers, title="measuring")
+
+
+def _measure_again(arguments: FigureArguments, load: Load, console: Console) -> dict[str, Any]:
+    assert arguments.source is not None
+    before = read_figure(arguments.source)
+    if str(before["figure"]) != arguments.figure:
+        raise ValueError(f"--figure must be {before['figure']}, which {arguments.source} is; got {arguments.figure}. Name that figure.")
+    again = []
+    for entry in before["points"]:
+        settings = {**entry["settings"], "seed": entry["settings"]["seed"] if arguments.seed is None else arguments.seed}
+        actor = settings["actor"]
+        if actor is not None and _described_actor(Path(actor["path"]), load).sha256 != actor["sha256"]:
+            raise ValueError(f"{actor['path']} must be the file that the figure was made with; it has changed. Make the figure again.")
+        again.append(Point(settings, None if actor is None else partial(load, actor["path"])))
+    same_seed = all(point.settings["seed"] == entry["settings"]["seed"] for point, entry in zip(again, before["points"], strict=True))
+    with tempfile.TemporaryDirectory() as empty:  # nothing that was measured before may stand in
+        results = sweep(again, measure, empty, num_workers=arguments.num_workers, title="measuring again")
+    agrees, line = compare(before["points"], results, same_seed=same_seed)
+    console.print(f"figure {arguments.figure} from {arguments.source}: {line}", highlight=False)
+    if not agrees:
+        raise ValueError(
+            f"{arguments.source} must come out again; it does not. Look for what changed since its commit {before['git_commit']}."
+        )
+    return {"figure": before["figure"], "from": str(arguments.source), "agrees": agrees, "comparison": line}
+
+
+def _actor(arguments: FigureArguments, load: Load, method: str, config: NetworkConfig) -> Actor | None:
+    """The actor of a method: for another network than the shipped one's, one that ships or was trained by --train."""
+    training = training_of(method, config)
+    if training is None:
+        return _described_actor(arguments.actor, load)
+    shipped = PRETRAINED.parent / f"{training.name}.safetensors"
+    if shipped.exists():
+        return _described_actor(shipped, load)
+    # A run in progress has a best actor too, and another one a minute later.
+    return _described_actor(arguments.runs / training.name / "best.pt", load) if is_trained(training, arguments.runs) else None
+
+
+def _described_actor(path: Path, load: Load) -> Actor:
+    observation = load(path).metadata["observation"]  # says what is wrong with the file
+    absolute = path.resolve()
+    name = str(absolute.relative_to(ROOT)) if absolute.is_relative_to(ROOT) else str(absolute)
+    return Actor(name, hashlib.sha256(path.read_bytes()).hexdigest(), observation, partial(load, path))
+
+
+def compare_claims(arguments: ClaimsArguments) -> list[dict[str, Any]]:
+    """Print the paper's claims beside our numbers, and write `claims.md` and `claims.json`.
+
+    Returns:
+        What `claims.json` holds.
+    """
+    from experiments.claims import as_markdown, verdicts
+
+    found = {n: read_figure(path) for n in PAPER if (path := arguments.figures / f"figure{n}.json").exists()}
+    for number in sorted(set(PAPER) - set(found)):
+        print(f"figure {number} is missing: python evaluate.py --figure {number} --train --output {arguments.figures}", file=sys.stderr)
+    judged = verdicts(found)
+    content = [asdict(verdict) for verdict in judged]
+    arguments.figures.mkdir(parents=True, exist_ok=True)
+    (arguments.figures / "claims.json").write_text(json.dumps(content, indent=1) + "\n")
+    (arguments.figures / "claims.md").write_text(as_markdown(judged, found))
+    print(as_markdown(judged, found))
+    return content

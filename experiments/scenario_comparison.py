@@ -1,0 +1,162 @@
+"""Policies beside every allocation on networks of a scenario, on all scenarios, and on networks of all sizes."""
+
+import json
+import sys
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from experiments.named_policies import ACTING_SLOTS, modes
+from experiments.provenance import provenance
+from experiments.scenario_evaluation import evaluate_networks
+from experiments.trainings import run_training
+from multicell_env.config import NetworkConfig
+from multicell_env.evaluation.comparison import play_policy, try_policy
+from multicell_env.evaluation.playing import METHODS, MethodResult, Policy, as_json, evaluate_allocations
+from multicell_env.evaluation.tables import print_generalisation, print_table
+from multicell_env.scenarios import PAPER, SCENARIOS, UNSEEN, draw_networks
+
+OWN_RUNS = Path("runs")
+"""Where actors trained for one scenario or network are: `own-NAME`."""
+# The analytic policy gradient learns many networks from nothing, which TD3-MIX does not.
+OWN_ACTOR = (
+    *("--algo", "apg", "--num-networks", "64", "--num-envs", "16", "--learning-rate", "1e-3"),
+    *("--num-steps", "500", "--eval-blocks", "40", "--final-blocks", "10"),
+)
+"""How an actor of a scenario's own is trained."""
+TIMED = 5
+"""Networks of a scenario on which the time of decisions is measured."""
+Load = Callable[[Path], Policy]
+"""Reads the best actor of a run directory."""
+
+
+def compare_on_scenario(
+    policies: Mapping[str, Policy],
+    scenario: str,
+    networks: list[NetworkConfig],
+    *,
+    seed: int,
+    output: Path,
+    methods: Collection[str] = METHODS,
+    file: str = "results.json",
+) -> dict[str, Any]:
+    """Play policies, by their names, and every allocation on one block of each network, print the table, write the file.
+
+    Returns:
+        What the file holds.
+
+    Raises:
+        ValueError: a policy raises, or returns something else than finite actions of the right shapes.
+    """
+    for name, policy in policies.items():
+        try_policy(name, policy, networks[0])
+
+    def play_all(config: NetworkConfig, index: int) -> list[MethodResult]:
+        settings: dict[str, Any] = {"num_blocks": 1, "seed": seed + index, "timed": index < TIMED}
+        return [*_play_modes(policies, config, settings), *evaluate_allocations(config, methods=methods, **settings)]
+
+    output.mkdir(parents=True, exist_ok=True)
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    with Console(stderr=True).status(f"playing {len(networks)} unseen networks of {scenario} ..."):
+        results = evaluate_networks(networks, play_all)
+    content = as_json(results, networks[0], seed, len(networks), scenario=scenario, **provenance())
+    _write(output / file, content)
+    damped = f", damping {networks[0].damping:g}" if networks[0].damping else ""
+    print_table(results, networks[0], console, title=f"{len(networks)} networks of the scenario {scenario}, one block each{damped}")
+    console.print(f"wrote {output / file}", highlight=False)
+    return content
+
+
+def compare_all_scenarios(
+    policies: Mapping[str, Policy], load: Load, *, num_blocks: int, seed: int, output: Path, train: bool = False, damping: float = 0.0
+) -> dict[str, Any]:
+    """Play policies, actors of a scenario's own and every allocation on all scenarios; one table and file each, one picture.
+
+    Args:
+        policies: By name.
+        load: Reads the best actor of a run directory.
+        num_blocks: Networks of each scenario, one block each.
+        seed: Of the networks and their blocks.
+        output: Directory for the files.
+        train: Whether to train an actor for each scenario that has none.
+        damping: Share of its last powers that a user keeps in each FLWF iteration, everywhere.
+
+    Returns:
+        What the files hold, by the scenario's name.
+    """
+    from experiments.scenario_figure import save_scenarios
+
+    contents = {}
+    for name in (name for name in SCENARIOS if name != "mixture"):
+        own = _own(name, load, ("--scenarios", name, *OWN_ACTOR) if train else None, damping)
+        networks = draw_networks(SCENARIOS[name], num_blocks, seed, damping)
+        contents[name] = compare_on_scenario({**policies, **own}, name, networks, seed=seed, output=output, file=f"{name}.json")
+    save_scenarios(contents, output / "scenarios.png")
+    print(f"wrote {output / 'scenarios.png'}")
+    return contents
+
+
+def generalise(
+    policies: Mapping[str, Policy],
+    load: Load,
+    *,
+    num_blocks: int,
+    seed: int,
+    output: Path,
+    train: bool = False,
+    damping: float = 0.0,
+    acting_slots: int = ACTING_SLOTS,
+) -> dict[str, Any]:
+    """Play policies on networks of all sizes, print the table, write `generalise.json`.
+
+    Arguments as for `compare_all_scenarios`, and `acting_slots`: how many a policy acts in, in the mode between every slot and the first.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    console, rows, content = Console(width=140), {}, {}
+    for name, config in {**PAPER, **UNSEEN}.items():
+        own = _own(name, load, _flags(config) if train else None, damping)
+        config = replace(config, damping=damping)
+        blocks: dict[str, Any] = {"num_blocks": num_blocks, "seed": seed}
+        with Console(stderr=True).status(f"playing {num_blocks} unseen blocks of {name} ..."):
+            rows[name] = _play_modes({**policies, **own}, config, blocks, acting_slots)
+            rows[name] += evaluate_allocations(config, methods=("flwf", "reuse", "assignment_bound"), **blocks)
+        content[name] = as_json(rows[name], config, seed, num_blocks)
+    _write(output / "generalise.json", content)
+    print_generalisation(rows, console, damping, acting_slots)
+    console.print(f"wrote {output / 'generalise.json'}", highlight=False)
+    return content
+
+
+def _play_modes(
+    policies: Mapping[str, Policy], config: NetworkConfig, blocks: Mapping[str, Any], acting_slots: int = ACTING_SLOTS
+) -> list[MethodResult]:
+    return [
+        play_policy(name, policy, config, ending=ending, acting_slots=slots, **blocks)
+        for name, policy in policies.items()
+        for ending, slots in modes(acting_slots).items()
+    ]
+
+
+def _own(name: str, load: Load, words: tuple[str, ...] | None, damping: float) -> dict[str, Policy]:
+    """The actor trained for one scenario or network in this game, where there is one; trained now where words for train.py are given."""
+    directory = OWN_RUNS / (f"own-{name}-damping-{damping:g}" if damping else f"own-{name}")
+    if words is not None and not (directory / "best.pt").exists():
+        words = (*words, "--damping", str(damping)) if damping else words
+        code = run_training(("--runs", str(OWN_RUNS), "--name", directory.name, *words), sys.stderr.fileno())
+        if code:
+            raise ValueError(f"the training of {directory} must end well; it ended with exit code {code}. See above.")
+    return {"own": load(directory)} if (directory / "best.pt").exists() else {}
+
+
+def _flags(config: NetworkConfig) -> tuple[str, ...]:
+    """The command line of train.py for this network."""
+    changed = {key: value for key, value in asdict(config).items() if value != getattr(NetworkConfig(), key)}
+    return tuple(word for key, value in changed.items() for word in (f"--{key.replace('_', '-')}", *map(str, np.atleast_1d(value))))
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")

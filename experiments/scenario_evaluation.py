@@ -1,0 +1,94 @@
+"""Judging methods on many networks: each method's blocks of all of them together, and a fixed set of blocks for choosing an actor."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from multicell_env.allocations.assignment import MAX_BANDS, best_assignment
+from multicell_env.blocks import Blocks
+from multicell_env.config import NetworkConfig
+from multicell_env.evaluation.playing import MethodResult, Policy, draw_blocks, play
+from multicell_env.observation import Observation
+
+
+def evaluate_networks(
+    networks: Sequence[NetworkConfig], evaluate: Callable[[NetworkConfig, int], Sequence[MethodResult]]
+) -> list[MethodResult]:
+    """Every method's results on one block of every network, joined by the method's name.
+
+    Methods that some network does not have (the assignment bound, beyond `MAX_BANDS` bands) are left out: a mean over a part of
+    the networks would compare with nothing.
+
+    Args:
+        networks: Networks with the same number of slots, for example from `draw_networks`.
+        evaluate: Evaluates all methods on one network, given its index too, which makes a good offset of the block's seed.
+
+    Returns:
+        Results in the order of the first network's; times and spreads over starts are medians and means over the networks.
+
+    Raises:
+        ValueError: no network, or their numbers of slots differ.
+    """
+    if len({config.num_slots for config in networks}) != 1:
+        raise ValueError(
+            f"networks must be at least one, with the same number of slots; got {sorted({config.num_slots for config in networks})}. "
+            "Give such networks."
+        )
+    of_networks = [{result.name: result for result in evaluate(config, index)} for index, config in enumerate(networks)]
+    common = [name for name in of_networks[0] if all(name in results for results in of_networks)]
+    return [_joined([results[name] for results in of_networks]) for name in common]
+
+
+def _joined(results: Sequence[MethodResult]) -> MethodResult:
+    spreads = [result.std_over_starts for result in results if result.std_over_starts is not None]
+    return MethodResult(
+        results[0].name,
+        np.concatenate([result.per_slot for result in results]),
+        results[0].needs_global_knowledge,
+        float(np.nanmedian([result.ms_per_decision for result in results])),
+        float(np.mean(spreads)) if spreads else None,
+    )
+
+
+class Validation:
+    """Fixed blocks of one or many networks on which actors are compared while they learn.
+
+    Args:
+        networks: The networks.
+        num_blocks: Blocks of each.
+        seed: Block i of network n is the one that `env.reset(seed=seed + n + i)` draws.
+        observation: What the actor sees.
+    """
+
+    def __init__(self, networks: Sequence[NetworkConfig], num_blocks: int, seed: int, observation: Observation) -> None:
+        self.networks, self.num_blocks, self.seed = list(networks), num_blocks, seed
+        self.observation: Observation = observation
+        self._bounds: list[float] | None = None
+        if all(config.num_bands <= MAX_BANDS for config in networks):
+            self._bounds = [float(self._bound(index)) for index in range(len(networks))]
+
+    @property
+    def bound(self) -> float | None:
+        """The assignment bound's average cell capacity, mean over the networks, bit/s/Hz; None beyond `MAX_BANDS` bands."""
+        return None if self._bounds is None else float(np.mean(self._bounds))
+
+    def measure(self, policy: Policy) -> dict[str, float]:
+        """Average cell capacity in the first slot, in the last and over all, mean over the networks.
+
+        Capacities are in bit/s/Hz; those of the last slot and of all slots in percent of each network's bound too, NaN without bounds.
+        """
+        means = np.array([self._play(policy, index) for index in range(len(self.networks))])
+        percent = np.full_like(means, np.nan) if self._bounds is None else 100.0 * means / np.array(self._bounds)[:, None]
+        (first, last, every), (_, of_last, of_every) = means.mean(axis=0).tolist(), percent.mean(axis=0).tolist()
+        return {"first_slot": first, "last_slot": last, "all_slots": every, "percent_of_bound": of_last, "percent_all_slots": of_every}
+
+    def _play(self, policy: Policy, index: int) -> tuple[float, float, float]:
+        capacities = play(policy, self._blocks(index), self.observation, batched=True)
+        return float(capacities[:, 0].mean()), float(capacities[:, -1].mean()), float(capacities.mean())
+
+    def _bound(self, index: int) -> float:
+        blocks = self._blocks(index)
+        return float(best_assignment(blocks.gains, blocks.user_budgets).sum_rates.mean())
+
+    def _blocks(self, index: int) -> Blocks:
+        return draw_blocks(self.networks[index], self.num_blocks, self.seed + index, keep_channels=self.observation == "csi")

@@ -1,0 +1,135 @@
+"""The trainings that the figures need beside the shipped actor, and running those that are missing."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from tqdm import tqdm
+
+from experiments.paper_figures import CHANGES, FIGURES, LEARNED, OWN, networks
+from multicell_env.config import NetworkConfig
+
+TRAIN = Path(__file__).parents[1] / "train.py"
+"""Only the repository has it; a wheel has not."""
+LARGEST = 32 * 16 * 6
+"""M U F beyond which the paper's MLP is trained on 8 environments instead of 32: their full CSI takes gigabytes."""
+STARTS = {"own_k0": "k0_set", "own_k5": "td3mix", "own_damped": "damped"}
+"""Shipped actors, trained at SIR 0 dB, from which those for other SIRs go on."""
+
+
+@dataclass(frozen=True)
+class NeededTraining:
+    """One run of train.py."""
+
+    name: str
+    flags: tuple[str, ...]
+    weight: int
+    """How long it takes, relative to others."""
+
+
+def training_of(method: str, config: NetworkConfig) -> NeededTraining | None:
+    """The training that a learned method needs for a network; None where the shipped actor plays it.
+
+    The `set` network plays every size, so it is trained once, at (M, U, F) = (8, 4, 6). The paper's MLP takes one size of input, and so is
+    trained once for each; both at SIR 0 dB and T = 10, whatever they are played on. Actors of their own for a SIR begin where shipped ones
+    are, which were trained at SIR 0 dB: from random ones, those at 10 dB never find that cells can part.
+    """
+    if method == "td3mix_k0":
+        return NeededTraining("k0_set", ("--num-iterations", "0", "--final-blocks", "20"), 1000)
+    if method in OWN:
+        start = TRAIN.parent / "agents" / "pretrained" / f"{STARTS[method]}.safetensors"
+        changes = [word for key, value in CHANGES.get(method, {}).items() for word in _flag(key, value)]
+        sir = ("--sir-db", f"{config.sir_db:g}")
+        length = ("--start-from", str(start), "--actor-rest", "100", "--num-steps", "300", "--final-blocks", "10")
+        return NeededTraining(f"{method}_sir{config.sir_db:g}", (*changes, *sir, *length), 300)
+    if method not in ("td3mix_k0_mlp", "td3mix_mlp"):
+        return None
+    antennas, users, bands = config.num_antennas, config.max_users, config.num_bands
+    k = 0 if method == "td3mix_k0_mlp" else 5
+    name = f"k{k}_mlp_{antennas}x{users}x{bands}"
+    sizes = ("--num-antennas", f"{antennas}", "--num-users", f"{users}", "--num-bands", f"{bands}", "--num-iterations", f"{k}")
+    # A transition of full CSI is large; these buffers stay below a gigabyte.
+    width = ("--num-envs", "8", "--buffer-size", "600") if antennas * users * bands > LARGEST else ("--buffer-size", "2000")
+    length = ("--num-steps", "300", *width, "--eval-interval", "150", "--eval-blocks", "20", "--final-blocks", "10")
+    return NeededTraining(name, ("--preset", "paper", *sizes, *length), antennas * users * bands)
+
+
+def needed_trainings(numbers: list[int]) -> list[NeededTraining]:
+    """All trainings of some figures, the longest first, so that all are finished earliest."""
+    found = {}
+    for number in numbers:
+        for _, _, config in networks(FIGURES[number]):
+            for method in set(FIGURES[number].methods) & set(LEARNED):
+                if (training := training_of(method, config)) is not None:
+                    found[training.name] = training
+    return sorted(found.values(), key=lambda training: (-training.weight, training.name))
+
+
+def train_missing(trainings: list[NeededTraining], runs: Path) -> None:
+    """Train what has not ended yet, two at once; a run that was interrupted goes on.
+
+    Raises:
+        ValueError: a training failed; its output is beside its run.
+    """
+    runs.mkdir(parents=True, exist_ok=True)
+    missing = [training for training in trainings if not is_trained(training, runs)]
+    if not missing:
+        return
+    with tqdm(total=len(missing), desc="training", unit="run", dynamic_ncols=True) as bar, ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(_train, training, runs) for training in missing]
+        try:
+            for future in futures:
+                future.result()
+                bar.update()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # those in work get the terminal's Ctrl-C too, and write their checkpoints
+            raise
+
+
+def run_training(words: Sequence[str], output: int | IO[str] | None = None) -> int:
+    """Run train.py in a process of its own, and wait for it.
+
+    Args:
+        words: Its command line.
+        output: Where it writes to; its standard error goes to the same place. None: where this process writes to.
+
+    Returns:
+        Its exit code.
+
+    Raises:
+        FileNotFoundError: there is no train.py, because the package was installed without the repository.
+    """
+    if not TRAIN.exists():
+        raise FileNotFoundError(
+            f"training needs the repository's train.py; there is no {TRAIN}. Run evaluate.py in a clone of the repository."
+        )
+    return subprocess.run(
+        [sys.executable, str(TRAIN), *words], stdout=output, stderr=None if output is None else subprocess.STDOUT, check=False
+    ).returncode
+
+
+def is_trained(training: NeededTraining, runs: Path) -> bool:
+    """Whether a training has ended; its closing table comes last."""
+    return (runs / training.name / "results.json").exists()
+
+
+def _train(training: NeededTraining, runs: Path) -> None:
+    directory, log = runs / training.name, runs / f"{training.name}.log"
+    begun = (directory / "config.json").exists()
+    flags = ("--resume", str(directory)) if begun else ("--runs", str(runs), "--name", training.name, *training.flags)
+    with open(log, "a") as file:
+        code = run_training(flags, file)
+    if not is_trained(training, runs):
+        raise ValueError(
+            f"training {training.name} must end with a table; it did not (exit code {code}). Read {log}, then go on the same way."
+        )
+
+
+def _flag(name: str, value: object) -> tuple[str, ...]:
+    """A field as train.py's command line takes it."""
+    word = name.replace("_", "-")
+    return (f"--{word}",) if value is True else (f"--{word}", str(value))

@@ -1,0 +1,42 @@
+"""Allocations that neither learn nor negotiate: random, uniform and fixed reuse; the best exclusive assignment has a file of its own."""
+
+import numpy as np
+from jaxtyping import Float
+
+from multicell_env.allocations.assignment import MAX_BANDS, Assignment, best_assignment
+from multicell_env.model.beamforming import Gains
+from multicell_env.model.interference import Powers
+from multicell_env.model.waterfilling import water_fill_within
+
+__all__ = ["MAX_BANDS", "Assignment", "best_assignment", "random_allocation", "reuse_allocation", "uniform_allocation"]
+
+UserBudgets = Float[np.ndarray, "*#batch cell user"]
+
+
+def random_allocation(gains: Gains, user_budgets: UserBudgets, generator: np.random.Generator) -> Powers:
+    """Every user spends its whole budget, split over the bands by independent uniform numbers.
+
+    Args:
+        gains: Gains of the block; only their shape is read.
+        user_budgets: What each user spends over its bands in the slot, in sigma^2.
+        generator: Source of the split.
+    """
+    weights = 1.0 - generator.random(gains.signal_gains.shape)  # in (0, 1], so that no user is left without a band
+    return weights / weights.sum(axis=-2, keepdims=True) * user_budgets[..., None, :]
+
+
+def uniform_allocation(gains: Gains, user_budgets: UserBudgets) -> Powers:
+    """Every user spreads its budget evenly over all bands."""
+    num_bands = gains.signal_gains.shape[-2]
+    return np.broadcast_to(user_budgets[..., None, :] / num_bands, gains.signal_gains.shape).copy()
+
+
+def reuse_allocation(gains: Gains, user_budgets: UserBudgets) -> Powers:
+    """Fixed frequency reuse: cell b owns bands b, b + B, ... and its users water-fill over them.
+
+    With fewer bands than cells, cell b shares band b mod F, so that no cell is silent.
+    """
+    num_cells, num_bands = gains.signal_gains.shape[-3:-1]
+    bands, cells = np.arange(num_bands), np.arange(num_cells)[:, None]
+    owned = (bands % num_cells == cells) if num_bands >= num_cells else (bands == cells % num_bands)
+    return water_fill_within(owned, gains, user_budgets)

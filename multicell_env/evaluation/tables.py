@@ -1,0 +1,123 @@
+"""Results as a table on the terminal."""
+
+import math
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+
+from experiments.figure_files import shown
+from experiments.paper_figures import FIGURES
+from multicell_env.allocations.assignment import MAX_BANDS
+from multicell_env.config import NetworkConfig
+from multicell_env.evaluation.playing import MethodResult, percent_of_best_known, percent_of_bound
+
+LEAST = ("starts", "% best", "first", "ms", "CSI", "all slots")
+"""What a narrow terminal can do without, in this order."""
+
+
+def print_table(results: list[MethodResult], config: NetworkConfig, console: Console, *, title: str | None = None) -> None:
+    """Print the results, best last slot first, with the network as their title unless there is another."""
+    percent, of_best = percent_of_bound(results), percent_of_best_known(results)
+    title = title or config.describe()
+    caption = (
+        "average cell capacity in bit/s/Hz in the first slot, the last, and over all: mean ± 95 % confidence interval over blocks; "
+        "% bound: last slot / all slots; % best: last slot, of the higher one of WMMSE and the bound in every block; "
+        "starts: std of the last slot over random starts; ms: median time of one decision for all cells"
+    )
+    if config.num_iterations == 0:
+        caption += "; flwf and iwf make 5 iterations a slot"
+    if not percent:
+        caption += f"; % bound: not searched beyond {MAX_BANDS} bands"
+    results = sorted(results, key=lambda result: -result.last_slot["mean"])
+    columns = {
+        "method": [result.name for result in results],
+        "first": [f"{result.per_slot[:, 0].mean():.1f}" for result in results],
+        "last slot": [_with_interval(result.last_slot) for result in results],
+        "all slots": [_with_interval(result.all_slots) for result in results],
+        "% bound": [
+            f"{percent[result.name]:.1f}/{percent[result.name] * result.all_slots['mean'] / result.last_slot['mean']:.1f}"
+            if percent
+            else ""
+            for result in results
+        ],
+        "% best": [f"{of_best[result.name]:.1f}" if of_best else "" for result in results],
+        "starts": ["" if result.std_over_starts is None else f"{result.std_over_starts:.2f}" for result in results],
+        "ms": [f"{result.ms_per_decision:.2g}" for result in results],
+        "CSI": ["global" if result.needs_global_knowledge else "local" for result in results],
+    }
+    table, left_out = _table(columns, title), []
+    for header in LEAST if console.is_terminal else ():
+        if _width(table, console) <= console.width:
+            break
+        del columns[header]
+        left_out.append(header)
+        table = _table(columns, title)
+    table.caption = caption + (f". Not shown, because the terminal is narrow: {', '.join(left_out)}" if left_out else "")
+    print_whole(table, console)
+
+
+def _table(columns: Mapping[str, list[str]], title: str) -> Table:
+    table = Table(title=title, title_justify="left", caption_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for header in columns:
+        table.add_column(header, justify="left" if header in ("method", "CSI") else "right", no_wrap=True)
+    for row in zip(*columns.values(), strict=True):
+        table.add_row(*row)
+    return table
+
+
+def _width(table: Table, console: Console) -> int:
+    return Measurement.get(console, console.options.update(max_width=sys.maxsize), table).maximum
+
+
+def print_whole(table: Table, console: Console) -> None:
+    """Print a table with all that stands in it: a terminal that is narrower folds the lines, instead of Rich cutting the numbers."""
+    console.width = max(console.width, _width(table, console))
+    console.print(table)
+
+
+def _with_interval(summary: Mapping[str, Any]) -> str:
+    unknown = summary["ci95"] is None or math.isnan(summary["ci95"])
+    return f"{summary['mean']:.2f}" + ("" if unknown else f" ± {summary['ci95']:.2f}")
+
+
+def print_figure(content: Mapping[str, Any], console: Console) -> None:
+    """Print the numbers of a figure, one table for each panel, best first at the right end."""
+    figure, rows = FIGURES[content["figure"]], shown(content)
+    places = [x for x, _ in figure.sweep] if not figure.num_iterations else [1, 2, 5, 10, 20, 50, 100]
+    for title, _ in figure.panels:
+        here = [row for row in rows if row["panel"] == title]
+        table = Table(title=f"Figure {content['figure']}: {title}; {figure.y_label}", title_justify="left", box=None, padding=(0, 1, 0, 0))
+        table.add_column(figure.x_label, no_wrap=True)
+        for x in places:
+            table.add_column(str(x), justify="right", no_wrap=True)
+        lines = {row["method"]: {x["x"]: _with_interval(x) for x in here if x["method"] == row["method"]} for row in here}
+        last = {row["method"]: row["mean"] for row in here}
+        for method in sorted(lines, key=lambda name: -last[name]):
+            table.add_row(method, *(lines[method].get(x, "") for x in places))
+        print_whole(table, console)
+
+
+def print_generalisation(rows: Mapping[str, list[MethodResult]], console: Console, damping: float, acting_slots: int) -> None:
+    """Print the last slot of every method on every network in percent of the assignment bound, or in bit/s/Hz where there is none."""
+    names = list(dict.fromkeys(result.name for results in rows.values() for result in results))
+    caption = (
+        "last slot, % of the assignment bound; the bound itself in bit/s/Hz; generalist: one actor for all networks, td3mix: the one "
+        "trained at (8, 4, 6), own: one trained for each; they act in every slot, "
+        f"in the first {acting_slots} (_{acting_slots}), or in the first alone (_opening)"
+    )
+    if damping:
+        caption += f"; damping {damping:g}"
+    table = Table(caption=caption, caption_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("network", no_wrap=True)
+    for name in names:
+        table.add_column(name.replace("assignment_", "").replace("generalist", "general."), justify="right", no_wrap=True)
+    for network, results in rows.items():
+        percent = percent_of_bound(results)
+        means = {result.name: result.last_slot["mean"] for result in results}
+        shown = {**means, **{name: value for name, value in percent.items() if name != "assignment_bound"}}
+        table.add_row(network, *(f"{shown[name]:.1f}" if name in shown else "" for name in names))
+    print_whole(table, console)

@@ -1,0 +1,207 @@
+"""A block in two compiled functions: random bits to channels, and channels to gains, what `beamforming.py` says in NumPy."""
+
+# An intrinsic is called without the typing context that it is defined with, which pyright cannot know.
+# pyright: reportCallIssue=false
+
+from math import factorial
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from multicell_env.kernels.simd import (
+    LANES,
+    compiled_entry,
+    load,
+    load_splat,
+    multiply_add,
+    natural_log,
+    polynomial,
+    smaller,
+    splat,
+    split_exponent,
+    split_uniform,
+    square_root,
+    store,
+    store_interleaved,
+    sum_lanes,
+)
+
+_inner: Any = njit(error_model="numpy", nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+_sine_series = polynomial(*((-1.0) ** n / factorial(2 * n + 1) for n in range(8)))
+_cosine_series = polynomial(*((-1.0) ** n / factorial(2 * n) for n in range(9)))
+
+
+@compiled_entry
+def complex_normal(bits, amplitudes, numbers):
+    """CN(0, amplitude^2) from uniform bits by Box and Muller: sqrt(-log u) exp(2 pi i v), with |h|^2 exponential and the phase uniform.
+
+    Args:
+        bits: 64-bit integers `[row, number]`.
+        amplitudes: For every number of a row, float32, in whole vectors: `[number]`.
+        numbers: What is written: real and imaginary parts by turns, float32, `[row, 2 * number]`.
+    """
+    random, drawn, width = bits.reshape(-1), numbers.reshape(-1), len(amplitudes)
+    for row in range(len(bits)):
+        for index in range(0, width, LANES):
+            u, v = split_uniform(random, row * width + index)
+            one = splat(1.0, u)
+            u = smaller(u, splat(1.0 - 2.0**-24, u))  # rounded to 1 it would give a channel of exactly zero
+            mantissa, exponent = split_exponent(u)
+            radius = square_root(splat(0.0, u) - natural_log(mantissa - one, exponent))
+            # Half the angle, in [-pi/2, pi/2], where few terms of the Taylor series suffice; the doubled one follows.
+            half = (v - splat(0.5, v)) * splat(np.pi, v)
+            sine, cosine = half * _sine_series(half * half), _cosine_series(half * half)
+            # The angle is v less a half turn, so both change their sign.
+            re, im = (sine * sine - cosine * cosine) * radius, splat(-2.0, v) * sine * cosine * radius
+            amplitude = load(amplitudes, index)
+            store_interleaved(drawn, 2 * (row * width + index), re * amplitude, im * amplitude)
+
+
+@_inner
+def _inner_product(re: Any, im: Any, first: Any, second: Any) -> Any:
+    """q^H a of two rows."""
+    zero = splat(0.0, load(re, 0))
+    real, imaginary = zero, zero
+    for m in range(0, re.shape[1], LANES):
+        q, a = first * re.shape[1] + m, second * re.shape[1] + m
+        q_re, q_im, a_re, a_im = load(re, q), load(im, q), load(re, a), load(im, a)
+        real = multiply_add(q_re, a_re, multiply_add(q_im, a_im, real))
+        imaginary = multiply_add(q_re, a_im, imaginary) - q_im * a_re
+    return sum_lanes(real), sum_lanes(imaginary)
+
+
+@_inner
+def _subtract(re, im, target, source, factor_re, factor_im):
+    """a_target -= factor a_source, rows."""
+    for m in range(0, re.shape[1], LANES):
+        to, of = target * re.shape[1] + m, source * re.shape[1] + m
+        of_re, of_im = load(re, of), load(im, of)
+        store(re, to, load(re, to) - of_re * splat(factor_re, of_re) + of_im * splat(factor_im, of_im))
+        store(im, to, load(im, to) - of_re * splat(factor_im, of_re) - of_im * splat(factor_re, of_im))
+
+
+@_inner
+def _scale(re, im, row, factor):
+    for m in range(0, re.shape[1], LANES):
+        at = row * re.shape[1] + m
+        value_re, value_im = load(re, at), load(im, at)
+        store(re, at, value_re * splat(factor, value_re))
+        store(im, at, value_im * splat(factor, value_im))
+
+
+@_inner
+def _zero_force(re, im, r_re, r_im, gains, num_users):
+    """Rows of channels to rows of unit beams (3)-(4), in place; writes |w^H h|^2. Returns the smallest sine that a user stands off by.
+
+    Modified Gram-Schmidt gives H = Q R, and W = Q R^-H follows by substitution: nothing is squared, no matrix is inverted.
+    """
+    for user in range(num_users):
+        gains[user] = _inner_product(re, im, user, user)[0]
+    for j in range(num_users):
+        r_re[j, j] = np.sqrt(_inner_product(re, im, j, j)[0])
+        _scale(re, im, j, 1.0 / r_re[j, j])
+        for k in range(j + 1, num_users):
+            r_re[j, k], r_im[j, k] = _inner_product(re, im, j, k)
+            _subtract(re, im, k, j, r_re[j, k], r_im[j, k])
+    smallest = 1.0
+    for j in range(num_users - 1, -1, -1):
+        for k in range(j + 1, num_users):
+            _subtract(re, im, j, k, r_re[j, k], -r_im[j, k])
+        _scale(re, im, j, 1.0 / r_re[j, j])
+    for j in range(num_users):
+        length = _inner_product(re, im, j, j)[0]
+        _scale(re, im, j, 1.0 / np.sqrt(length))
+        sine = 1.0 / np.sqrt(length * gains[j])
+        gains[j] = 1.0 / length
+        if not sine >= smallest:
+            smallest = sine if sine > 0.0 else 0.0  # NaN, from a zero channel, would let every later sine pass
+    return smallest
+
+
+@_inner
+def _cross(gains, first, beams_re, beams_im, beam, h_re, h_im, num_users, products):
+    """|w^H h|^2 from every beam of a cell to every user of another."""
+    num_antennas, width = h_re.shape
+    stride = beams_re.shape[-1]
+    for tx in range(0, num_users, 2):  # two beams at once: eight sums side by side, none of which waits for another
+        one = beam + tx * stride
+        two = beam + min(tx + 1, num_users - 1) * stride
+        for user in range(0, width, LANES):
+            zero = splat(0.0, load(h_re, 0))
+            a, b, c, d, e, f, g, h = zero, zero, zero, zero, zero, zero, zero, zero
+            for m in range(num_antennas):
+                re, im = load(h_re, m * width + user), load(h_im, m * width + user)
+                w_re, w_im = load_splat(beams_re, one + m, re), load_splat(beams_im, one + m, re)
+                a, b = multiply_add(w_re, re, a), multiply_add(w_im, im, b)
+                c, d = multiply_add(w_re, im, c), multiply_add(w_im, re, d)
+                w_re, w_im = load_splat(beams_re, two + m, re), load_splat(beams_im, two + m, re)
+                e, f = multiply_add(w_re, re, e), multiply_add(w_im, im, f)
+                g, h = multiply_add(w_re, im, g), multiply_add(w_im, re, h)
+            store(products, 0, (a + b) * (a + b) + (c - d) * (c - d))
+            store(products, LANES, (e + f) * (e + f) + (g - h) * (g - h))
+            for beside in range(min(2, num_users - tx)):
+                at = first + (tx + beside) * num_users + user
+                for lane in range(min(LANES, num_users - user)):
+                    gains[at + lane] = products[beside, lane]
+
+
+@compiled_entry
+def beamform(rows, channels, cross_channels, interferers, users_per_cell, signal_gains, inverse_gains, cross_gains, beamformers):
+    """`zero_forcing` and `beamforming_gains` of some blocks, into the given rows of `signal_gains`, its inverse and `cross_gains`.
+
+    Arrays are C-contiguous and of one precision; `beamformers` is written where it is not empty. Zero-forcing is solved in float64
+    whatever that is, because users that are nearly in line cost digits.
+
+    Returns:
+        The smallest sine that a user's channel stands off the span of the others' by; 0 where one does not.
+    """
+    num_blocks, num_cells, num_bands, num_antennas, num_users = channels.shape
+    padded_antennas, padded_users = -(-num_antennas // LANES) * LANES, -(-num_users // LANES) * LANES
+    # Three axes each, because numba compiles an allocation for every number of axes.
+    q, r, own_gains = np.zeros((2, num_users, padded_antennas)), np.zeros((2, num_users, num_users)), np.zeros((1, 1, num_users))[0, 0]
+    q_re, q_im, r_re, r_im = q[0], q[1], r[0], r[1]
+    beams = np.zeros((2 * num_cells, num_users, padded_antennas), signal_gains.dtype)
+    beams_re, beams_im = beams[:num_cells], beams[num_cells:]
+    h = np.zeros((2, num_antennas, padded_users), signal_gains.dtype)
+    h_re, h_im, products = h[0], h[1], np.zeros((1, 2, LANES), signal_gains.dtype)[0]
+    smallest = 1.0
+    flat_gains = cross_gains.reshape(-1)
+    for block in range(num_blocks):
+        row = rows[block]
+        for band in range(num_bands):
+            for cell in range(num_cells):
+                users = users_per_cell[cell]
+                for m in range(num_antennas):
+                    for user in range(users):
+                        number = channels[block, cell, band, m, user]
+                        q_re[user, m], q_im[user, m] = number.real, number.imag
+                sine = _zero_force(q_re, q_im, r_re, r_im, own_gains, users)
+                smallest = min(smallest, sine)
+                for user in range(num_users):
+                    gain = own_gains[user] if user < users else 1.0
+                    signal_gains[row, cell, band, user], inverse_gains[row, cell, band, user] = gain, 1.0 / gain
+                for user in range(users):
+                    for m in range(num_antennas):
+                        beams_re[cell, user, m], beams_im[cell, user, m] = q_re[user, m], q_im[user, m]
+                if beamformers.size:
+                    for m in range(num_antennas):
+                        for user in range(num_users):
+                            beam = complex(q_re[user, m], q_im[user, m]) if user < users else complex(0.0, 0.0)
+                            beamformers[row, cell, band, m, user] = beam
+            for cell in range(num_cells):
+                for i in range(interferers.shape[1]):
+                    first = (((row * num_cells + cell) * interferers.shape[1] + i) * num_bands + band) * num_users * num_users
+                    sender = interferers[cell, i]
+                    if sender < 0:
+                        flat_gains[first : first + num_users * num_users] = 0.0
+                        continue
+                    for m in range(num_antennas):
+                        for user in range(num_users):
+                            number = cross_channels[block, cell, i, band, m, user]
+                            h_re[m, user], h_im[m, user] = number.real, number.imag
+                    beam = sender * num_users * padded_antennas
+                    _cross(flat_gains, first, beams_re, beams_im, beam, h_re, h_im, num_users, products)
+    return smallest

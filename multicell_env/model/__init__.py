@@ -1,0 +1,1 @@
+"""The equations, readable, on any array library."""

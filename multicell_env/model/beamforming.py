@@ -1,0 +1,105 @@
+"""Channels to beamformers to gains: zero-forcing removes the interference inside a cell."""
+
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+from jaxtyping import Bool, Complex, Float, Int
+
+from multicell_env.channels.rayleigh import CrossChannels, OwnChannels
+
+# Below this sine of the angle between a user's channel and the span of the others', zero-forcing in float64 would lose
+# more than the ten digits that the rest of the model keeps.
+MIN_SINE = 1e-6
+
+Array = Any
+"""A NumPy array, or one of another library that follows the array API standard, such as a torch tensor, which brings gradients."""
+
+
+class Gains(NamedTuple):
+    """Everything that the allocation of power needs to know of the channels."""
+
+    signal_gains: Float[Array, "*batch cell band user"]
+    """|w^H h|^2 of each user's own beam; 1 for padded users."""
+    cross_gains: Float[Array, "*batch cell interferer band tx_user user"]
+    """|w^H h|^2 from the beam of user `tx_user` of the interferer to `user` of the cell; 0 for padding."""
+    interferers: Int[Array, "cell interferer"]
+    """Which cell each interferer is; -1 for padding."""
+
+
+def zero_forcing(
+    channels: OwnChannels, user_mask: Bool[np.ndarray, "cell user"] | None = None
+) -> Complex[np.ndarray, "*batch cell band antenna user"]:
+    """Beamformers that null the interference between the users of a cell.
+
+        W = H (H^H H)^-1, each column scaled to norm 1                                  (3)-(4)
+
+    Solved through the QR factors of H, whose condition number is the square root of the Gram matrix's.
+
+    Args:
+        channels: H of each cell and band, users as columns.
+        user_mask: False for padded users, who get a zero beamformer. Padded users come last in their cell.
+
+    Raises:
+        ValueError: a user's channel is (nearly) in the span of the other users' channels, or zero, so that no beam can serve it alone.
+    """
+    num_antennas, num_users = channels.shape[-2:]
+    if num_users > num_antennas:
+        raise ValueError(f"zero-forcing needs at least as many antennas as users; got U={num_users}, M={num_antennas}. Serve fewer users.")
+    if not np.all(np.isfinite(channels)):
+        raise ValueError("channels must be finite; got NaN or infinity. Repair the recording.")
+    mask = np.ones((channels.shape[-4], num_users), dtype=bool) if user_mask is None else user_mask
+    columns = mask[:, None, None, :]
+    orthogonal, triangular = np.linalg.qr(channels)
+    # A padded user's column of R is zero; a one on the diagonal keeps R invertible and touches no other user.
+    triangular = triangular + np.where(columns, 0.0, np.eye(num_users))
+    try:
+        with np.errstate(all="ignore"):
+            pseudo_inverse = np.linalg.solve(triangular, np.swapaxes(orthogonal.conj(), -1, -2))
+    except np.linalg.LinAlgError:
+        pseudo_inverse = np.full(np.swapaxes(channels, -1, -2).shape, np.inf, dtype=channels.dtype)
+    with np.errstate(all="ignore"):
+        lengths, inverse_lengths = np.linalg.norm(channels, axis=-2), np.linalg.norm(pseudo_inverse, axis=-1)
+        # For each user 1/(|h| |pinv row|) is the sine of the angle between its channel and the span of the others'.
+        sines = np.where(columns[..., 0, :], 1.0 / (lengths * inverse_lengths), 1.0)
+    if not np.all(sines >= MIN_SINE):
+        refuse_inseparable(np.nan_to_num(sines).min())
+    beamformers = np.swapaxes(pseudo_inverse.conj(), -1, -2) / inverse_lengths[..., None, :]
+    return np.where(columns, beamformers, 0.0)
+
+
+def refuse_inseparable(sine: float) -> NoReturn:
+    """Tell that zero-forcing cannot separate the users of a cell.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(
+        f"channels must let zero-forcing separate the users of a cell: each user's channel must stand off the span of the "
+        f"others' by a sine of at least {MIN_SINE:g}; got {np.nan_to_num(sine):.3g}. "
+        "Remove the duplicate or zero channel, or serve fewer users."
+    )
+
+
+def beamforming_gains(
+    channels: OwnChannels,
+    cross_channels: CrossChannels,
+    beamformers: Complex[np.ndarray, "*batch cell band antenna user"],
+    interferers: Int[np.ndarray, "cell interferer"],
+    user_mask: Bool[np.ndarray, "cell user"] | None = None,
+) -> Gains:
+    """Power gains of every beam at every user that it reaches.
+
+        signal gain = |w_{b,u}^H h_{b,(b,u)}|^2,  cross gain = |w_{b',u'}^H h_{b',(b,u)}|^2        numerator and sum of (6a)
+
+    Args:
+        channels: Own channels.
+        cross_channels: Channels from the interferers.
+        beamformers: Unit-norm columns, from `zero_forcing`.
+        interferers: Cell of each interferer, -1 for padding (whose cross channels are zero).
+        user_mask: False for padded users; their signal gain becomes 1, so that every law holds for them too.
+    """
+    signal = np.abs(np.sum(beamformers.conj() * channels, axis=-2)) ** 2
+    if user_mask is not None:
+        signal = np.where(user_mask[:, None, :], signal, 1.0)
+    interfering_beams = np.swapaxes(beamformers[..., interferers, :, :, :].conj(), -1, -2)
+    return Gains(signal, np.abs(interfering_beams @ cross_channels) ** 2, interferers)

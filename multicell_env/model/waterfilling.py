@@ -1,0 +1,145 @@
+"""Water-filling and the game that is made of it: FLWF, IWF and SSWF.
+
+Every function takes NumPy arrays or torch tensors and returns the same; tensors carry gradients through it.
+"""
+
+from array_api_compat import array_namespace, device
+from jaxtyping import Bool, Float
+
+from multicell_env.model.beamforming import Array, Gains
+from multicell_env.model.interference import check_powers, ingr
+
+
+def water_fill(levels: Float[Array, "*batch band user"], budget: Float[Array, "*batch #user"]) -> Float[Array, "*batch band user"]:
+    """Spend each user's budget over its bands at one water level.
+
+        p_f = max(0, w - L_f),  w such that sum_f p_f = budget                          (15)
+
+    Exact: no tolerance. Levels may be negative (forward-looking ones are).
+
+    Args:
+        levels: What each band costs before it carries power, in sigma^2.
+        budget: Power of one user over all bands, in sigma^2, non-negative.
+
+    Raises:
+        ValueError: a budget is negative, or a number is not finite.
+    """
+    xp = array_namespace(levels)
+    if not (xp.all(xp.isfinite(levels)) and xp.all(xp.isfinite(budget)) and xp.all(budget >= 0)):
+        raise ValueError(
+            f"water_fill needs finite levels and finite, non-negative budgets; got levels in [{xp.min(levels):g}, {xp.max(levels):g}] "
+            f"and budgets in [{xp.min(budget):g}, {xp.max(budget):g}]. Check the powers and channels that they came from."
+        )
+    ascending = xp.sort(levels, axis=-2)
+    # Water level if just the n lowest bands carried power. It falls while the next band still lies below it, and never after: the
+    # true level is the lowest. Levels are taken relative to the lowest, so that a common offset costs no digits.
+    lowest = ascending[..., :1, :]
+    num_open = xp.arange(1, levels.shape[-2] + 1, dtype=levels.dtype, device=device(levels))[:, None]
+    candidates = (budget[..., None, :] + xp.cumulative_sum(ascending - lowest, axis=-2)) / num_open
+    water_level = xp.min(candidates, axis=-2, keepdims=True)
+    return xp.clip(water_level - (levels - lowest), min=0.0)
+
+
+def interference_derivative(
+    powers: Float[Array, "*batch band user"], ingr: Float[Array, "*batch band user"]
+) -> Float[Array, "*batch band user"]:
+    """How much a user expects its INGR to fall when it raises its power: others yield to it.
+
+    phi = -sqrt(c / (2c + p))                                                       (16)
+    """
+    return -array_namespace(ingr).sqrt(ingr / (2.0 * ingr + powers))
+
+
+def forward_looking_levels(
+    powers: Float[Array, "*batch band user"], ingr: Float[Array, "*batch band user"]
+) -> Float[Array, "*batch band user"]:
+    """Level on which a forward-looking user pours its water; may be negative.
+
+    L = (c^2 + phi p^2) / (c - phi p)                                               (15)
+    """
+    phi = interference_derivative(powers, ingr)
+    return (ingr**2 + phi * powers**2) / (ingr - phi * powers)
+
+
+def opening_powers(
+    fractions: Float[Array, "*batch cell band user"], user_budgets: Float[Array, "*#batch cell user"]
+) -> Float[Array, "*batch cell band user"]:
+    """Powers of an opening move, in sigma^2.
+
+    Args:
+        fractions: Fractions of each user's slot budget. Entries outside [0, 1] are clipped; a user whose fractions sum to more than 1 is
+            scaled down to 1.
+        user_budgets: What each user may spend in the slot, P_b(t)/U_b (14), in sigma^2.
+    """
+    xp = array_namespace(fractions)
+    wanted = xp.clip(fractions, min=0.0, max=1.0)
+    totals = xp.clip(xp.sum(wanted, axis=-2, keepdims=True), min=1.0)
+    return wanted / totals * user_budgets[..., None, :]
+
+
+def negotiate(
+    powers: Float[Array, "*batch cell band user"],
+    gains: Gains,
+    user_budgets: Float[Array, "*#batch cell user"],
+    num_iterations: int,
+    *,
+    forward_looking: bool = True,
+    damping: float | Float[Array, "*#batch cell user"] = 0.0,
+) -> Float[Array, "*batch cell band user"]:
+    """Let all users of all cells adjust their spectrum for some iterations, without any exchange.
+
+    Simultaneous: in each iteration every user reads its INGR (7) from the powers of the last iteration, then all move by (15).
+    The limit of many iterations, where there is one, is a fixed point of (15).
+
+    Args:
+        powers: Opening move, in sigma^2.
+        gains: Gains of the block.
+        user_budgets: What each user spends over its bands in the slot, P_b(t)/U_b (14), in sigma^2; 0 for padded users.
+        num_iterations: k; 0 returns the opening move.
+        forward_looking: True is forward-looking water-filling (FLWF); False is iterative water-filling (IWF), which is FLWF with phi = 0.
+        damping: Share of its last powers that every user, or each, keeps in an iteration, in [0, 1]; 0 is the game of the paper, and a
+            user with 1 stays where it opened.
+
+    Raises:
+        ValueError: a power or budget is negative or not finite, or a damping is outside [0, 1].
+    """
+    check_powers(powers)
+    check_powers(user_budgets, "budgets")
+    xp = array_namespace(powers)
+    kept = xp.asarray(damping, dtype=powers.dtype)
+    if not xp.all((kept >= 0.0) & (kept <= 1.0)):
+        raise ValueError(f"damping must be within [0, 1]; got {xp.min(kept):g} to {xp.max(kept):g}. Give 0 for the paper's game.")
+    kept = kept[..., None, :] if kept.ndim else kept
+    for _ in range(num_iterations):
+        measured = ingr(powers, gains)
+        response = water_fill(forward_looking_levels(powers, measured) if forward_looking else measured, user_budgets)
+        powers = kept * powers + (1.0 - kept) * response
+    return powers
+
+
+def selfish_water_fill(gains: Gains, user_budgets: Float[Array, "*#batch cell user"]) -> Float[Array, "*batch cell band user"]:
+    """Selfish single-user water-filling (SSWF): every user pours its budget on sigma^2 / signal gain, blind to interference.
+
+    Args:
+        gains: Gains of the block.
+        user_budgets: What each user spends over its bands in the slot, in sigma^2.
+    """
+    return water_fill(1.0 / gains.signal_gains, user_budgets)
+
+
+def water_fill_within(
+    owned: Bool[Array, "*#batch cell band"], gains: Gains, user_budgets: Float[Array, "*#batch cell user"]
+) -> Float[Array, "*batch cell band user"]:
+    """Every user water-fills on 1/signal gain over the bands that its cell owns; a cell without bands stays silent.
+
+    Args:
+        owned: Which bands each cell may use.
+        gains: Gains of the block.
+        user_budgets: What each user spends over its bands in the slot, in sigma^2.
+    """
+    levels = 1.0 / gains.signal_gains
+    xp = array_namespace(levels)
+    # A band that is not owned costs more than any water can cover: all owned levels plus the whole budget.
+    too_high = xp.max(levels, axis=-2, keepdims=True) + user_budgets[..., None, :] + 1.0
+    budgets = user_budgets * xp.any(owned, axis=-1)[..., None]
+    return water_fill(xp.where(owned[..., None], levels, too_high), budgets)

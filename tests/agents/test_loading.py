@@ -1,0 +1,153 @@
+"""Trained actors by name, run directory and file; nothing in a file is executed."""
+
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import agents
+from agents.networks import SetActor
+from agents.run_directory import RunDirectory
+from agents.saved_actor import ActorPolicy, save_actor
+
+ROOT = Path(__file__).parents[2]
+
+
+class Exploit:
+    """Makes a directory when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def small_policy() -> ActorPolicy:
+    torch.manual_seed(0)
+    metadata = {"observation": "gain", "config": {"num_cells": 3}, "step": 7, "seed": 0}
+    return ActorPolicy(SetActor(num_planes=3, hidden_sizes=(8,)), np.asarray(0.0), np.asarray(1.0), metadata, [(6, 4)] * 3)
+
+
+def observations() -> dict[str, np.ndarray]:
+    generator = np.random.default_rng(0)
+    return {f"bs_{cell}": generator.normal(size=(5, 3, 6, 4)).astype(np.float32) for cell in range(3)}
+
+
+def test_every_shipped_actor_loads_by_its_name_and_acts():
+    assert agents.shipped() == ["damped", "generalist", "k0_set", "td3mix"]
+    for name in agents.shipped():
+        policy = agents.load(name)
+        assert policy.observation == "gain"
+        assert policy.batched
+        actions = policy(observations())
+        assert set(actions) == {"bs_0", "bs_1", "bs_2"}
+        assert all(np.all((action >= 0.0) & (action <= 1.0)) for action in actions.values())
+
+
+def test_a_run_directory_and_both_of_its_files_are_the_same_actor(tmp_path):
+    directory = RunDirectory.create(tmp_path / "run", {})
+    for path in (directory.best_path, directory.shared_path):
+        save_actor(path, small_policy())
+    expected = small_policy()(observations())
+    for place in (directory.path, str(directory.path), directory.best_path, directory.shared_path):
+        loaded = agents.load(place)
+        assert loaded.metadata == small_policy().metadata
+        for agent, action in loaded(observations()).items():
+            np.testing.assert_array_equal(action, expected[agent])
+
+
+def test_in_a_fresh_process_both_files_give_the_same_actions_bit_for_bit(tmp_path):
+    code = """
+import sys, agents, numpy as np
+for actor in sys.argv[2:]:
+    np.savez(f"{actor}.npz", **agents.load(actor)(dict(np.load(sys.argv[1]))))
+"""
+    np.savez(tmp_path / "observations.npz", **observations())
+    actors = [tmp_path / "best.pt", tmp_path / "best.safetensors"]
+    for path in actors:
+        save_actor(path, small_policy())
+    subprocess.run([sys.executable, "-c", code, tmp_path / "observations.npz", *actors], cwd=ROOT, check=True)
+    first, second = ({agent: action.tobytes() for agent, action in np.load(f"{path}.npz").items()} for path in actors)
+    assert first == second
+    assert len(first) == 3
+
+
+def test_an_unknown_name_is_answered_with_those_that_there_are():
+    with pytest.raises(FileNotFoundError, match=r"no actor 'td4mix'. Give one of \['damped', 'generalist', 'k0_set', 'td3mix'\]"):
+        agents.load("td4mix")
+
+
+@pytest.mark.parametrize("place", ["nowhere/best.pt", "nowhere/best.safetensors", "best.pt"])
+def test_a_file_that_is_not_there_is_named(tmp_path, place):
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        agents.load(tmp_path / place)
+
+
+def test_a_directory_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"best\.pt"):
+        agents.load(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+@pytest.mark.parametrize("write", [pickle.dump, torch.save, lambda content, file: torch.save({"format": 2, "actor": content}, file)])
+def test_a_malicious_file_is_refused_and_nothing_in_it_is_executed(tmp_path, suffix, write):
+    path = tmp_path / f"best{suffix}"
+    with open(path, "wb") as file:
+        write(Exploit(tmp_path / "hacked"), file)
+    with pytest.raises(ValueError, match=r"best\."):
+        agents.load(path)
+    assert not (tmp_path / "hacked").exists()
+
+
+def test_the_exploit_of_these_tests_works_where_pickles_are_trusted(tmp_path):
+    pickle.loads(pickle.dumps(Exploit(tmp_path / "hacked")))
+    assert (tmp_path / "hacked").exists()
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+@pytest.mark.parametrize("damage", ["empty", "cut", "nonsense", "flipped header"])
+def test_a_damaged_file_is_refused_in_one_line(tmp_path, suffix, damage):
+    path = tmp_path / f"best{suffix}"
+    save_actor(path, small_policy())
+    content = path.read_bytes()
+    changed = {
+        "empty": b"",
+        "cut": content[: len(content) // 2],
+        "nonsense": b"nonsense",
+        "flipped header": bytes([255] * 16) + content[16:],
+    }
+    path.write_bytes(changed[damage])
+    with pytest.raises(ValueError, match=r"best\.") as refused:
+        agents.load(path)
+    assert "\n" not in str(refused.value)
+    assert len(re.findall(r"\. (?:Give|Use) ", str(refused.value))) == 1, "one remedy"
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_an_actor_without_its_weights_is_refused_in_one_line(tmp_path, suffix, monkeypatch):
+    path, policy = tmp_path / f"best{suffix}", small_policy()
+    monkeypatch.setattr(policy.actor, "state_dict", dict)
+    save_actor(path, policy)
+    with pytest.raises(ValueError, match=r"^.*got something else \(Error.*\)\. Give a run's best\.pt\.$"):
+        agents.load(path)
+
+
+def test_a_safetensors_file_of_something_else_is_refused(tmp_path):
+    import safetensors.torch
+
+    path = tmp_path / "other.safetensors"
+    safetensors.torch.save_file({"weight": torch.zeros(3)}, path)
+    with pytest.raises(ValueError, match=r"must be an actor that train\.py saved"):
+        agents.load(path)
+    facts = {"format": 2, "network": "os.system", "arguments": {}, "action_shapes": [], "metadata": {}}
+    safetensors.torch.save_file({"low": torch.zeros(1), "high": torch.ones(1)}, path, {"actor": json.dumps(facts)})
+    with pytest.raises(ValueError, match=r"must be an actor that train\.py saved"):
+        agents.load(path)

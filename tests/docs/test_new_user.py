@@ -1,0 +1,28 @@
+"""From the README alone: a policy of one's own in the table and the picture."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_new_users_policy_from_the_readme_alone_stands_in_the_table_and_the_picture(tmp_path):
+    section = (ROOT / "README.md").read_text().partition("## Plug in your own algorithm")[2].partition("\n## ")[0]
+    command = re.search(r"^python (evaluate\.py --policy (\w+):(\w+))", section, flags=re.MULTILINE)
+    assert command
+    blocks = re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
+    block = next(block for block in blocks if f"def {command[3]}(" in block)
+    assert len(block.splitlines()) < 15
+    (tmp_path / f"{command[2]}.py").write_text(block)
+    script, *words = command[1].split()
+    evaluate = [sys.executable, str(ROOT / script), *words, "--num-blocks", "5"]
+    done = subprocess.run(evaluate, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = {line.split()[0] for line in done.stdout.splitlines() if line}
+    assert {command[3], f"{command[3]}_opening", "td3mix", "flwf", "wmmse", "assignment_bound"} <= rows
+    methods = json.loads((tmp_path / "results" / "results.json").read_text())["methods"]
+    assert methods[command[3]]["percent_of_bound"] > 95.0
+    assert (tmp_path / "results" / "comparison.png").stat().st_size > 10_000

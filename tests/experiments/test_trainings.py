@@ -1,0 +1,64 @@
+"""Trainings for the figures: the longest first, none twice, and an interrupted one goes on."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from experiments import trainings
+from experiments.trainings import NeededTraining, needed_trainings, train_missing, training_of
+from multicell_env.config import PAPER_8X4, PAPER_32X16, NetworkConfig
+
+FAKE_TRAIN = """
+import sys
+from pathlib import Path
+
+words = sys.argv[1:]
+begun = "--resume" in words
+directory = Path(words[words.index("--resume") + 1]) if begun else Path(words[1]) / words[3]
+directory.mkdir(exist_ok=True)
+(directory / "config.json").write_text(" ".join(words[4:]))
+with open(directory / "calls", "a") as file:
+    file.write("resumed " if begun else "begun ")
+if begun or "--stops" not in words:
+    (directory / "results.json").touch()
+"""
+
+
+def test_the_set_network_is_trained_once_and_the_papers_once_for_each_size() -> None:
+    found = needed_trainings([5, 6, 7, 8, 9])
+    names = [training.name for training in found]
+    assert len(set(names)) == len(names)
+    assert names.count("k0_set") == 1
+    assert {"k0_mlp_8x4x6", "k0_mlp_16x8x6", "k0_mlp_32x16x12", "k5_mlp_32x16x6"} <= set(names)
+    assert names[0] == "k0_mlp_32x16x12"
+    assert [training.weight for training in found] == sorted((training.weight for training in found), reverse=True)
+    assert needed_trainings([9]) == []
+    assert training_of("td3mix", PAPER_8X4) is None
+    assert training_of("td3mix_k0", PAPER_8X4) == training_of("td3mix_k0", PAPER_32X16)
+
+
+def test_actors_of_a_sirs_own_start_from_shipped_ones_and_differ_in_the_game_alone() -> None:
+    flags = {method: training_of(method, NetworkConfig(sir_db=10.0)).flags for method in ("own_k0", "own_k5", "own_damped")}  # type: ignore[union-attr]
+    starts = {method: Path(words[words.index("--start-from") + 1]) for method, words in flags.items()}
+    assert all(start.exists() for start in starts.values())
+    assert len(set(starts.values())) == 3
+    assert flags["own_k0"][:2] == ("--num-iterations", "0")
+    assert flags["own_damped"][0] == "--damping-in-action"
+    assert all(("--sir-db", "10") in set(pairwise(words)) for words in flags.values())
+    assert len([training for training in needed_trainings([11]) if training.name.startswith("own_")]) == 18
+
+
+def test_a_training_that_ended_is_not_repeated_and_one_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(FAKE_TRAIN)
+    monkeypatch.setattr(trainings, "TRAIN", script)
+    whole, stopped = NeededTraining("whole", ("--seed", "3"), 1), NeededTraining("stopped", ("--stops",), 1)
+    runs = tmp_path / "runs"
+    with pytest.raises(ValueError, match=r"training stopped .* Read .*stopped\.log"):
+        train_missing([whole, stopped], runs)
+    train_missing([whole, stopped], runs)
+    train_missing([whole, stopped], runs)
+    assert (runs / "whole" / "calls").read_text() == "begun "
+    assert (runs / "whole" / "config.json").read_text() == "--seed 3"
+    assert (runs / "stopped" / "calls").read_text() == "begun resumed "
