@@ -11,13 +11,14 @@ import numpy as np
 from array_api_compat import array_namespace
 from jaxtyping import Complex, Float, Int
 
-from multicell_env.channels.rayleigh import CrossChannels, OwnChannels, draw_many
+from multicell_env.channels.rayleigh import draw_many
 from multicell_env.config import NetworkConfig
 from multicell_env.kernels.block import beamform
 from multicell_env.kernels.slot import CACHE_LINE, LOG_LIMIT, play_slots
 from multicell_env.kernels.threads import Team
-from multicell_env.model.beamforming import MIN_SINE, Array, Gains, refuse_inseparable
-from multicell_env.model.interference import Powers, ingr, sum_rates
+from multicell_env.model.beamforming import MIN_SINE, refuse_inseparable
+from multicell_env.model.interference import ingr, sum_rates
+from multicell_env.model.types import Array, CrossChannels, Gains, OwnChannels, Powers
 from multicell_env.model.waterfilling import negotiate, opening_powers
 
 DRAWN_AT_ONCE = 64

@@ -11,7 +11,7 @@ from gymnasium.utils import seeding
 from pettingzoo import ParallelEnv
 
 from multicell_env.blocks import Blocks
-from multicell_env.channels.rayleigh import split_channels
+from multicell_env.channels.recorded import split_channels
 from multicell_env.config import NetworkConfig
 from multicell_env.kernels.slot import LOG_LIMIT
 from multicell_env.observation import Observation, Observer, observation_limits, observe

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
 from multicell_env.env import MulticellEnv, resolve_config
-from multicell_env.model.beamforming import Array
+from multicell_env.model.types import Array
 from multicell_env.observation import Observation, Observer, observation_limits, observe
 
 try:

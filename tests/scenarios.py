@@ -8,7 +8,8 @@ import pytest
 
 from multicell_env.channels.rayleigh import draw_channels
 from multicell_env.config import NetworkConfig
-from multicell_env.model.beamforming import Gains, beamforming_gains, zero_forcing
+from multicell_env.model.beamforming import beamforming_gains, zero_forcing
+from multicell_env.model.types import Gains
 
 SMALL = {"num_cells": 3, "num_antennas": 5, "num_users": 3, "num_bands": 4, "num_iterations": 3, "dtype": "float64"}
 # Nobody reaches cell 2 but cell 0, and cell 1 hears nobody: rows of `interferers` have 2, 0 and 1 cells.

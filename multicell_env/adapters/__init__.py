@@ -2,7 +2,7 @@
 
 Frameworks of networks that map vectors to vectors share one convention, which `flat_env` defines: an observation is a vector, and an
 action a vector in [-1, 1], where -1 is no power and 1 a user's whole budget. `flat_policy` brings what was learned there back to a policy
-that `multicell_env.evaluation.comparison.compare` plays beside every other method. `row_env` shows every base station of many environments as one row,
+that `multicell_env.evaluation.compare` plays beside every other method. `row_env` shows every base station of many environments as one row,
 for learners of one policy that all of them share; what is named after a framework stands on it.
 
 Nothing else in the package imports this folder.

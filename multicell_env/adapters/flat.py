@@ -104,7 +104,7 @@ def flat_env(*, reward_scale: float = 1.0, **arguments: Any) -> FlatEnv:
 
 
 def flat_policy(act: FlatActor, *, padded: bool = False) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
-    """A policy for `multicell_env.evaluation.comparison.compare` from an actor of flat vectors.
+    """A policy for `multicell_env.evaluation.compare` from an actor of flat vectors.
 
     Args:
         act: Called once for each agent and slot with the agent's name and its observations on all blocks, `[block, feature]`; returns

@@ -64,7 +64,7 @@ def joint_env(*, reward_scale: float = 1.0, **arguments: Any) -> JointEnv:
 
 
 def joint_policy(act: Callable[[np.ndarray], np.ndarray]) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
-    """A policy for `multicell_env.evaluation.comparison.compare` from a controller of all base stations.
+    """A policy for `multicell_env.evaluation.compare` from a controller of all base stations.
 
     Args:
         act: Maps `[block, feature]`, the vectors of all agents, to actions `[block, action]` in [-1, 1].

@@ -131,7 +131,7 @@ def torchrl_env(num_envs: int, *, seed: int | None = None, reward_scale: float =
 def torchrl_policy(
     actor: Callable[[TensorDictBase], TensorDictBase], *, flatten: bool = True
 ) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
-    """A policy for `multicell_env.evaluation.comparison.compare` from an actor that was trained on a `TorchRLEnv`; it acts without exploration.
+    """A policy for `multicell_env.evaluation.compare` from an actor that was trained on a `TorchRLEnv`; it acts without exploration.
 
     Args:
         actor: Reads `("agents", "observation")` of a batch of blocks and writes `("agents", "action")`, as TorchRL's actors do.

@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from multicell_env.config import NetworkConfig
-from multicell_env.kernels.simd import compiled_entry
-from multicell_env.model.beamforming import Gains
-from multicell_env.model.interference import Powers, log2_of_1_plus
+from multicell_env.kernels.compiling import compiled_entry
+from multicell_env.model.interference import log2_of_1_plus
+from multicell_env.model.types import Gains, Powers
 from multicell_env.model.waterfilling import water_fill_within
 
 MAX_CELLS = 14

@@ -4,8 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from multicell_env.allocations.assignment import MAX_BANDS, Assignment, best_assignment
-from multicell_env.model.beamforming import Gains
-from multicell_env.model.interference import Powers
+from multicell_env.model.types import Gains, Powers
 from multicell_env.model.waterfilling import water_fill_within
 
 __all__ = ["MAX_BANDS", "Assignment", "best_assignment", "random_allocation", "reuse_allocation", "uniform_allocation"]

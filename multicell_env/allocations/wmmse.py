@@ -8,9 +8,9 @@ from jaxtyping import Float
 
 from multicell_env.allocations.assignment import MAX_BANDS, best_assignment
 from multicell_env.allocations.simple import uniform_allocation
-from multicell_env.kernels.simd import compiled_entry
-from multicell_env.model.beamforming import Gains
-from multicell_env.model.interference import Powers, check_powers
+from multicell_env.kernels.compiling import compiled_entry
+from multicell_env.model.interference import check_powers
+from multicell_env.model.types import Gains, Powers
 
 TOLERANCE = 1e-6
 """A climb ends when one iteration raises the network's sum rate by less than this share of it ..."""

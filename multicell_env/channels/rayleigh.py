@@ -1,4 +1,4 @@
-"""Channels of one block: seeded Rayleigh draws, or recorded ones."""
+"""Rayleigh channels, drawn by seeds."""
 
 import math
 from collections.abc import Sequence
@@ -9,12 +9,10 @@ import numpy as np
 from jaxtyping import Complex, Float, UInt64
 
 from multicell_env.config import NetworkConfig
-from multicell_env.kernels.block import complex_normal
+from multicell_env.kernels.drawing import complex_normal
 from multicell_env.kernels.random_bits import random_bits
 from multicell_env.kernels.simd import LANES
-
-OwnChannels = Complex[np.ndarray, "*batch cell band antenna user"]
-CrossChannels = Complex[np.ndarray, "*batch cell interferer band antenna user"]
+from multicell_env.model.types import CrossChannels, OwnChannels
 
 Part = tuple[Float[np.ndarray, " number"], tuple[int, ...]]
 """Amplitudes of what is drawn, and the shape of the channels in it."""
@@ -22,9 +20,6 @@ Part = tuple[Float[np.ndarray, " number"], tuple[int, ...]]
 MOST_KEPT = 2**18
 """Numbers of a draw, of 8 bytes each, for which a thread keeps memory; larger draws find new memory."""
 _of_thread = local()
-
-REACH_DB = {"float32": (-220.0, 180.0), "float64": (-1500.0, 1500.0)}
-"""Least and largest INGR over the unit of powers, in dB, of which squares stay in range, or may vanish beside a power."""
 
 
 def draw_channels(config: NetworkConfig, generator: np.random.Generator) -> tuple[OwnChannels, CrossChannels]:
@@ -95,62 +90,3 @@ def _numbers_to_draw(config: NetworkConfig) -> list[Part]:
         flat = np.broadcast_to(amplitudes, (*links, *row)).ravel()
         parts.append((np.pad(flat, (0, -flat.size % LANES)), (*links, *row)))
     return parts
-
-
-def split_channels(
-    config: NetworkConfig, dense: Complex[np.ndarray, "tx_cell rx_cell band antenna user"]
-) -> tuple[OwnChannels, CrossChannels]:
-    """Bring given channels (recorded, ray-traced, another simulator's) into the form that `draw_channels` returns.
-
-    Args:
-        config: The network that the channels belong to.
-        dense: Channel from every cell to every user, scaled so that the noise power is 1. Entries of padded users are ignored.
-
-    Raises:
-        ValueError: wrong shape, not numeric, not finite, a pair of cells has a channel although its mean gain is 0, or the channels are
-            so far from noise power 1 that the numbers of the network's `dtype` do not reach.
-    """
-    num_cells = config.num_cells
-    shape = (num_cells, num_cells, config.num_bands, config.num_antennas, config.max_users)
-    dense = np.asarray(dense)
-    if dense.shape != shape or dense.dtype.kind not in "fciu":
-        raise ValueError(
-            f"channels must be a complex array [tx_cell, rx_cell, band, antenna, user] of shape {shape}; got shape "
-            f"{dense.shape} of {dense.dtype}. Reorder the axes or change the configuration."
-        )
-    users = config.user_mask[:, None, None, :]
-    dense = np.where(users, dense, 0.0).astype(np.complex128)
-    if not np.all(np.isfinite(dense)):
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(dense))[0])
-        raise ValueError(
-            f"channels must be finite; got {dense[where]} at [tx_cell, rx_cell, band, antenna, user] = {where}. Repair the recording."
-        )
-    silent = (config.mean_gain_matrix == 0) & np.any(dense != 0, axis=(2, 3, 4))
-    if np.any(silent):
-        tx, rx = (int(i) for i in np.argwhere(silent)[0])
-        raise ValueError(
-            f"channels must be zero between cells that do not interfere; got a channel from cell {tx} to cell {rx}, whose "
-            f"mean gain is 0. Give mean_gains[{tx}][{rx}] > 0, or zero the channel."
-        )
-    cells = np.arange(num_cells)
-    pads = (config.interferers < 0)[..., None, None, None]
-    own, cross = dense[cells, cells], np.where(pads, 0.0, dense[config.interferers, cells[:, None]])
-    _check_reach(config, own, cross)
-    return own, cross
-
-
-def _check_reach(config: NetworkConfig, own: OwnChannels, cross: CrossChannels) -> None:
-    """Refuse channels on which squares of the INGR (7), in the unit in which the kernel holds powers, would leave the range of numbers."""
-    lowest, highest = REACH_DB[config.dtype]
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        gains = np.sum(np.abs(own) ** 2, axis=-2)
-        heard = np.einsum("ci,cifu->cfu", config.nominal_budgets[config.interferers], np.sum(np.abs(cross) ** 2, axis=-2))
-        least, most = (10.0 * np.log10(total / (gains * config.power_unit)) for total in (1.0, 1.0 + heard))
-    far = np.any(own != 0, axis=-2) & ~((least >= lowest) & (most <= highest))  # a zero channel is zero-forcing's to refuse
-    if np.any(far):
-        cell, band, user = (int(i) for i in np.argwhere(far)[0])
-        raise ValueError(
-            f"channels must be scaled so that the noise power is 1: in {config.dtype} noise and interference over a user's own gain must "
-            f"be within [{lowest:g}, {highest:g}] dB of the nominal power; user {user} of cell {cell} has {least[cell, band, user]:.0f} to "
-            f"{most[cell, band, user]:.0f} dB in band {band}. Divide the channels by the noise's amplitude."
-        )

@@ -1,66 +1,25 @@
-"""A block in two compiled functions: random bits to channels, and channels to gains, what `beamforming.py` says in NumPy."""
+"""Channels of blocks to beams and gains, compiled: what `model/beamforming.py` says in NumPy."""
 
 # An intrinsic is called without the typing context that it is defined with, which pyright cannot know.
 # pyright: reportCallIssue=false
 
-from math import factorial
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from multicell_env.kernels.compiling import compiled_entry, inner_call
 from multicell_env.kernels.simd import (
     LANES,
-    compiled_entry,
     load,
     load_splat,
     multiply_add,
-    natural_log,
-    polynomial,
-    smaller,
     splat,
-    split_exponent,
-    split_uniform,
-    square_root,
     store,
-    store_interleaved,
     sum_lanes,
 )
 
-_inner: Any = njit(error_model="numpy", nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
-
-_sine_series = polynomial(*((-1.0) ** n / factorial(2 * n + 1) for n in range(8)))
-_cosine_series = polynomial(*((-1.0) ** n / factorial(2 * n) for n in range(9)))
-
-
-@compiled_entry
-def complex_normal(bits, amplitudes, numbers):
-    """CN(0, amplitude^2) from uniform bits by Box and Muller: sqrt(-log u) exp(2 pi i v), with |h|^2 exponential and the phase uniform.
-
-    Args:
-        bits: 64-bit integers `[row, number]`.
-        amplitudes: For every number of a row, float32, in whole vectors: `[number]`.
-        numbers: What is written: real and imaginary parts by turns, float32, `[row, 2 * number]`.
-    """
-    random, drawn, width = bits.reshape(-1), numbers.reshape(-1), len(amplitudes)
-    for row in range(len(bits)):
-        for index in range(0, width, LANES):
-            u, v = split_uniform(random, row * width + index)
-            one = splat(1.0, u)
-            u = smaller(u, splat(1.0 - 2.0**-24, u))  # rounded to 1 it would give a channel of exactly zero
-            mantissa, exponent = split_exponent(u)
-            radius = square_root(splat(0.0, u) - natural_log(mantissa - one, exponent))
-            # Half the angle, in [-pi/2, pi/2], where few terms of the Taylor series suffice; the doubled one follows.
-            half = (v - splat(0.5, v)) * splat(np.pi, v)
-            sine, cosine = half * _sine_series(half * half), _cosine_series(half * half)
-            # The angle is v less a half turn, so both change their sign.
-            re, im = (sine * sine - cosine * cosine) * radius, splat(-2.0, v) * sine * cosine * radius
-            amplitude = load(amplitudes, index)
-            store_interleaved(drawn, 2 * (row * width + index), re * amplitude, im * amplitude)
-
-
-@_inner
+@inner_call
 def _inner_product(re: Any, im: Any, first: Any, second: Any) -> Any:
     """q^H a of two rows."""
     zero = splat(0.0, load(re, 0))
@@ -73,7 +32,7 @@ def _inner_product(re: Any, im: Any, first: Any, second: Any) -> Any:
     return sum_lanes(real), sum_lanes(imaginary)
 
 
-@_inner
+@inner_call
 def _subtract(re, im, target, source, factor_re, factor_im):
     """a_target -= factor a_source, rows."""
     for m in range(0, re.shape[1], LANES):
@@ -83,7 +42,7 @@ def _subtract(re, im, target, source, factor_re, factor_im):
         store(im, to, load(im, to) - of_re * splat(factor_im, of_re) - of_im * splat(factor_re, of_im))
 
 
-@_inner
+@inner_call
 def _scale(re, im, row, factor):
     for m in range(0, re.shape[1], LANES):
         at = row * re.shape[1] + m
@@ -92,7 +51,7 @@ def _scale(re, im, row, factor):
         store(im, at, value_im * splat(factor, value_im))
 
 
-@_inner
+@inner_call
 def _zero_force(re, im, r_re, r_im, gains, num_users):
     """Rows of channels to rows of unit beams (3)-(4), in place; writes |w^H h|^2. Returns the smallest sine that a user stands off by.
 
@@ -121,7 +80,7 @@ def _zero_force(re, im, r_re, r_im, gains, num_users):
     return smallest
 
 
-@_inner
+@inner_call
 def _cross(gains, first, beams_re, beams_im, beam, h_re, h_im, num_users, products):
     """|w^H h|^2 from every beam of a cell to every user of another."""
     num_antennas, width = h_re.shape

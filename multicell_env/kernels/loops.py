@@ -1,7 +1,4 @@
-"""Loops of the kernels over many numbers: vector by vector, and what is left in smaller ones.
-
-Numba's cache does not see changes of this file: after one, remove `multicell_env/__pycache__`.
-"""
+"""Loops of the kernels over many numbers: vector by vector, and what is left in smaller ones."""
 
 # An intrinsic is called without the typing context that it is defined with, which pyright cannot know.
 # pyright: reportCallIssue=false
@@ -9,12 +6,8 @@ Numba's cache does not see changes of this file: after one, remove `multicell_en
 from collections.abc import Callable
 from typing import Any
 
-from numba import njit
-
+from multicell_env.kernels.compiling import inner
 from multicell_env.kernels.simd import LANES, load, load_double, load_half, load_one, splat, store
-
-inner: Any = njit(error_model="numpy", nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-"""What kernels call: compiled into them."""
 
 
 def in_vectors(make: Callable[[Any, int], Any], widest: Any = load) -> Any:

@@ -16,7 +16,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from multicell_env.kernels.simd import compiled_entry
+from multicell_env.kernels.compiling import compiled_entry
 
 
 def random_bits(generators: Sequence[np.random.Generator], *bits: UInt64[np.ndarray, "generator number"]) -> None:

@@ -1,8 +1,7 @@
 """Vectors of numbers for the kernels. Numba's own loops over a few users stay scalar, which costs a factor of three.
 
 A vector is a value, held in registers. `load` and `store` move it from and to a flat array; `+ - * /` and the functions below work element
-by element. The processor's own width does not matter: LLVM splits or joins. Numba's cache does not see changes of this file: after one,
-remove `multicell_env/__pycache__`.
+by element. The processor's own width does not matter: LLVM splits or joins.
 """
 
 # An intrinsic is called without the typing context that it is defined with, which pyright cannot know.
@@ -20,14 +19,6 @@ from numba.extending import intrinsic, lower_builtin, models, register_model
 
 LANES = 8
 """Numbers in a vector, unless it is said otherwise."""
-
-
-def compiled_entry(function: Any) -> Any:
-    """A function that Python calls: compiled at its first call, without the interpreter's lock, and kept for the next process."""
-    try:
-        return njit(error_model="numpy", nogil=True, cache=True)(function)
-    except RuntimeError:  # there is no place to keep it: a read-only installation without a home
-        return njit(error_model="numpy", nogil=True)(function)
 
 
 class VectorType(types.Type):

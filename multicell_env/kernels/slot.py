@@ -12,12 +12,12 @@ from functools import partial
 
 import numpy as np
 
-from multicell_env.kernels.loops import copy, fill, in_vectors, inner
+from multicell_env.kernels.compiling import compiled_entry, inner
+from multicell_env.kernels.loops import copy, fill, in_vectors
 from multicell_env.kernels.simd import (
     LANES,
     any_less,
     ask_for,
-    compiled_entry,
     fetch_add,
     larger,
     load,

@@ -1,29 +1,15 @@
 """Channels to beamformers to gains: zero-forcing removes the interference inside a cell."""
 
-from typing import Any, NamedTuple, NoReturn
+from typing import NoReturn
 
 import numpy as np
-from jaxtyping import Bool, Complex, Float, Int
+from jaxtyping import Bool, Complex, Int
 
-from multicell_env.channels.rayleigh import CrossChannels, OwnChannels
+from multicell_env.model.types import CrossChannels, Gains, OwnChannels
 
 # Below this sine of the angle between a user's channel and the span of the others', zero-forcing in float64 would lose
 # more than the ten digits that the rest of the model keeps.
 MIN_SINE = 1e-6
-
-Array = Any
-"""A NumPy array, or one of another library that follows the array API standard, such as a torch tensor, which brings gradients."""
-
-
-class Gains(NamedTuple):
-    """Everything that the allocation of power needs to know of the channels."""
-
-    signal_gains: Float[Array, "*batch cell band user"]
-    """|w^H h|^2 of each user's own beam; 1 for padded users."""
-    cross_gains: Float[Array, "*batch cell interferer band tx_user user"]
-    """|w^H h|^2 from the beam of user `tx_user` of the interferer to `user` of the cell; 0 for padding."""
-    interferers: Int[Array, "cell interferer"]
-    """Which cell each interferer is; -1 for padding."""
 
 
 def zero_forcing(

@@ -2,13 +2,10 @@
 
 import math
 
-import numpy as np
 from array_api_compat import array_namespace
 from jaxtyping import Float
 
-from multicell_env.model.beamforming import Array, Gains
-
-Powers = Float[np.ndarray, "*batch cell band user"]
+from multicell_env.model.types import Array, Gains
 
 
 def check_powers(powers: Float[Array, "..."], what: str = "powers") -> None:

@@ -6,8 +6,8 @@ Every function takes NumPy arrays or torch tensors and returns the same; tensors
 from array_api_compat import array_namespace, device
 from jaxtyping import Bool, Float
 
-from multicell_env.model.beamforming import Array, Gains
 from multicell_env.model.interference import check_powers, ingr
+from multicell_env.model.types import Array, Gains
 
 
 def water_fill(levels: Float[Array, "*batch band user"], budget: Float[Array, "*batch #user"]) -> Float[Array, "*batch band user"]:

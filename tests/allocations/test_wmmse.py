@@ -12,8 +12,8 @@ from scenarios import CONFIGS, assert_equal, block_of, draw_block, draw_gains, d
 from multicell_env.allocations.simple import best_assignment, random_allocation, uniform_allocation
 from multicell_env.allocations.wmmse import TOLERANCE, climb, fractional_programming, starts, wmmse
 from multicell_env.config import PAPER_8X4, NetworkConfig
-from multicell_env.model.beamforming import Gains
 from multicell_env.model.interference import ingr, sum_rates
+from multicell_env.model.types import Gains
 from multicell_env.model.waterfilling import selfish_water_fill
 
 EXAMPLES = settings(max_examples=60, derandomize=True, database=None, deadline=None)

@@ -11,7 +11,8 @@ from scenarios import CONFIGS, draw_block
 from multicell_env import PAPER_8X4, PAPER_32X16, NetworkConfig
 from multicell_env.blocks import Blocks
 from multicell_env.channels.rayleigh import draw_channels, draw_many
-from multicell_env.kernels.block import beamform, complex_normal
+from multicell_env.kernels.block import beamform
+from multicell_env.kernels.drawing import complex_normal
 from multicell_env.kernels.slot import play_slots
 from multicell_env.model.beamforming import beamforming_gains, zero_forcing
 from multicell_env.model.interference import ingr, spectral_efficiency, sum_rates

@@ -6,8 +6,8 @@ import torch
 from scenarios import CONFIGS, EVERY_CONFIG, draw_block, draw_powers
 
 from multicell_env.blocks import Blocks
-from multicell_env.model.beamforming import Gains
 from multicell_env.model.interference import ingr, sum_rates
+from multicell_env.model.types import Gains
 from multicell_env.model.waterfilling import forward_looking_levels, negotiate, opening_powers, selfish_water_fill, water_fill
 
 

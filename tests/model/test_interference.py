@@ -7,8 +7,8 @@ import oracles
 import pytest
 from scenarios import CONFIGS, EVERY_CONFIG, assert_equal, block_of, draw_block, draw_gains, draw_powers, ragged
 
-from multicell_env.model.beamforming import Gains
 from multicell_env.model.interference import ingr, spectral_efficiency, sum_rates
+from multicell_env.model.types import Gains
 
 
 @EVERY_CONFIG
