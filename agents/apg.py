@@ -69,7 +69,7 @@ class DifferentiableEnv(Protocol):
         """Begin an episode in every environment."""
         ...
 
-    def foresee(self, actions: Tensor) -> Tensor:
+    def differentiable_rewards(self, actions: Tensor) -> Tensor:
         """Rewards `[env, agent]` that `step` would give for the actions, differentiable in them; nothing moves."""
         ...
 
@@ -128,7 +128,7 @@ class APGTraining:
     def step(self) -> None:
         """One vector step and one update of the actor."""
         actions = self.act()
-        rewards = self.envs.foresee(actions).mean()
+        rewards = self.envs.differentiable_rewards(actions).mean()
         loss = -rewards / rewards.detach().abs().clamp(min=1e-6) if self.is_pooled else -rewards
         self.optimizer.zero_grad()
         loss.backward()

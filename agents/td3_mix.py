@@ -157,7 +157,7 @@ class TD3Mix(TD3):
         self.training = mode
         return self
 
-    def enter(self, env: JointEnv) -> None:
+    def switch_env(self, env: JointEnv) -> None:
         """Go on in another environment with the same weights; `PoolTraining` sees to it that they fit, and to the critics' scale."""
         self.policy.action_space = env.action_space
         readers: list[Any] = [self.policy, self.critic, cast(Any, self.critic_old).module]

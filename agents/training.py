@@ -123,7 +123,7 @@ class Training:
     def step(self) -> None:
         """One vector step and its updates."""
         if self.is_pooled:
-            self.algorithm.enter(self.env)
+            self.algorithm.switch_env(self.env)
         buffer = self.collector.buffer
         if len(buffer) == 0:
             self.warm_up()

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Timer
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -14,8 +14,9 @@ from jaxtyping import Complex, Float, Int
 from multicell_env.channels.rayleigh import draw_many
 from multicell_env.config import NetworkConfig
 from multicell_env.kernels.block import beamform
-from multicell_env.kernels.slot import CACHE_LINE, LOG_LIMIT, play_slots
-from multicell_env.kernels.threads import Team
+from multicell_env.kernels.slot import NO_OUTPUTS, BlockArrays, SlotOutputs, play_slots
+from multicell_env.kernels.steps import CACHE_LINE, LOG_LIMIT
+from multicell_env.kernels.threads import ThreadPool
 from multicell_env.model.beamforming import MIN_SINE, refuse_inseparable
 from multicell_env.model.interference import ingr, sum_rates
 from multicell_env.model.types import Array, CrossChannels, Gains, OwnChannels, Powers
@@ -28,8 +29,8 @@ DRAWN_BYTES = 2**20
 ONE_LAYOUT: Any = ["C", "W"]
 """How arrays enter a kernel: numba would compile another one for arrays that are read-only or in another order."""
 CACHED_GAINS = 2**21
-"""Bytes of cross gains that a second-level cache keeps from slot to slot; for more, asking ahead pays even where the third level does."""
-WORTH_ASKING = 16
+"""Bytes of cross gains that a second-level cache keeps from slot to slot; for more, prefetching pays even where the third level does."""
+WORTH_PREFETCHING = 16
 """Bytes of gains of a user in a band for each iteration; with fewer, a slot's arithmetic takes so long that waiting for them is little."""
 NOT_BEGUN = -1
 """`Blocks.slots_left` where no block has begun."""
@@ -37,24 +38,6 @@ PATIENCE = 2.0
 """Seconds of compiling before a line says so."""
 PARTS_PER_THREAD = 16
 """Parts that a thread plays its blocks in; others take what is left when they are done."""
-
-
-class Report(NamedTuple):
-    """Where a slot writes what is told of it."""
-
-    static_planes: Float[np.ndarray, "block cell static_plane band user"]
-    """What does not change from slot to slot, float32; read."""
-    observations: Float[np.ndarray, "block cell plane band user"]
-    """These planes, then `log_ingr` and `log_budget`; float32."""
-    powers: Powers
-    """Final ones, in sigma^2."""
-
-
-_NOWHERE = {
-    dtype: Report(np.zeros((0, 0, 0, 0, 0), np.float32), np.zeros((0, 0, 0, 0, 0), np.float32), np.zeros((0, 0, 0, 0), dtype))
-    for dtype in (np.float32, np.float64)
-}
-"""A report that is not asked for."""
 
 
 class Blocks:
@@ -73,7 +56,7 @@ class Blocks:
     def __init__(self, config: NetworkConfig, num_blocks: int, *, keep_channels: bool = False, num_threads: int = 1) -> None:
         self.config = config
         num_blocks = int(num_blocks)  # another type of integer would have another kernel compiled
-        self.team = Team(num_threads)
+        self.threads = ThreadPool(num_threads)
         dtype = np.dtype(config.dtype)
         tokens = (num_blocks, config.num_cells, config.num_bands, config.max_users)
         signal_gains = np.ones(tokens, dtype)
@@ -97,9 +80,10 @@ class Blocks:
         nominal, unit = config.nominal_budgets.astype(dtype), dtype.type(config.power_unit)
         log_nominal = np.log10(config.nominal_powers)
         self._log_nominal = log_nominal[:, None, None]
-        self._cells = tuple(np.array(numbers) for numbers in (config.interferers, config.users_per_cell))
-        self._rules = (self.inverse_gains, cross_gains, *self._cells, nominal, log_nominal.astype(dtype), unit)
-        self._state = (self.slots_left, self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget)
+        self._cells = np.array(config.interferers), np.array(config.users_per_cell)
+        constants = (nominal, log_nominal.astype(dtype), unit)
+        state = (self.slots_left, self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget)
+        self._arrays = BlockArrays(self.inverse_gains, cross_gains, *self._cells, *constants, *state)
         self._damping = np.full((*tokens[:2], tokens[3]), config.damping, dtype)
         self._first_blocks = num_blocks * np.arange(num_threads) // num_threads
         self._at_once = num_blocks if num_threads == 1 else max(1, num_blocks // (PARTS_PER_THREAD * num_threads))
@@ -165,7 +149,7 @@ class Blocks:
                 self._beamform(chosen[few], *draw_many(self.config, generators[few], in_passing=True))
             self.restart(chosen[some])
 
-        self.team.share(draw, len(chosen))
+        self.threads.share(draw, len(chosen))
 
     def _existing(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
         chosen = np.require(rows, np.int64, ONE_LAYOUT)
@@ -198,7 +182,7 @@ class Blocks:
         num_iterations: int | None = None,
         forward_looking: bool = True,
         transmit: bool = True,
-        report: Report | None = None,
+        outputs: SlotOutputs | None = None,
     ) -> Float[np.ndarray, "block cell"]:
         """Play one slot: open with the given powers, negotiate k iterations, transmit, roll over what is unspent.
 
@@ -213,13 +197,13 @@ class Blocks:
             num_iterations: k, the network's own by default.
             forward_looking: True is FLWF, False is IWF.
             transmit: False negotiates and measures only: no energy is spent, and no slot is used up.
-            report: Where to write observations and powers, from an `Observer` of these blocks; nowhere by default.
+            outputs: Where to write observations and powers, from an `Observer` of these blocks; nowhere by default.
 
         Returns:
             Sum rate of each cell (18), bit/s/Hz.
 
         Raises:
-            ValueError: the actions or the report have another shape.
+            ValueError: the actions or the outputs have another shape.
         """
         dtype, tokens = self.powers.dtype, self.powers.shape
         number = dtype.type
@@ -235,30 +219,30 @@ class Blocks:
             opening, damping = np.ascontiguousarray(planes[:, :, 0]), planes[:, :, 1].clip(0.0, 1.0).mean(axis=-2)
         rates = np.empty(tokens[:2], dtype)
         k = self.config.num_iterations if num_iterations is None else num_iterations
-        if report is not None and report.powers.shape != tokens:
-            raise ValueError(f"a report must be for {tokens}; got {report.powers.shape}. Give what an Observer of these blocks returned.")
-        shown = _NOWHERE[number] if report is None else report
-        ask_ahead = self._ask_ahead(k)
-        reads = (opening, damping, *self._rules, k, float(forward_looking), bool(transmit), ask_ahead, shown.static_planes)
-        writes = (*self._state, rates, shown.observations, shown.powers)
+        if outputs is not None and outputs.transmitted_powers.shape != tokens:
+            raise ValueError(
+                f"outputs must be for {tokens}; got {outputs.transmitted_powers.shape}. Give what an Observer of these blocks returned."
+            )
+        prefetches = self._prefetches(k)
+        call = (opening, damping, k, float(forward_looking), bool(transmit), prefetches, rates, *(outputs or NO_OUTPUTS[number]))
         next_blocks = self._first_blocks.copy()
 
         def play(thread: int) -> None:
-            play_slots(next_blocks, self._at_once, thread, *reads, *writes)
+            play_slots(next_blocks, self._at_once, thread, *call, *self._arrays)
 
-        if (play_slots, number, ask_ahead) in _ready:
-            self.team.together(play, tokens[0])
+        if (play_slots, number, prefetches) in _ready:
+            self.threads.together(play, tokens[0])
         else:
-            with _announced(play_slots, number, ask_ahead):
-                self.team.together(play, tokens[0])
+            with _announced(play_slots, number, prefetches):
+                self.threads.together(play, tokens[0])
         return rates
 
-    def _ask_ahead(self, k: int) -> Literal[True] | None:
-        """Whether a block's gains are asked for during the block before. Without negotiation there is nothing to do while they come."""
+    def _prefetches(self, k: int) -> Literal[True] | None:
+        """Whether a block's gains are fetched during the block before. Without negotiation there is nothing to do while they come."""
         size = self.gains.cross_gains.nbytes
-        return True if k > 0 and size > CACHED_GAINS and size >= WORTH_ASKING * self.powers.size * (k + 2) else None
+        return True if k > 0 and size > CACHED_GAINS and size >= WORTH_PREFETCHING * self.powers.size * (k + 2) else None
 
-    def foresee_slot(self, actions: Float[Array, "block cell *plane band user"]) -> Float[Array, "block cell"]:
+    def differentiable_slot(self, actions: Float[Array, "block cell *plane band user"]) -> Float[Array, "block cell"]:
         """What `play_slot` would return for the same actions, by the readable equations; nothing is played.
 
         Computed in the library of the actions: a torch tensor brings the gradients of the rates back to it.

@@ -13,7 +13,7 @@ from pettingzoo import ParallelEnv
 from multicell_env.blocks import Blocks
 from multicell_env.channels.recorded import split_channels
 from multicell_env.config import NetworkConfig
-from multicell_env.kernels.slot import LOG_LIMIT
+from multicell_env.kernels.steps import LOG_LIMIT
 from multicell_env.observation import Observation, Observer, observation_limits, observe
 
 AgentID = str
@@ -90,7 +90,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         self._np_random: np.random.Generator | None = None
         self._observer: Observer | None = None
         """Of the block that is played."""
-        self._spare: Observer | None = None
+        self._next_observer: Observer | None = None
         """Of the block before, for the next one: making another is up to a third of a reset."""
         self._rates: list[np.ndarray] = []
         self._window: Any = None
@@ -134,7 +134,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             raise ValueError(f"seed must be a whole number of at least 0, or None; got {seed!r}. Give such a number.")
         generator = self.np_random if seed is None else seeding.np_random(int(seed))[0]
         given = (options or {}).get("channels")
-        observer = self._spare or Observer(self.observation, Blocks(self.config, 1, keep_channels=self.observation == "csi"))
+        observer = self._next_observer or Observer(self.observation, Blocks(self.config, 1, keep_channels=self.observation == "csi"))
         blocks = observer.blocks
         if given is None:
             blocks.draw([0], [generator])
@@ -142,7 +142,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             own, cross = split_channels(self.config, given)
             blocks.begin([0], own[None], cross[None])  # may refuse the channels, before anything changes
         observer.begin()
-        self._np_random, self._observer, self._spare = generator, observer, self._observer
+        self._np_random, self._observer, self._next_observer = generator, observer, self._observer
         self.agents = self.possible_agents[:]
         self._rates = []
         self._render_if_human()
@@ -162,9 +162,9 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         """
         fractions = self._checked_fractions(actions)
         assert self._observer is not None  # _checked_fractions refuses a step before reset
-        report = self._observer.report()
+        outputs = self._observer.outputs()
         blocks = self._observer.blocks
-        rates = blocks.play_slot(fractions[None], report=report)[0]
+        rates = blocks.play_slot(fractions[None], outputs=outputs)[0]
         self._rates.append(rates)
         rewards = rates if self.config.reward == "cell" else np.full_like(rates, rates.mean())
         over = not blocks.slots_left[0]
@@ -173,11 +173,11 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             self.agents = []
         self._render_if_human()
         return (
-            self._by_agent(report.observations[0]),
+            self._by_agent(outputs.observations[0]),
             {agent: float(reward) for agent, reward in zip(agents, rewards, strict=True)},
             dict.fromkeys(agents, False),
             dict.fromkeys(agents, over),
-            self._infos(report.powers[0], rates),
+            self._infos(outputs.transmitted_powers[0], rates),
         )
 
     def state(self) -> np.ndarray:
@@ -231,7 +231,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             self._window = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_spare": None}  # a copy needs the block that is played alone
+        return self.__dict__ | {"_next_observer": None}  # a copy needs the block that is played alone
 
     def _render_if_human(self) -> None:
         if self.render_mode == "human":

@@ -5,9 +5,10 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from multicell_env.blocks import Blocks, Report
+from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
-from multicell_env.kernels.slot import LOG_LIMIT
+from multicell_env.kernels.slot import SlotOutputs
+from multicell_env.kernels.steps import LOG_LIMIT
 
 Observation = Literal["csi", "gain"]
 Planes = Float[np.ndarray, "*batch plane band user"]
@@ -62,9 +63,9 @@ class Observer:
         planes[:, :, -1] = self.blocks.log_budget[..., None, None]
         return planes
 
-    def report(self) -> Report:
+    def outputs(self) -> SlotOutputs:
         """Fresh arrays for what the next slot shows: `observations` will be what `observe` would return after it."""
-        return Report(self._static, np.empty(self._shape, np.float32), np.empty_like(self.blocks.powers))
+        return SlotOutputs(self._static, np.empty(self._shape, np.float32), np.empty_like(self.blocks.powers))
 
 
 def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell plane band user"]:

@@ -147,20 +147,20 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
             ValueError: a wrong shape, NaN or infinity. Nothing has changed then.
         """
         fractions = self._checked(actions)
-        report = self._observer.report()
-        rates = self._blocks.play_slot(fractions, report=report)
-        observations = report.observations
+        outputs = self._observer.outputs()
+        rates = self._blocks.play_slot(fractions, outputs=outputs)
+        observations = outputs.observations
         over = self._blocks.slots_left == 0
         rewards = rates if self.config.reward == "cell" else np.repeat(rates.mean(axis=1, keepdims=True), self.config.num_cells, axis=1)
         self._rates = rates.copy()
-        infos = {"power": report.powers, "sum_rate": self._rates.copy()}
+        infos = {"power": outputs.transmitted_powers, "sum_rate": self._rates.copy()}
         if over.any() and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
             infos |= {"final_obs": observations, "_final_obs": over.copy()}
             self._begin(np.flatnonzero(over))
             observations = self._observer.observe()
         return observations, rewards, np.zeros(self.num_envs, dtype=bool), over, infos
 
-    def foresee(self, actions: Float[Array, "env cell band user"]) -> Float[Array, "env cell"]:
+    def differentiable_rewards(self, actions: Float[Array, "env cell band user"]) -> Float[Array, "env cell"]:
         """The rewards that `step` would give for these actions, by the readable equations; nothing is played.
 
         Computed in the library of the actions: a torch tensor brings the gradients of the rewards back to it. Actions must be finite.
@@ -170,7 +170,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
             ValueError: NaN or infinity.
         """
         self._check_all_play()
-        rates = self._blocks.foresee_slot(actions)
+        rates = self._blocks.differentiable_slot(actions)
         if self.config.reward == "cell":
             return rates
         xp = array_namespace(rates)
@@ -196,7 +196,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
 
     def close_extras(self, **kwargs: Any) -> None:
         """Stop the threads."""
-        self._blocks.team.close()
+        self._blocks.threads.close()
 
     def _begin(self, rows: np.ndarray) -> None:
         self._blocks.draw(rows, [self._generators[row] for row in rows])

@@ -11,8 +11,8 @@ import numba
 
 _njit: Any = numba.njit
 
-inner: Any = _njit(error_model="numpy", nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-"""What kernels call: compiled into them."""
+inner: Any = _njit(error_model="numpy", nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
+"""What kernels call: compiled into them. It may not make arrays, and so does not count who holds them, which costs as much as a loop."""
 inner_call: Any = _njit(error_model="numpy", nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 """What kernels call where inlining is left to the compiler."""
 

@@ -84,8 +84,8 @@ def store(typing_context: Any, array: Any, index: Any, vector: Any) -> Any:
 
 
 @intrinsic
-def ask_for(typing_context: Any, address: Any) -> Any:
-    """`ask_for(address)`: have what is there on its way to the second-level cache. It may be nowhere: nothing is read."""
+def prefetch_line(typing_context: Any, address: Any) -> Any:
+    """`prefetch_line(address)`: have what is there on its way to the second-level cache. It may be nowhere: nothing is read."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)

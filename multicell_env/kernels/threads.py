@@ -21,10 +21,10 @@ Work = Callable[[int], None]
 Tasks = SimpleQueue[tuple[Work, int, Outcomes, Signals] | None]
 
 
-class Team:
+class ThreadPool:
     """Threads that work through ranges together: the calling one and its helpers, which start with the first range.
 
-    Helpers end with `close`, or when nobody holds the team any more. A copy of a team, and a team in a forked process, begin without
+    Helpers end with `close`, or when nobody holds the pool any more. A copy of a pool, and a pool in a forked process, begin without
     helpers.
 
     Args:
@@ -34,7 +34,7 @@ class Team:
     def __init__(self, num_threads: int) -> None:
         self.num_threads = num_threads
         self._process = 0
-        """The process that the helpers are in; a forked one has the team without them."""
+        """The process that the helpers are in; a forked one has the pool without them."""
 
     def share(self, work: Callable[[slice], None], count: int) -> None:
         """Have a range worked through in parts, of which every thread has its own, and then takes the others'.
@@ -126,12 +126,12 @@ class Team:
             raise
         self._process = os.getpid()
 
-    def __reduce__(self) -> tuple[type["Team"], tuple[int]]:
-        return Team, (self.num_threads,)
+    def __reduce__(self) -> tuple[type["ThreadPool"], tuple[int]]:
+        return ThreadPool, (self.num_threads,)
 
 
 def _help(tasks: Tasks) -> None:
-    """What a helper does; it knows the queue and not the team, so that the team can be forgotten."""
+    """What a helper does; it knows the queue and not the pool, so that the pool can be forgotten."""
     while (task := tasks.get()) is not None:
         work, thread, outcomes, signals = task
         outcome = None

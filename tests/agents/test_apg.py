@@ -39,7 +39,7 @@ def test_the_loss_is_minus_the_mean_reward_that_the_environment_gives_for_the_sa
     run, env = (training(dtype="float64", reward=reward, **overrides) for _ in range(2))
     for _ in range(4):
         actions = run.act().detach()
-        foreseen = run.envs.foresee(actions)
+        foreseen = run.envs.differentiable_rewards(actions)
         run.step()
         _, rewards, *_ = env.envs.step(actions.numpy())
         assert run.last_losses["actor_loss"] == pytest.approx(-rewards.mean(), rel=1e-10)
@@ -91,7 +91,7 @@ class MeetingEnvs:
         assert len(set(seed)) == self.num_envs
         return np.tile(np.eye(2, dtype=np.float32), (self.num_envs, 1, 1)), {}
 
-    def foresee(self, actions):
+    def differentiable_rewards(self, actions):
         x, y = actions[:, 0], actions[:, 1]
         reward = 1.0 - (x - 0.4) ** 2 - (x + y) ** 2
         return torch.cat([reward, reward], dim=1) / 2.0
@@ -121,4 +121,4 @@ def test_wrong_hyperparameters_are_refused(wrong, message):
 
 def test_nothing_is_foreseen_before_there_is_a_block():
     with pytest.raises(RuntimeError, match=r"have no block to play.*call reset"):
-        MulticellVectorEnv(2).foresee(torch.zeros(2, 3, 6, 4))
+        MulticellVectorEnv(2).differentiable_rewards(torch.zeros(2, 3, 6, 4))

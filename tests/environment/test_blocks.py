@@ -240,23 +240,23 @@ def test_a_generator_for_each_row_or_none_is_drawn(num_generators):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("kind", ["gain", "csi"])
 @pytest.mark.parametrize("num_threads", [1, 3])
-def test_a_slot_reports_what_an_observer_sees_after_it(config, dtype, kind, num_threads):
+def test_a_slot_writes_what_an_observer_sees_after_it(config, dtype, kind, num_threads):
     blocks = Blocks(variant(config, dtype=dtype), 5, keep_channels=True, num_threads=num_threads)
     blocks.draw(range(5), [np.random.default_rng(i) for i in range(5)])
     observer, before = Observer(kind, blocks), None
     for slot in range(3):
-        report = observer.report()
-        blocks.play_slot(draw_fractions(config, 5, seed=slot, largest=0.4), report=report)
-        assert np.array_equal(report.observations, observer.observe())
-        assert np.array_equal(report.powers, blocks.powers)
-        if before is not None:  # a report is nobody else's
-            assert not np.shares_memory(report.observations, before.observations)
-            assert not np.shares_memory(report.powers, before.powers)
-        before = report
-    blocks.team.close()
+        outputs = observer.outputs()
+        blocks.play_slot(draw_fractions(config, 5, seed=slot, largest=0.4), outputs=outputs)
+        assert np.array_equal(outputs.observations, observer.observe())
+        assert np.array_equal(outputs.transmitted_powers, blocks.powers)
+        if before is not None:  # they are nobody else's
+            assert not np.shares_memory(outputs.observations, before.observations)
+            assert not np.shares_memory(outputs.transmitted_powers, before.transmitted_powers)
+        before = outputs
+    blocks.threads.close()
 
 
-def test_a_report_of_other_blocks_is_refused():
+def test_outputs_of_other_blocks_are_refused():
     blocks, others = draw_blocks(NetworkConfig(), 2)[0], Blocks(NetworkConfig(), 3)
-    with pytest.raises(ValueError, match="a report must be for"):
-        blocks.play_slot(np.zeros(blocks.powers.shape), report=Observer("gain", others).report())
+    with pytest.raises(ValueError, match="outputs must be for"):
+        blocks.play_slot(np.zeros(blocks.powers.shape), outputs=Observer("gain", others).outputs())

@@ -1,19 +1,26 @@
 """The compiled kernels are the readable equations: to ten digits in float64, to five in float32."""
 
+import inspect
+import os
 import pickle
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numba import types
 from scenarios import CONFIGS, draw_block
 
+import multicell_env
 from multicell_env import PAPER_8X4, PAPER_32X16, NetworkConfig
 from multicell_env.blocks import Blocks
 from multicell_env.channels.rayleigh import draw_channels, draw_many
 from multicell_env.kernels.block import beamform
 from multicell_env.kernels.drawing import complex_normal
-from multicell_env.kernels.slot import play_slots
+from multicell_env.kernels.slot import BlockArrays, SlotOutputs, play_slots
 from multicell_env.model.beamforming import beamforming_gains, zero_forcing
 from multicell_env.model.interference import ingr, spectral_efficiency, sum_rates
 from multicell_env.model.waterfilling import negotiate
@@ -203,7 +210,7 @@ def test_no_way_of_use_compiles_a_kernel_anew():
             fractions.flags.writeable = False
             for opening in (fractions, fractions.astype(np.float32), np.asfortranarray(fractions), fractions.astype(int)):
                 for kind in ("gain", "csi"):
-                    blocks.play_slot(opening, report=Observer(kind, blocks).report())
+                    blocks.play_slot(opening, outputs=Observer(kind, blocks).outputs())
                 blocks.play_slot(opening)
     assert len(beamform.signatures) == 2  # one for each precision
     cached = [signature for signature in play_slots.signatures if types.none in signature]  # gains are not asked for ahead
@@ -213,8 +220,8 @@ def test_no_way_of_use_compiles_a_kernel_anew():
 @EVERY_DTYPE
 @pytest.mark.parametrize("config", [PAPER_8X4, replace(PAPER_32X16, num_bands=3), NETWORKS["vectors of every width"]])
 def test_asking_for_gains_ahead_changes_no_bit(config, dtype, monkeypatch):
-    def play(ask_ahead):
-        monkeypatch.setattr(Blocks, "_ask_ahead", lambda blocks, k: ask_ahead)
+    def play(prefetches):
+        monkeypatch.setattr(Blocks, "_prefetches", lambda blocks, k: prefetches)
         blocks = Blocks(replace(config, dtype=dtype), 3)
         blocks.draw(range(3), [np.random.default_rng(seed) for seed in range(3)])
         generator = np.random.default_rng(3)
@@ -227,7 +234,7 @@ def test_asking_for_gains_ahead_changes_no_bit(config, dtype, monkeypatch):
 
 def test_gains_are_asked_for_where_a_cache_does_not_keep_them_and_a_slot_waits_for_them():
     def asks(config, num_blocks, k):
-        return Blocks(config, num_blocks)._ask_ahead(k) is not None
+        return Blocks(config, num_blocks)._prefetches(k) is not None
 
     assert [asks(PAPER_32X16, 512, k) for k in (0, 1, 5, 20)] == [False, True, True, False]
     assert not asks(PAPER_32X16, 32, 5)
@@ -322,3 +329,29 @@ def test_arrays_of_another_shape_never_reach_a_kernel():
         blocks.begin([0, 1, 2], own, cross)
     with pytest.raises(ValueError, match="rows"):
         blocks.begin([9], own, cross)
+
+
+def test_the_slots_kernel_takes_outputs_and_arrays_in_the_order_of_their_declarations():
+    order = list(inspect.signature(play_slots.py_func).parameters)
+    assert order[-len(BlockArrays._fields) - len(SlotOutputs._fields) :] == [*SlotOutputs._fields, *BlockArrays._fields]
+
+
+def test_a_kept_kernel_is_not_used_again_once_a_file_that_it_was_compiled_from_has_changed(tmp_path):
+    folder = tmp_path / "multicell_env"
+    shutil.copytree(Path(multicell_env.__file__).parent, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    simd = folder / "kernels" / "simd.py"
+    code = """
+import numpy as np
+from multicell_env.kernels.drawing import complex_normal
+complex_normal(np.zeros((1, 8), np.uint64), np.ones(8, np.float32), np.zeros((1, 16), np.float32))
+print(sum(complex_normal.stats.cache_hits.values()), sum(complex_normal.stats.cache_misses.values()))
+"""
+
+    def hits_and_misses() -> str:
+        return subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert [hits_and_misses(), hits_and_misses()] == ["0 1", "1 0"]
+    before = simd.stat()
+    simd.write_text(simd.read_text().replace("Vectors of numbers", "Vectors of members"))
+    os.utime(simd, ns=(before.st_atime_ns, before.st_mtime_ns))  # neither its size nor its time tell
+    assert hits_and_misses() == "0 1"

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from multicell_env.kernels.threads import Team
+from multicell_env.kernels.threads import ThreadPool
 
 
 def helpers() -> set[threading.Thread]:
@@ -22,7 +22,7 @@ def helpers() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name.startswith("multicell_env.kernels.threads")}
 
 
-def workers(team: Team) -> set[int]:
+def workers(team: ThreadPool) -> set[int]:
     """Threads that work for a team; fails where they are fewer than it says."""
     meeting, present = threading.Barrier(team.num_threads), set()
 
@@ -38,7 +38,7 @@ def workers(team: Team) -> set[int]:
 @pytest.mark.parametrize("num_threads", [1, 2, 3, 8])
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 1000])
 def test_every_part_of_a_range_is_worked_on_once(num_threads: int, count: int) -> None:
-    team, visits = Team(num_threads), np.zeros(count, int)
+    team, visits = ThreadPool(num_threads), np.zeros(count, int)
 
     def visit(some: slice) -> None:
         visits[some] += 1
@@ -50,7 +50,7 @@ def test_every_part_of_a_range_is_worked_on_once(num_threads: int, count: int) -
 
 
 def test_the_calling_thread_and_all_helpers_work() -> None:
-    team = Team(3)
+    team = ThreadPool(3)
     present = workers(team)
     assert len(present) == 3
     assert threading.get_ident() in present
@@ -59,7 +59,7 @@ def test_the_calling_thread_and_all_helpers_work() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 100])
 def test_the_same_work_is_called_by_all_threads_but_by_no_more_than_it_has_parts(count: int) -> None:
-    team, called = Team(3), []
+    team, called = ThreadPool(3), []
     meeting = threading.Barrier(min(3, count))
 
     def work(thread: int) -> None:
@@ -78,7 +78,7 @@ def test_the_same_work_is_called_by_all_threads_but_by_no_more_than_it_has_parts
 
 @pytest.mark.parametrize("in_helper", [True, False])
 def test_a_failure_in_any_thread_is_raised_when_all_threads_have_ended(in_helper: bool) -> None:
-    team, caller, met = Team(2), threading.get_ident(), threading.Barrier(2)
+    team, caller, met = ThreadPool(2), threading.get_ident(), threading.Barrier(2)
     begun, ended = [], []
 
     def work(some: slice) -> None:
@@ -101,7 +101,7 @@ def test_a_failure_in_any_thread_is_raised_when_all_threads_have_ended(in_helper
 def test_an_interrupt_is_heard_when_all_threads_have_ended(request: pytest.FixtureRequest) -> None:
     # A shell's background jobs ignore interrupts from the start.
     request.addfinalizer(partial(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler)))
-    team, caller, met = Team(2), threading.get_ident(), threading.Barrier(2)
+    team, caller, met = ThreadPool(2), threading.get_ident(), threading.Barrier(2)
     ended = []
 
     def work(some: slice) -> None:
@@ -126,7 +126,7 @@ def test_an_interrupt_is_heard_when_all_threads_have_ended(request: pytest.Fixtu
 
 @pytest.mark.parametrize("moment", range(1, 12))
 def test_no_helper_works_on_when_an_interrupt_is_heard(moment: int) -> None:
-    team, lines = Team(3), []
+    team, lines = ThreadPool(3), []
     begun, ended = [], []
     workers(team)
 
@@ -137,7 +137,7 @@ def test_no_helper_works_on_when_an_interrupt_is_heard(moment: int) -> None:
         ended.append(thread)
 
     def interrupt(frame, event: str, arg: object):
-        if frame.f_code is not Team.together.__code__ or 0 in begun:  # from then on nothing is asked of helpers
+        if frame.f_code is not ThreadPool.together.__code__ or 0 in begun:  # from then on nothing is asked of helpers
             return None
         if event == "line":
             lines.append(frame.f_lineno)
@@ -163,7 +163,7 @@ def test_no_helper_works_on_when_an_interrupt_is_heard(moment: int) -> None:
 
 def test_helpers_end_when_nobody_holds_the_team() -> None:
     before = helpers()
-    team = Team(3)
+    team = ThreadPool(3)
     workers(team)
     own = helpers() - before
     assert len(own) == 2
@@ -175,7 +175,7 @@ def test_helpers_end_when_nobody_holds_the_team() -> None:
 
 
 def test_closing_ends_the_helpers_and_the_next_range_starts_others() -> None:
-    before, team = helpers(), Team(3)
+    before, team = helpers(), ThreadPool(3)
     for _ in range(2):
         assert len(workers(team)) == 3
         assert len(helpers() - before) == 2
@@ -189,7 +189,7 @@ def test_nobody_keeps_what_was_worked_on(fails: str | None) -> None:
     class Held:
         pass
 
-    team, held, caller, met = Team(2), Held(), threading.get_ident(), threading.Barrier(2)
+    team, held, caller, met = ThreadPool(2), Held(), threading.get_ident(), threading.Barrier(2)
     gone = threading.Event()
     weakref.finalize(held, gone.set)
 
@@ -216,7 +216,7 @@ def test_nobody_keeps_what_was_worked_on(fails: str | None) -> None:
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda team: pickle.loads(pickle.dumps(team))])
 def test_a_copy_has_helpers_of_its_own(copied) -> None:
-    team = Team(2)
+    team = ThreadPool(2)
     workers(team)
     own = helpers()
     other = copied(team)

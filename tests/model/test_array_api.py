@@ -121,7 +121,7 @@ def test_what_is_foreseen_is_what_is_played(config):
     for slot in range(2):
         fractions = 1.5 * fractions_of(config, slot)[None] - 0.2  # also outside of [0, 1]
         before = blocks.powers.copy(), blocks.power_budget.copy()
-        foreseen = blocks.foresee_slot(fractions), blocks.foresee_slot(torch.from_numpy(fractions))
+        foreseen = blocks.differentiable_slot(fractions), blocks.differentiable_slot(torch.from_numpy(fractions))
         assert all(np.array_equal(now, then) for now, then in zip((blocks.powers, blocks.power_budget), before, strict=True))
         played = blocks.play_slot(fractions)
         np.testing.assert_allclose(foreseen[0], played, rtol=1e-8)
