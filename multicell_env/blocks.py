@@ -1,11 +1,6 @@
 """Blocks being played: the state of the game and the law of one slot, for any number of blocks side by side."""
 
-import math
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from threading import Timer
-from typing import Any, Literal
+from collections.abc import Sequence
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -14,9 +9,9 @@ from jaxtyping import Complex, Float, Int
 from multicell_env.channels.rayleigh import draw_many
 from multicell_env.config import NetworkConfig
 from multicell_env.kernels.block import beamform
-from multicell_env.kernels.slot import NO_OUTPUTS, BlockArrays, SlotOutputs, play_slots
-from multicell_env.kernels.steps import CACHE_LINE, LOG_LIMIT
-from multicell_env.kernels.threads import ThreadPool
+from multicell_env.kernels.running import ONE_LAYOUT, BlockRunner, aligned_zeros, announced
+from multicell_env.kernels.slot import NO_OUTPUTS, BlockArrays, SlotOutputs
+from multicell_env.kernels.steps import LOG_LIMIT
 from multicell_env.model.beamforming import MIN_SINE, refuse_inseparable
 from multicell_env.model.interference import ingr, sum_rates
 from multicell_env.model.types import Array, CrossChannels, Gains, OwnChannels, Powers
@@ -26,18 +21,8 @@ DRAWN_AT_ONCE = 64
 """Most blocks that are drawn together, which spreads the cost of a call."""
 DRAWN_BYTES = 2**20
 """Bytes of channels that are drawn together, unless it is one block: few enough to stay in the cache."""
-ONE_LAYOUT: Any = ["C", "W"]
-"""How arrays enter a kernel: numba would compile another one for arrays that are read-only or in another order."""
-CACHED_GAINS = 2**21
-"""Bytes of cross gains that a second-level cache keeps from slot to slot; for more, prefetching pays even where the third level does."""
-WORTH_PREFETCHING = 16
-"""Bytes of gains of a user in a band for each iteration; with fewer, a slot's arithmetic takes so long that waiting for them is little."""
 NOT_BEGUN = -1
 """`Blocks.slots_left` where no block has begun."""
-PATIENCE = 2.0
-"""Seconds of compiling before a line says so."""
-PARTS_PER_THREAD = 16
-"""Parts that a thread plays its blocks in; others take what is left when they are done."""
 
 
 class Blocks:
@@ -56,11 +41,11 @@ class Blocks:
     def __init__(self, config: NetworkConfig, num_blocks: int, *, keep_channels: bool = False, num_threads: int = 1) -> None:
         self.config = config
         num_blocks = int(num_blocks)  # another type of integer would have another kernel compiled
-        self.threads = ThreadPool(num_threads)
+        self.runner = BlockRunner(num_blocks, num_threads)
         dtype = np.dtype(config.dtype)
         tokens = (num_blocks, config.num_cells, config.num_bands, config.max_users)
         signal_gains = np.ones(tokens, dtype)
-        cross_gains = _aligned_zeros((*tokens[:2], config.interferers.shape[1], config.num_bands, *[config.max_users] * 2), dtype)
+        cross_gains = aligned_zeros((*tokens[:2], config.interferers.shape[1], config.num_bands, *[config.max_users] * 2), dtype)
         self.gains = Gains(signal_gains, cross_gains, config.interferers)
         self.inverse_gains: Powers = np.ones(tokens, dtype)
         """1 / signal gain: the INGR where nobody interferes."""
@@ -85,8 +70,6 @@ class Blocks:
         state = (self.slots_left, self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget)
         self._arrays = BlockArrays(self.inverse_gains, cross_gains, *self._cells, *constants, *state)
         self._damping = np.full((*tokens[:2], tokens[3]), config.damping, dtype)
-        self._first_blocks = num_blocks * np.arange(num_threads) // num_threads
-        self._at_once = num_blocks if num_threads == 1 else max(1, num_blocks // (PARTS_PER_THREAD * num_threads))
 
     @classmethod
     def of(cls, config: NetworkConfig, channels: OwnChannels, cross_channels: CrossChannels) -> "Blocks":
@@ -149,7 +132,7 @@ class Blocks:
                 self._beamform(chosen[few], *draw_many(self.config, generators[few], in_passing=True))
             self.restart(chosen[some])
 
-        self.threads.share(draw, len(chosen))
+        self.runner.threads.share(draw, len(chosen))
 
     def _existing(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
         chosen = np.require(rows, np.int64, ONE_LAYOUT)
@@ -159,7 +142,7 @@ class Blocks:
 
     def _beamform(self, rows: np.ndarray, own: OwnChannels, cross: CrossChannels) -> None:
         outputs = (self.gains.signal_gains, self.inverse_gains, self.gains.cross_gains, self.beamformers)
-        with _announced(beamform, own.dtype):
+        with announced(beamform, own.dtype):
             smallest = beamform(rows, own, cross, *self._cells, *outputs)
         if not smallest >= MIN_SINE:
             refuse_inseparable(smallest)
@@ -217,30 +200,12 @@ class Blocks:
             opening, damping = planes, self._damping
         else:
             opening, damping = np.ascontiguousarray(planes[:, :, 0]), planes[:, :, 1].clip(0.0, 1.0).mean(axis=-2)
-        rates = np.empty(tokens[:2], dtype)
         k = self.config.num_iterations if num_iterations is None else num_iterations
         if outputs is not None and outputs.transmitted_powers.shape != tokens:
             raise ValueError(
                 f"outputs must be for {tokens}; got {outputs.transmitted_powers.shape}. Give what an Observer of these blocks returned."
             )
-        prefetches = self._prefetches(k)
-        call = (opening, damping, k, float(forward_looking), bool(transmit), prefetches, rates, *(outputs or NO_OUTPUTS[number]))
-        next_blocks = self._first_blocks.copy()
-
-        def play(thread: int) -> None:
-            play_slots(next_blocks, self._at_once, thread, *call, *self._arrays)
-
-        if (play_slots, number, prefetches) in _ready:
-            self.threads.together(play, tokens[0])
-        else:
-            with _announced(play_slots, number, prefetches):
-                self.threads.together(play, tokens[0])
-        return rates
-
-    def _prefetches(self, k: int) -> Literal[True] | None:
-        """Whether a block's gains are fetched during the block before. Without negotiation there is nothing to do while they come."""
-        size = self.gains.cross_gains.nbytes
-        return True if k > 0 and size > CACHED_GAINS and size >= WORTH_PREFETCHING * self.powers.size * (k + 2) else None
+        return self.runner.play_slots(opening, damping, k, forward_looking, transmit, outputs or NO_OUTPUTS[number], self._arrays)
 
     def differentiable_slot(self, actions: Float[Array, "block cell *plane band user"]) -> Float[Array, "block cell"]:
         """What `play_slot` would return for the same actions, by the readable equations; nothing is played.
@@ -268,35 +233,3 @@ class Blocks:
         spent = np.maximum(budgets, self.powers.sum(axis=-2, keepdims=True))
         fractions = np.divide(self.powers, spent, out=np.zeros(self.powers.shape), where=spent > 0)
         return np.stack([fractions, np.zeros_like(fractions)], axis=2) if self.config.damping_in_action else fractions
-
-
-def _aligned_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
-    """Zeros that begin where a cache line does: vectors that lie across two lines cost an iteration with 16 users a tenth more.
-
-    A copy may begin elsewhere, and is as right.
-    """
-    size = math.prod(shape) * dtype.itemsize
-    room = np.zeros(size + CACHE_LINE, np.uint8)
-    first = -room.ctypes.data % CACHE_LINE
-    return room[first : first + size].view(dtype).reshape(shape)
-
-
-_ready: set[Any] = set()
-"""What has been called in this process: kernels and the types that each is compiled for."""
-
-
-@contextmanager
-def _announced(kernel: Any, *types: Any) -> Iterator[None]:
-    """Says what is happening where the first call of a kernel takes long, because it is compiled."""
-    if (kernel, *types) in _ready:
-        yield
-        return
-    message = f"multicell_env: compiling {kernel.__name__} (once; the next process finds it) ..."
-    timer = Timer(PATIENCE, print, [message], {"file": sys.stderr})
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-    _ready.add((kernel, *types))

@@ -196,7 +196,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
 
     def close_extras(self, **kwargs: Any) -> None:
         """Stop the threads."""
-        self._blocks.threads.close()
+        self._blocks.runner.threads.close()
 
     def _begin(self, rows: np.ndarray) -> None:
         self._blocks.draw(rows, [self._generators[row] for row in rows])

@@ -253,7 +253,7 @@ def test_a_slot_writes_what_an_observer_sees_after_it(config, dtype, kind, num_t
             assert not np.shares_memory(outputs.observations, before.observations)
             assert not np.shares_memory(outputs.transmitted_powers, before.transmitted_powers)
         before = outputs
-    blocks.threads.close()
+    blocks.runner.threads.close()
 
 
 def test_outputs_of_other_blocks_are_refused():

@@ -20,6 +20,7 @@ from multicell_env.blocks import Blocks
 from multicell_env.channels.rayleigh import draw_channels, draw_many
 from multicell_env.kernels.block import beamform
 from multicell_env.kernels.drawing import complex_normal
+from multicell_env.kernels.running import BlockRunner
 from multicell_env.kernels.slot import BlockArrays, SlotOutputs, play_slots
 from multicell_env.model.beamforming import beamforming_gains, zero_forcing
 from multicell_env.model.interference import ingr, spectral_efficiency, sum_rates
@@ -219,9 +220,9 @@ def test_no_way_of_use_compiles_a_kernel_anew():
 
 @EVERY_DTYPE
 @pytest.mark.parametrize("config", [PAPER_8X4, replace(PAPER_32X16, num_bands=3), NETWORKS["vectors of every width"]])
-def test_asking_for_gains_ahead_changes_no_bit(config, dtype, monkeypatch):
+def test_prefetching_gains_changes_no_bit(config, dtype, monkeypatch):
     def play(prefetches):
-        monkeypatch.setattr(Blocks, "_prefetches", lambda blocks, k: prefetches)
+        monkeypatch.setattr(BlockRunner, "prefetches", lambda *_: prefetches)
         blocks = Blocks(replace(config, dtype=dtype), 3)
         blocks.draw(range(3), [np.random.default_rng(seed) for seed in range(3)])
         generator = np.random.default_rng(3)
@@ -232,14 +233,15 @@ def test_asking_for_gains_ahead_changes_no_bit(config, dtype, monkeypatch):
         np.testing.assert_array_equal(one, other)
 
 
-def test_gains_are_asked_for_where_a_cache_does_not_keep_them_and_a_slot_waits_for_them():
-    def asks(config, num_blocks, k):
-        return Blocks(config, num_blocks)._prefetches(k) is not None
+def test_gains_are_prefetched_where_no_cache_keeps_them_and_a_slot_waits_for_them():
+    def prefetches(config, num_blocks, k):
+        blocks = Blocks(config, num_blocks)
+        return blocks.runner.prefetches(blocks._arrays, k) is not None
 
-    assert [asks(PAPER_32X16, 512, k) for k in (0, 1, 5, 20)] == [False, True, True, False]
-    assert not asks(PAPER_32X16, 32, 5)
-    assert not asks(PAPER_8X4, 4096, 5)
-    assert not asks(NetworkConfig(num_cells=1), 4096, 5)  # nobody interferes
+    assert [prefetches(PAPER_32X16, 512, k) for k in (0, 1, 5, 20)] == [False, True, True, False]
+    assert not prefetches(PAPER_32X16, 32, 5)
+    assert not prefetches(PAPER_8X4, 4096, 5)
+    assert not prefetches(NetworkConfig(num_cells=1), 4096, 5)  # nobody interferes
 
 
 @EVERY_DTYPE

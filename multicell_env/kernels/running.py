@@ -1,0 +1,104 @@
+"""Who runs the kernels: threads, how arrays enter, what is fetched ahead, and a line on the screen while something is compiled."""
+
+import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Timer
+from typing import Any, Literal
+
+import numpy as np
+
+from multicell_env.kernels.slot import BlockArrays, SlotOutputs, play_slots
+from multicell_env.kernels.steps import CACHE_LINE
+from multicell_env.kernels.threads import ThreadPool
+
+ONE_LAYOUT: Any = ["C", "W"]
+"""How arrays enter a kernel: numba would compile another one for arrays that are read-only or in another order."""
+CACHED_GAINS = 2**21
+"""Bytes of cross gains that a second-level cache keeps from slot to slot; for more, prefetching pays even where the third level does."""
+WORTH_PREFETCHING = 16
+"""Bytes of gains of a user in a band for each iteration; with fewer, a slot's arithmetic takes so long that waiting for them is little."""
+PATIENCE = 2.0
+"""Seconds of compiling before a line says so."""
+PARTS_PER_THREAD = 16
+"""Parts that a thread plays its blocks in; others take what is left when they are done."""
+
+
+class BlockRunner:
+    """Runs kernels on a batch of blocks, on one thread or several; what they compute does not depend on their number.
+
+    Args:
+        num_blocks: Blocks of the batch.
+        num_threads: Threads that share them.
+    """
+
+    def __init__(self, num_blocks: int, num_threads: int) -> None:
+        self.threads = ThreadPool(num_threads)
+        self._first_blocks = num_blocks * np.arange(num_threads) // num_threads
+        self._at_once = num_blocks if num_threads == 1 else max(1, num_blocks // (PARTS_PER_THREAD * num_threads))
+
+    def play_slots(
+        self,
+        fractions: np.ndarray,
+        damping: np.ndarray,
+        num_iterations: int,
+        forward_looking: bool,
+        transmits: bool,
+        outputs: SlotOutputs,
+        arrays: BlockArrays,
+    ) -> np.ndarray:
+        """One slot of every block; arguments as for the kernel. Returns the rates of the cells (18)."""
+        num_blocks, num_cells, *_ = arrays.powers.shape
+        rates = np.empty((num_blocks, num_cells), arrays.powers.dtype)
+        prefetches = self.prefetches(arrays, num_iterations)
+        call = (fractions, damping, num_iterations, float(forward_looking), bool(transmits), prefetches, rates, *outputs, *arrays)
+        next_blocks = self._first_blocks.copy()
+
+        def play(thread: int) -> None:
+            play_slots(next_blocks, self._at_once, thread, *call)
+
+        kernel = (play_slots, rates.dtype.type, prefetches)
+        if kernel in _ready:
+            self.threads.together(play, num_blocks)
+        else:
+            with announced(*kernel):
+                self.threads.together(play, num_blocks)
+        return rates
+
+    def prefetches(self, arrays: BlockArrays, num_iterations: int) -> Literal[True] | None:
+        """Whether a block's gains are fetched during the block before. Without negotiation there is nothing to do while they come."""
+        size, token_size = arrays.cross_gains.nbytes, arrays.powers.size * (num_iterations + 2)
+        return True if num_iterations > 0 and size > CACHED_GAINS and size >= WORTH_PREFETCHING * token_size else None
+
+
+def aligned_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    """Zeros that begin where a cache line does: vectors that lie across two lines cost an iteration with 16 users a tenth more.
+
+    A copy may begin elsewhere, and is as right.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    room = np.zeros(size + CACHE_LINE, np.uint8)
+    first = -room.ctypes.data % CACHE_LINE
+    return room[first : first + size].view(dtype).reshape(shape)
+
+
+_ready: set[Any] = set()
+"""What has been called in this process: kernels and the types that each is compiled for."""
+
+
+@contextmanager
+def announced(kernel: Any, *types: Any) -> Iterator[None]:
+    """Says what is happening where the first call of a kernel takes long, because it is compiled."""
+    if (kernel, *types) in _ready:
+        yield
+        return
+    message = f"multicell_env: compiling {kernel.__name__} (once; the next process finds it) ..."
+    timer = Timer(PATIENCE, print, [message], {"file": sys.stderr})
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+    _ready.add((kernel, *types))
