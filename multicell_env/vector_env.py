@@ -154,7 +154,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         rewards = rates if self.config.reward == "cell" else np.repeat(rates.mean(axis=1, keepdims=True), self.config.num_cells, axis=1)
         self._rates = rates.copy()
         infos = {"power": outputs.transmitted_powers, "sum_rate": self._rates.copy()}
-        if over.any() and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
+        if np.count_nonzero(over) and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
             infos |= {"final_obs": observations, "_final_obs": over.copy()}
             self._begin(np.flatnonzero(over))
             observations = self._observer.observe()
@@ -207,8 +207,9 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         return {"power": self._blocks.powers.copy(), "sum_rate": self._rates.copy()}
 
     def _check_all_play(self) -> None:
-        if self._blocks.slots_left.min() < 1:
-            waiting = np.flatnonzero(self._blocks.slots_left < 1)
+        waits = self._blocks.slots_left < 1
+        if np.count_nonzero(waits):  # any() takes twice as long
+            waiting = np.flatnonzero(waits)
             raise RuntimeError(
                 f"{waiting.size} environments have no block to play, the first {waiting[:8].tolist()}: call reset(), or "
                 "reset(options={'reset_mask': mask}) to begin anew in those alone."

@@ -3,35 +3,77 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("multicell_env", "agents", "tests", "benchmarks", "examples")
-PACKAGES = ("multicell_env", "agents")
-BOTH = {"train.py", "evaluate.py"}
-LONGEST = 350
+FOLDERS = ("multicell_env", "agents", "experiments", "tests", "benchmarks", "examples", "docs")
+PACKAGES = ("multicell_env", "agents", "experiments")
+LONGEST = 320
+MOST_FILES = 16
+
+GAME = ("blocks", "channels", "config", "kernels", "model", "observation", "scenarios", "version")
+MAY_IMPORT = {
+    "config": (),
+    "version": (),
+    "scenarios": ("config",),
+    "model": ("config", "model"),
+    "kernels": ("kernels", "model.types"),
+    "channels": ("channels", "config", "kernels.drawing", "kernels.random_bits", "model.types"),
+    "allocations": ("allocations", "config", "kernels.compiling", "model"),
+    "blocks": ("channels", "config", "kernels", "model"),
+    "observation": ("blocks", "config", "kernels", "model"),
+    "rendering": GAME,
+    "env": (*GAME, "rendering"),
+    "vector_env": (*GAME, "env"),
+    "multicell_v0": (*GAME, "env"),
+    "evaluation": (*GAME, "allocations", "evaluation", "rendering"),
+    "adapters": (*GAME, "adapters", "env", "multicell_v0", "vector_env"),
+    "__init__": ("config", "env", "multicell_v0", "vector_env", "version"),
+}
+"""What each folder, and each file beside the folders, may import of the package."""
+ONLY_IN = {
+    "numba": ("multicell_env/kernels",),
+    "llvmlite": ("multicell_env/kernels",),
+    "torch": ("agents", "experiments", "multicell_env/adapters", "train.py", "evaluate.py"),
+    "tianshou": ("agents", "experiments", "multicell_env/adapters", "train.py"),
+    "matplotlib": ("multicell_env/evaluation", "multicell_env/rendering.py", "experiments"),
+    "rich": ("multicell_env/evaluation", "experiments", "train.py", "evaluate.py"),
+}
+"""Where a library may be imported, beside tests, benchmarks, examples and documents."""
 
 
 def sources(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("*.py"))
 
 
-def imported(source: str) -> set[str]:
-    """Top-level names of all modules that a source imports, at its head or anywhere else."""
+def modules(source: str) -> set[str]:
+    """Names of all modules that a source imports, at its head or anywhere else; `from a import b` counts as a and as a.b."""
     names = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
-            names.add(node.module or "")
+            names |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
             function = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if function in ("import_module", "__import__"):
                 names.add(str(node.args[0].value))
-    return {name.split(".")[0] for name in names}
+    return names
+
+
+def imported(source: str) -> set[str]:
+    """Top-level names of all modules that a source imports."""
+    return {name.split(".")[0] for name in modules(source)}
+
+
+def ours(package: str) -> dict[str, Path]:
+    """Files of a package by the names of their modules."""
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in sources(package)}
 
 
 def public_definitions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
@@ -68,29 +110,57 @@ def test_the_reader_of_imports_sees_nothing_else() -> None:
     assert imported("from . import torch\nfrom .torch import nn\nname = 'torch'\nimport numpy.random") == {"numpy"}
 
 
-def test_the_environment_imports_no_learning_library_and_no_agents() -> None:
-    assert sources("multicell_env")
-    for path in sources("multicell_env"):
-        forbidden = (
-            {"agents", "train", "evaluate"} if path.parent.name == "adapters" else {"torch", "tianshou", "agents", "train", "evaluate"}
-        )
-        assert not imported(path.read_text()) & forbidden, path
+def within(name: str, allowed: tuple[str, ...]) -> bool:
+    return any(name == f"multicell_env.{part}" or name.startswith(f"multicell_env.{part}.") for part in allowed)
 
 
-def test_nothing_in_the_environment_needs_the_adapters() -> None:
-    for path in sources("multicell_env"):
-        assert path.parent.name == "adapters" or "adapters" not in path.read_text(), path
+@pytest.mark.parametrize("name", ours("multicell_env"))
+def test_a_module_of_the_library_imports_only_what_its_folder_may(name: str) -> None:
+    place = [*name.split("."), "__init__"][1]
+    known = set(ours("multicell_env"))
+    asked = {module for module in modules(ours("multicell_env")[name].read_text()) if module in known and module != "multicell_env"}
+    assert {module for module in asked if not within(module, MAY_IMPORT[place])} == set()
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_a_library_is_imported_only_where_it_belongs(library: str) -> None:
+    paths = [path for package in PACKAGES for path in sources(package)] + sorted(ROOT.glob("*.py"))
+    users = [str(path.relative_to(ROOT)) for path in paths if library in imported(path.read_text())]
+    assert users
+    assert [user for user in users if not user.startswith(ONLY_IN[library])] == []
+
+
+def test_imports_go_in_no_circle() -> None:
+    files = {name: path for package in PACKAGES for name, path in ours(package).items()}
+    graph = {name: (modules(path.read_text()) & set(files)) - {name} for name, path in files.items()}
+    # A package's own file stands above what is in it, and a name of a module is imported from its package.
+    graph = {name: {to for to in targets if not name.startswith(f"{to}.")} for name, targets in graph.items()}
+    try:
+        order = list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(f"imports in a circle: {error.args[1]}")
+    assert set(order) == set(files)
 
 
 def test_the_agents_know_no_environment_but_pettingzoos_api() -> None:
-    assert (ROOT / "agents").is_dir()
     for path in sources("agents"):
-        assert not imported(path.read_text()) & {"multicell_env", "train", "evaluate"}, path
+        assert not imported(path.read_text()) & {"multicell_env", "experiments", "train", "evaluate"}, path
 
 
-def test_only_train_and_evaluate_import_both_packages() -> None:
-    for path in sorted(ROOT.glob("*.py")):
-        assert path.name in BOTH or not set(PACKAGES) <= imported(path.read_text()), path
+def test_the_library_knows_nothing_of_learners_and_experiments() -> None:
+    for path in sources("multicell_env"):
+        assert not imported(path.read_text()) & {"agents", "experiments", "train", "evaluate"}, path
+
+
+def test_nothing_imports_the_experiments_but_what_stands_beside_them() -> None:
+    folders = [folder for folder in FOLDERS if folder not in ("experiments", "tests", "benchmarks", "examples")]
+    for path in [path for folder in folders for path in sources(folder)]:
+        assert "experiments" not in imported(path.read_text()), path
+
+
+def test_no_folder_has_more_files_than_one_can_look_over() -> None:
+    counts = Counter(str(path.parent.relative_to(ROOT)) for folder in FOLDERS for path in sources(folder))
+    assert {folder: count for folder, count in counts.items() if count > MOST_FILES} == {}
 
 
 def test_importing_the_environment_loads_neither_torch_nor_tianshou_nor_matplotlib() -> None:

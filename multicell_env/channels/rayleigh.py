@@ -9,9 +9,8 @@ import numpy as np
 from jaxtyping import Complex, Float, UInt64
 
 from multicell_env.config import NetworkConfig
-from multicell_env.kernels.drawing import complex_normal
+from multicell_env.kernels.drawing import NUMBERS_AT_ONCE, complex_normal
 from multicell_env.kernels.random_bits import random_bits
-from multicell_env.kernels.simd import LANES
 from multicell_env.model.types import CrossChannels, OwnChannels
 
 Part = tuple[Float[np.ndarray, " number"], tuple[int, ...]]
@@ -88,5 +87,5 @@ def _numbers_to_draw(config: NetworkConfig) -> list[Part]:
     parts = []
     for amplitudes, links in zip(config.amplitudes, [(config.num_cells,), config.interferers.shape], strict=True):
         flat = np.broadcast_to(amplitudes, (*links, *row)).ravel()
-        parts.append((np.pad(flat, (0, -flat.size % LANES)), (*links, *row)))
+        parts.append((np.pad(flat, (0, -flat.size % NUMBERS_AT_ONCE)), (*links, *row)))
     return parts

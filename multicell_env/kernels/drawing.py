@@ -21,6 +21,8 @@ from multicell_env.kernels.simd import (
     store_interleaved,
 )
 
+NUMBERS_AT_ONCE = LANES
+"""Amplitudes that `complex_normal` works on together: it takes whole multiples."""
 _sine_series = polynomial(*((-1.0) ** n / factorial(2 * n + 1) for n in range(8)))
 _cosine_series = polynomial(*((-1.0) ** n / factorial(2 * n) for n in range(9)))
 
