@@ -16,6 +16,7 @@ from rich.console import Console
 
 from multicell_env.command_line import Reporting, check_folder, check_positive
 from multicell_env.config import NetworkConfig
+from multicell_env.equilibrium import MOST_ITERATIONS, TOLERANCE
 from multicell_env.evaluation import FIRST_SEED
 from multicell_env.figure_files import compare, read_figure, write_files
 from multicell_env.measurement import measure
@@ -47,7 +48,7 @@ class FigureArguments:
     quick: tyro.conf.FlagCreatePairsOff[bool] = False
     """Few channels, for a first look; the files go to results/quick."""
     num_blocks: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Channels of every point; 200, or 100 of networks with more than 8 users a cell, and a tenth of that with --quick."""
+    """Channels of every point; 200, or 100 of networks with more than 8 users a cell, 20 in figure 9; fewer with --quick."""
     train: tyro.conf.FlagCreatePairsOff[bool] = False
     """Train what is neither shipped nor trained; otherwise such methods are left out."""
     seed: int | None = None
@@ -111,7 +112,7 @@ def make_figures(arguments: FigureArguments, load: Load) -> dict[str, Any]:
         train_missing([one for one in needed_trainings(numbers) if one.name not in shipped], arguments.runs)
     effort = QUICK if arguments.quick else FULL
     if arguments.num_blocks is not None:
-        effort = replace(effort, num_blocks=arguments.num_blocks, num_large_blocks=arguments.num_blocks)
+        effort = replace(effort, **dict.fromkeys(("num_blocks", "num_large_blocks", "num_few_blocks"), arguments.num_blocks))
     found = {number: points(FIGURES[number], effort, seed, partial(_actor, arguments, load)) for number in numbers}
     for method in dict.fromkeys(method for _, left_out in found.values() for method in left_out):
         console.print(f"note: {method} is left out where nothing is trained for it; --train trains it", highlight=False)
@@ -123,6 +124,7 @@ def make_figures(arguments: FigureArguments, load: Load) -> dict[str, Any]:
             "title": FIGURES[number].title,
             "seed": seed,
             "effort": asdict(effort),
+            "equilibrium": {"tolerance": TOLERANCE, "most_iterations": MOST_ITERATIONS},
             **provenance(),
             "sources": digest_of_sources(),
             "left_out": left_out,
