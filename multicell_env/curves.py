@@ -13,11 +13,14 @@ from multicell_env.figure_files import shown
 from multicell_env.figures import style_of
 from multicell_env.paper_figures import FIGURES, PaperFigure
 
-PANEL_WIDTH, PANEL_HEIGHT, LEGEND_WIDTH = 5.2, 4.2, 3.0
+WIDTH, PANEL_HEIGHT, KEY_HEIGHT = 8.6, 3.4, 0.2
+"""Inches; the whole width, so that letters stay readable where a page shows the picture 700 pixels wide."""
 LIGHT = 0.4
 """Opacity of the mean over the slots beside the equilibrium."""
 BAND = 0.25
 """Opacity of a band of one standard deviation."""
+NEAR = 0.9
+"""The strip beside a panel of iterations has the methods that end above this share of the best."""
 
 
 def save_figure(content: Mapping[str, Any], path: Path) -> None:
@@ -31,8 +34,11 @@ def save_figure(content: Mapping[str, Any], path: Path) -> None:
     panels = [title for title, _ in paper.panels]
     columns = min(2, len(panels))
     lines = -(-len(panels) // columns)
-    figure = Figure(figsize=(columns * PANEL_WIDTH + LEGEND_WIDTH, lines * PANEL_HEIGHT), dpi=110, layout="constrained")
-    axes = figure.subplots(lines, columns, squeeze=False).ravel()
+    height = lines * PANEL_HEIGHT + KEY_HEIGHT * (2 + len(paper.methods) / 2)
+    figure = Figure(figsize=(WIDTH, height), dpi=110, layout="constrained")
+    strips = bool(paper.num_iterations)
+    grid = figure.subplots(lines, columns * (1 + strips), squeeze=False, width_ratios=[4, 1] * columns if strips else None)
+    axes = grid[:, :: 1 + strips].ravel()
     keys: dict[str, Any] = {}
     for panel, title in zip(axes, panels, strict=True):
         for method in paper.methods:
@@ -43,17 +49,38 @@ def save_figure(content: Mapping[str, Any], path: Path) -> None:
         panel.set_ylabel(paper.y_label)
         panel.set_ylim(bottom=0.0)
         panel.grid(alpha=0.3)
-        if paper.num_iterations:
+        if strips:
             panel.set_xscale("log")
             panel.set_xticks([1, 2, 5, 10, 20, 50, 100], labels=["1", "2", "5", "10", "20", "50", "100"])
             panel.minorticks_off()
         else:
             labels = [str(x) for x, _ in paper.sweep]
             panel.set_xticks(_positions(paper), labels=labels)
+    if strips:
+        for strip, title in zip(grid[:, 1::2].ravel(), panels, strict=True):
+            _draw_ends(strip, {entry["method"]: entry["result"] for entry in content["points"] if entry["panel"] == title})
     keys |= _what_else(paper, rows)
     figure.suptitle(f"Figure {content['figure']}. {paper.title}\n{_what(paper, rows)}", fontsize="medium")
-    figure.legend(list(keys.values()), list(keys), loc="outside right center", fontsize="small", frameon=False)
+    figure.legend(list(keys.values()), list(keys), loc="outside lower center", ncols=2, fontsize="small", frameon=False)
     figure.savefig(path)
+
+
+def _draw_ends(strip: Any, results: Mapping[str, Any]) -> None:
+    """Where the best methods settle, on an axis of their own: means, 95 % intervals over channels, bands over starts."""
+    best = max(result["settled"]["mean"] for result in results.values())
+    near = {method: result["settled"] for method, result in results.items() if result["settled"]["mean"] >= NEAR * best}
+    for place, (method, settled) in enumerate(near.items()):
+        colour, mean = style_of(method)["color"], settled["mean"]
+        marker = style_of(method).get("marker", "_")
+        strip.errorbar(place, mean, yerr=settled["ci95"] or 0.0, color=colour, marker=marker, markersize=6, capsize=2)
+        if settled["std_over_starts"] is not None:
+            low, high = (mean + sign * settled["std_over_starts"] for sign in (-1, 1))
+            strip.fill_between([-0.5, len(near) - 0.5], low, high, color=colour, alpha=BAND, linewidth=0)
+    strip.set_xlim(-0.5, len(near) - 0.5)
+    strip.set_xticks([])
+    strip.set_title("equilibrium", fontsize="small")
+    strip.tick_params(labelsize="small")
+    strip.grid(alpha=0.3)
 
 
 def _draw(panel: Any, paper: PaperFigure, method: str, rows: list[dict[str, Any]]) -> Any:
@@ -84,9 +111,10 @@ def _what(paper: PaperFigure, rows: list[dict[str, Any]]) -> str:
     blocks = sorted({row["num_blocks"] for row in rows})
     channels = f"{' or '.join(map(str, blocks))} channels"
     if paper.num_iterations:
-        return f"means over {channels}; methods that do not iterate are level lines"
+        what = "methods that do not iterate are level lines"
+        return f"means over {channels}; {what}\nstrips: the equilibrium, or iteration {paper.num_iterations} of what acts in every slot, with 95 % intervals"
     if paper.steady_state:
-        return f"markers: the equilibrium, or the last slot of what does not negotiate; bars: 95 % intervals over {channels}"
+        return f"markers: the equilibrium, or the last slot of what does not negotiate\nbars: 95 % intervals over {channels}"
     return f"means over the slots; bars: 95 % intervals over {channels}"
 
 
