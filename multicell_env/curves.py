@@ -111,8 +111,8 @@ def _what(paper: PaperFigure, rows: list[dict[str, Any]]) -> str:
     blocks = sorted({row["num_blocks"] for row in rows})
     channels = f"{' or '.join(map(str, blocks))} channels"
     if paper.num_iterations:
-        what = "methods that do not iterate are level lines"
-        return f"means over {channels}; {what}\nstrips: the equilibrium, or iteration {paper.num_iterations} of what acts in every slot, with 95 % intervals"
+        strips = f"strips: the equilibrium, or iteration {paper.num_iterations} of what acts in every slot, with 95 % intervals"
+        return f"means over {channels}; methods that do not iterate are level lines\n{strips}"
     if paper.steady_state:
         return f"markers: the equilibrium, or the last slot of what does not negotiate\nbars: 95 % intervals over {channels}"
     return f"means over the slots; bars: 95 % intervals over {channels}"
@@ -127,7 +127,8 @@ def _what_else(paper: PaperFigure, rows: list[dict[str, Any]]) -> dict[str, Any]
             name = "FLWF" if method == "flwf" else method
             for starts in stds:
                 drawn = "starts" if method == "flwf" else "draws"
-                keys[f"{name}: ± 1 std of {starts} means,\none for each of the {drawn}"] = Patch(
+                over = f" over {paper.channels_per_start} channels" if paper.channels_per_start else ""
+                keys[f"{name}: ± 1 std of {starts} means{over},\none for each of the {drawn}"] = Patch(
                     color=style_of(method)["color"], alpha=BAND, linewidth=0
                 )
     elif paper.steady_state and _moves(rows):

@@ -18,17 +18,24 @@ class Negotiation:
     """Where the negotiation of each block went. Capacities are average cell capacities, (19)/B, in bit/s/Hz."""
 
     curve: Float[np.ndarray, "block iteration"]
-    """Capacity after each of the first iterations."""
-    capacity: Float[np.ndarray, " block"]
-    """Capacity where the block settled, or after the last iteration."""
+    """Capacity after each of all iterations that there may be; a block that has settled stays where it is."""
     iterations: Int[np.ndarray, " block"]
     """After how many iterations it settled; 0 if it did not."""
+
+    @property
+    def capacity(self) -> Float[np.ndarray, " block"]:
+        """Capacity where the block settled, or after the last iteration."""
+        return self.curve[:, -1]
+
+    def iterations_to(self, share: float) -> Int[np.ndarray, " block"]:
+        """After how many iterations the capacity stays within this share of where it ends."""
+        far = np.abs(self.curve - self.curve[:, -1:]) > share * self.curve[:, -1:]
+        return 1 + np.where(far.any(axis=1), far.shape[1] - far[:, ::-1].argmax(axis=1), 0)
 
 
 def settle(
     blocks: Blocks,
     opening: Float[np.ndarray, "block cell *plane band user"],
-    num_shown: int,
     *,
     forward_looking: bool = True,
     most_iterations: int = MOST_ITERATIONS,
@@ -40,20 +47,19 @@ def settle(
     Args:
         blocks: The blocks before a slot. Some of them play on while others do, so what they hold afterwards is no result: `restart` them.
         opening: Fractions of each user's slot budget, as an action.
-        num_shown: How many iterations the curve has.
         forward_looking: True is FLWF, False is IWF.
         most_iterations: When to give up.
     """
-    curve, capacity = np.empty((len(blocks), num_shown)), np.empty(len(blocks))
-    iterations = np.zeros(len(blocks), dtype=np.int64)
+    curve, iterations = np.zeros((len(blocks), most_iterations)), np.zeros(len(blocks), dtype=np.int64)
     playing, rows = blocks, np.arange(len(blocks))
     playing.play_slot(opening, num_iterations=0, transmit=False)
     for iteration in range(1, most_iterations + 1):
         before = playing.powers.copy()
         rates = playing.play_slot(playing.hold(), num_iterations=1, forward_looking=forward_looking, transmit=False)
         moving = iterations[rows] == 0
-        capacity[rows[moving]] = rates[moving].mean(axis=-1, dtype=np.float64)
-        curve[:, iteration - 1 : iteration] = capacity[:, None]
+        # All later columns at once would cost more than the game.
+        curve[:, iteration - 1] = curve[:, iteration - 2]
+        curve[rows[moving], iteration - 1] = rates[moving].mean(axis=-1, dtype=np.float64)
         changes = np.abs(playing.powers - before).max(axis=-2)
         rests = (changes <= TOLERANCE * playing.user_budgets).all(axis=(-2, -1))
         iterations[rows[moving & rests]] = iteration
@@ -62,8 +68,8 @@ def settle(
             break
         if 2 * len(still) <= len(rows):  # then leaving out those that rest pays for the copy of the others' gains
             playing, rows = _part(playing, still), rows[still]
-    curve[:, iteration:] = capacity[:, None]
-    return Negotiation(curve, capacity, iterations)
+    curve[:, iteration:] = curve[:, iteration - 1 : iteration]
+    return Negotiation(curve, iterations)
 
 
 def _part(blocks: Blocks, rows: Int[np.ndarray, " row"]) -> Blocks:

@@ -48,7 +48,7 @@ class FigureArguments:
     quick: tyro.conf.FlagCreatePairsOff[bool] = False
     """Few channels, for a first look; the files go to results/quick."""
     num_blocks: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Channels of every point; 200, or 100 of networks with more than 8 users a cell, 20 in figure 9; fewer with --quick."""
+    """Channels of every point; 200, or 100 of networks with more than 8 users a cell, and a tenth of that with --quick."""
     train: tyro.conf.FlagCreatePairsOff[bool] = False
     """Train what is neither shipped nor trained; otherwise such methods are left out."""
     seed: int | None = None
@@ -69,7 +69,7 @@ class FigureArguments:
 
 @dataclass(frozen=True)
 class ClaimsArguments:
-    """Compare the paper's claims with the figures' numbers; writes claims.md and claims.json beside the figures."""
+    """Compare the paper's claims with the figures' numbers; writes claims.md, claims.json and claims.png beside the figures."""
 
     claims: tyro.conf.FlagCreatePairsOff[bool] = False
     """Ask for the claims."""
@@ -112,7 +112,7 @@ def make_figures(arguments: FigureArguments, load: Load) -> dict[str, Any]:
         train_missing([one for one in needed_trainings(numbers) if one.name not in shipped], arguments.runs)
     effort = QUICK if arguments.quick else FULL
     if arguments.num_blocks is not None:
-        effort = replace(effort, **dict.fromkeys(("num_blocks", "num_large_blocks", "num_few_blocks"), arguments.num_blocks))
+        effort = replace(effort, num_blocks=arguments.num_blocks, num_large_blocks=arguments.num_blocks)
     found = {number: points(FIGURES[number], effort, seed, partial(_actor, arguments, load)) for number in numbers}
     for method in dict.fromkeys(method for _, left_out in found.values() for method in left_out):
         console.print(f"note: {method} is left out where nothing is trained for it; --train trains it", highlight=False)
@@ -187,20 +187,22 @@ def _described_actor(path: Path, load: Load) -> Actor:
 
 
 def compare_claims(arguments: ClaimsArguments) -> list[dict[str, Any]]:
-    """Print the paper's claims beside our numbers, and write `claims.md` and `claims.json`.
+    """Print the paper's claims beside our numbers, and write `claims.md`, `claims.json` and `claims.png`.
 
     Returns:
         What `claims.json` holds.
     """
-    from multicell_env.claims import as_markdown, verdicts
+    from multicell_env.claim_verdicts import as_json, as_markdown, verdicts
+    from multicell_env.claims_picture import save_claims
 
     found = {n: read_figure(path) for n in PAPER if (path := arguments.figures / f"figure{n}.json").exists()}
     for number in sorted(set(PAPER) - set(found)):
         print(f"figure {number} is missing: python evaluate.py --figure {number} --train --output {arguments.figures}", file=sys.stderr)
     judged = verdicts(found)
-    content = [asdict(verdict) for verdict in judged]
+    content = as_json(judged)
     arguments.figures.mkdir(parents=True, exist_ok=True)
-    (arguments.figures / "claims.json").write_text(json.dumps(content, indent=1) + "\n")
+    (arguments.figures / "claims.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
     (arguments.figures / "claims.md").write_text(as_markdown(judged, found))
+    save_claims(judged, arguments.figures / "claims.png")
     print(as_markdown(judged, found))
     return content

@@ -44,8 +44,8 @@ class PaperFigure:
     """Iterations to show one by one; 0 shows what is swept."""
     steady_state: bool = True
     """Whether to show what is swept where the negotiation settles, and its mean over the slots lighter; or that mean alone."""
-    is_few: bool = False
-    """Whether it averages over as many channels as the paper's figure 9."""
+    channels_per_start: int | None = None
+    """Channels in a mean of which `std_over_starts` is the spread; None is all."""
     relative_to: str | None = None
     """The method in percent of which capacities are shown, or None for bit/s/Hz."""
     per_user: bool = False
@@ -96,7 +96,7 @@ FIGURES = {
         tuple((f"{title}, SIR {sir} dB", {**size, "sir_db": float(sir), "num_slots": 20}) for sir in (0, 3) for title, size in BOTH_SIZES),
         (*NEGOTIATED, *WITHOUT_GAME, "sswf", "random", "reuse", "assignment_bound"),
         num_iterations=100,
-        is_few=True,
+        channels_per_start=20,
     ),
     10: PaperFigure(
         "Why capacity falls: where the negotiation goes from good and bad openings, (M, U) = (8, 4)",
@@ -125,23 +125,21 @@ class Effort:
     num_blocks: int = 200
     num_large_blocks: int = 100
     """Blocks where a cell has more than 8 users."""
-    num_few_blocks: int = 20
-    """Blocks of figure 9, "each averaged over 20 independent channel realizations"."""
     num_starts: int = 100
     """Random starts of FLWF, "100 random initializations", and random allocations, in every block."""
     num_iwf_starts: int = 10
     """Random starts of IWF, which often never settles."""
 
-    def blocks_of(self, figure: PaperFigure, config: NetworkConfig) -> int:
+    def blocks_of(self, config: NetworkConfig) -> int:
         """Blocks of a point."""
-        return self.num_few_blocks if figure.is_few else self.num_blocks if config.max_users <= 8 else self.num_large_blocks
+        return self.num_blocks if config.max_users <= 8 else self.num_large_blocks
 
     def starts_of(self, method: str) -> int | None:
         """Random starts of a method, or None where nothing is drawn."""
         return {"flwf": self.num_starts, "iwf": self.num_iwf_starts, "random": self.num_starts}.get(method)
 
 
-FULL, QUICK = Effort(), Effort(num_blocks=20, num_large_blocks=10, num_few_blocks=10, num_starts=10, num_iwf_starts=2)
+FULL, QUICK = Effort(), Effort(num_blocks=20, num_large_blocks=10, num_starts=10, num_iwf_starts=2)
 
 
 @dataclass(frozen=True)
@@ -197,9 +195,10 @@ def points(
                 "method": method,
                 "config": asdict(config),
                 "seed": seed,
-                "num_blocks": effort.blocks_of(figure, config),
+                "num_blocks": effort.blocks_of(config),
                 "num_iterations": figure.num_iterations,
                 "num_starts": effort.starts_of(method),
+                "channels_per_start": figure.channels_per_start,
                 "observation": None if actor is None else actor.observation,
                 "actor": None if actor is None else actor.settings,
             }
