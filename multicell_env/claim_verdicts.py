@@ -8,6 +8,13 @@ from typing import Any
 from multicell_env.claim_numbers import Capacities, MissingError, Numbers, Outcome
 from multicell_env.claims import CLAIMS, Claim
 
+INTRODUCTION = (
+    "`python evaluate.py --claims` writes this from the figures' JSON. Quotes are from section V of the paper. Ours are equilibria, or the "
+    "last slot of what does not negotiate, with 95 % intervals over channels, paired where channels are equal. A claim holds if all "
+    "intervals lie in the claimed region, and fails if one lies outside. Where the mean over the slots gives another verdict, it stands "
+    "beside. TD3-MIX is the paper's baseline, without the game and with the paper's network."
+)
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -67,11 +74,7 @@ def as_markdown(judged: list[Verdict], figures: Mapping[int, Mapping[str, Any]])
         [
             "# The paper's claims and our numbers",
             "",
-            "`python evaluate.py --claims` writes this from the figures' JSON. Quotes are from section V of the paper. Ours are equilibria, "
-            "or the last slot of what does not negotiate, with 95 % intervals over channels, paired where channels are equal. A claim holds "
-            "if all intervals lie in the claimed region, and fails if one lies outside. Where the mean over the slots gives another verdict, "
-            "it stands beside. TD3-MIX is the paper's baseline, without the game and with the paper's network. "
-            f"Of {len(judged)} claims {counts['holds']} hold, {counts['fails']} fail, and {counts['undecided']} are undecided.",
+            f"{INTRODUCTION} Of {len(judged)} claims {counts['holds']} hold, {counts['fails']} fail, {counts['undecided']} are undecided.",
             "",
             "![Our intervals beside what the paper claims](claims.png)",
             "",

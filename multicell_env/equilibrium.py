@@ -53,22 +53,21 @@ def settle(
     curve, iterations = np.zeros((len(blocks), most_iterations)), np.zeros(len(blocks), dtype=np.int64)
     playing, rows = blocks, np.arange(len(blocks))
     playing.play_slot(opening, num_iterations=0, transmit=False)
-    for iteration in range(1, most_iterations + 1):
+    played = 0
+    while played < most_iterations and len(rows):
         before = playing.powers.copy()
         rates = playing.play_slot(playing.hold(), num_iterations=1, forward_looking=forward_looking, transmit=False)
         moving = iterations[rows] == 0
-        # All later columns at once would cost more than the game.
-        curve[:, iteration - 1] = curve[:, iteration - 2]
-        curve[rows[moving], iteration - 1] = rates[moving].mean(axis=-1, dtype=np.float64)
+        curve[:, played] = curve[:, played - 1]
+        curve[rows[moving], played] = rates[moving].mean(axis=-1, dtype=np.float64)
+        played += 1
         changes = np.abs(playing.powers - before).max(axis=-2)
         rests = (changes <= TOLERANCE * playing.user_budgets).all(axis=(-2, -1))
-        iterations[rows[moving & rests]] = iteration
+        iterations[rows[moving & rests]] = played
         still = np.flatnonzero(iterations[rows] == 0)
-        if len(still) == 0:
-            break
         if 2 * len(still) <= len(rows):  # then leaving out those that rest pays for the copy of the others' gains
             playing, rows = _part(playing, still), rows[still]
-    curve[:, iteration:] = curve[:, iteration - 1 : iteration]
+    curve[:, played:] = curve[:, played - 1 : played]
     return Negotiation(curve, iterations)
 
 

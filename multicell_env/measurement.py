@@ -37,14 +37,12 @@ def measure(settings: Mapping[str, Any], policy: Policy | None) -> dict[str, Any
         policy: The policy that the settings name, for a learned method. A method whose name ends in `_opening` acts once.
 
     Returns:
-        Average cell capacity in bit/s/Hz. After every slot or iteration: `mean`, `ci95`, the half-width of the 95 % interval over blocks,
-        and `std_over_starts`, the standard deviation of the means over blocks, one for each random start (where there are several sets of
-        `channels_per_start` blocks, the root mean square of theirs; blocks beyond the last whole set are left out). In one number, with `per_block`
-        the mean over starts in every block: `all`, the mean over slots or iterations; `settled`, where the negotiation settles or, for a
-        method that does not iterate, the last slot. `iterations` says when it settled: `median` and `p90` over blocks and starts,
-        how many did (`settled`) and how many had not after the most iterations (`not_settled`), and after how many a block's capacity
-        stays within 1 % of its end (`near`, with its interval); None where nothing iterates. Random allocations have `best_draw` too, the
-        best one of every block.
+        Average cell capacity in bit/s/Hz. After every slot or iteration: `mean`; `ci95`, the half-width of the 95 % interval over blocks;
+        and `std_over_starts`, by `spread_over_starts`. In one number, with `per_block`, the mean over starts in every block: `all`, the
+        mean over slots or iterations; `settled`, where the negotiation settles or, for a method that does not iterate, the last slot.
+        `iterations` says when it settled: `median` and `p90` over blocks and starts, how many did (`settled`) and how many had not after
+        the most iterations (`not_settled`), and after how many a block's capacity stays within 1 % of its end (`near`, with its interval);
+        None where nothing iterates. Random allocations have `best_draw` too, the best one of every block.
     """
     config = NetworkConfig.from_json(settings["config"])
     method, opening_only = settings["method"], settings["method"].endswith("_opening")

@@ -182,6 +182,25 @@ def negotiate(powers, signal, cross, budgets, num_iterations, forward_looking=Tr
     return powers
 
 
+def settle(powers, signal, cross, budgets, tolerance, most_iterations, forward_looking=True):
+    """Single iterations until no power changes by more than this share of its user's budget.
+
+    Returns the sum rates (18) after each iteration, and after how many it settled, or 0.
+    """
+    history = []
+    for iteration in range(1, most_iterations + 1):
+        before, powers = powers, iterate(powers, signal, cross, budgets, forward_looking)
+        history.append(sum_rates(powers, ingr(powers, signal, cross)))
+        if all(
+            abs(powers[b][f][u] - before[b][f][u]) <= tolerance * budgets[b][u]
+            for b in range(len(powers))
+            for f in range(len(powers[b]))
+            for u in range(len(powers[b][f]))
+        ):
+            return history, iteration
+    return history, 0
+
+
 def selfish_water_fill(signal, budgets):
     """Every user pours its budget on sigma^2 / signal gain."""
     return _pour([[[1.0 / g for g in band] for band in cell] for cell in signal], budgets)

@@ -7,7 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import oracles
 import pytest
+from scenarios import SMALL, ragged, ragged_cross_gains
 
 from agents import load as load_actor
 from evaluate import FigureArguments, main, make_figures
@@ -20,8 +22,6 @@ from multicell_env.interference import ingr, sum_rates
 from multicell_env.measurement import flwf_trajectories, measure, trajectory
 from multicell_env.paper_figures import FIGURES, Actor, Effort, PaperFigure, points
 from multicell_env.waterfilling import negotiate
-from tests import oracles
-from tests.scenarios import SMALL, ragged, ragged_cross_gains
 
 TINY = {"num_antennas": 2, "num_users": 2, "num_bands": 2, "num_slots": 3}
 SLOTS = PaperFigure(
