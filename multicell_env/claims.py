@@ -1,5 +1,6 @@
 """The paper's claims about its figures, in its own words, judged by the equilibria of ours."""
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -235,7 +236,7 @@ CLAIMS = (
     ),
     Claim(
         *("C4 gap", 7, "the gap between the proposed algorithm and the benchmarks ... gets smaller", "gap, 20 dB / 0 dB", "below 1"),
-        *(NO_MORE, "multiple", _gap),
+        *(Region(-math.inf, 1.0), "multiple", _gap),
     ),
     Claim(
         *("C5 flat", 8, "look invariant against the number of time slots", "T = 40 / T = 5", "0.95 to 1.05"),

@@ -1,5 +1,6 @@
 """One picture of all claims: our intervals beside the region that each claim allows."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from multicell_env.claim_verdicts import Verdict
 
 AXES = {
     "near one": "ratio",
-    "multiple": "ratio, logarithmic",
+    "multiple": "ratio, logarithmic (◂ below the axis: the gap has turned round)",
     "std": "height above FLWF's mean [standard deviations over starts]",
     "iterations": "iterations until within 1 % of the equilibrium",
 }
@@ -62,10 +63,13 @@ def _draw(panel: Any, axis: str, group: list[Verdict]) -> None:
         panel.add_patch(Rectangle((left, row - 0.42), right - left, 0.84, color=REGION, linewidth=0))
         look = {key: value for key, value in LOOKS.get(verdict.outcome, {}).items() if key != "label"}
         for number, place in zip(verdict.numbers.values(), _spread(row, len(verdict.numbers)), strict=True):
+            if number.mean < low:  # a logarithm has no room for gaps that turn round
+                panel.plot(low, place, markersize=7, clip_on=False, **{**look, "marker": "<"})
+                continue
             panel.errorbar(number.mean, place, xerr=number.ci95, markersize=5, capsize=2, linewidth=1.2, **look)
         if _shows_slots(verdict):
             for number, place in zip(verdict.over_slots.values(), _spread(row, len(verdict.over_slots)), strict=True):
-                panel.plot(number.mean, place, marker="d", markersize=5, color=SLOTS, markerfacecolor="none", zorder=1.5)
+                panel.plot(max(low, number.mean), place, marker="d", markersize=5, color=SLOTS, markerfacecolor="none", zorder=1.5)
     words = [f"{verdict.claim.what}\nfigure {verdict.claim.figure}, {verdict.claim.name}: {verdict.outcome}" for verdict in group]
     panel.set_yticks(range(len(group)), labels=words, fontsize="small")
     panel.set_ylim(len(group) - 0.5, -0.5)
@@ -89,7 +93,7 @@ def _shows_slots(verdict: Verdict) -> bool:
 def _limits(axis: str, group: list[Verdict]) -> tuple[float, float]:
     """An axis that has all intervals, all ends of regions that are not 0 or infinite, and some room."""
     numbers: list[Number] = [number for verdict in group for number in (*verdict.numbers.values(), *verdict.over_slots.values())]
-    ends = [end for verdict in group for end in verdict.claim.region if end not in (0.0, float("inf"))]
+    ends = [end for verdict in group for end in verdict.claim.region if end != 0.0 and math.isfinite(end)]
     values = [*ends, *(end for number in numbers for end in (number.low, number.high))]
     low, high = min(values), max(values)
     if axis == "multiple":
