@@ -110,7 +110,7 @@ FIGURES = {
         "What high SIR needs: a say in how fast one moves, (M, U) = (8, 4)",
         "SIR [dB]",
         tuple((sir, {"sir_db": float(sir)}) for sir in (0, 3, 6, 10, 15, 20)),
-        (("mean over the slots, F = 6", {}),),
+        (("F = 6", {}),),
         (*OWN, "td3mix", "flwf", "uniform", "reuse", "planned", "wmmse"),
         steady_state=False,
         relative_to="wmmse",

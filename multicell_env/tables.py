@@ -90,7 +90,9 @@ def print_figure(content: Mapping[str, Any], console: Console) -> None:
     places = [x for x, _ in figure.sweep] if not figure.num_iterations else [1, 2, 5, 10, 20, 50, 100]
     for title, _ in figure.panels:
         here = [row for row in rows if row["panel"] == title]
-        table = Table(title=f"Figure {content['figure']}: {title}; {figure.y_label}", title_justify="left", box=None, padding=(0, 1, 0, 0))
+        what = "" if figure.num_iterations else ", equilibrium or last slot" if figure.steady_state else ", mean over the slots"
+        head = f"Figure {content['figure']}: {title}; {figure.y_label}{what}"
+        table = Table(title=head, title_justify="left", box=None, padding=(0, 1, 0, 0))
         table.add_column(figure.x_label, no_wrap=True)
         for x in places:
             table.add_column(str(x), justify="right", no_wrap=True)
