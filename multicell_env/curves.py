@@ -127,7 +127,8 @@ def _what_else(paper: PaperFigure, rows: list[dict[str, Any]]) -> dict[str, Any]
             name = "FLWF" if method == "flwf" else method
             for starts in stds:
                 drawn = "starts" if method == "flwf" else "draws"
-                over = f" over {paper.channels_per_start} channels" if paper.channels_per_start else ""
+                fewest = min(row["num_blocks"] for row in rows)
+                over = f" over {min(paper.channels_per_start, fewest)} channels" if paper.channels_per_start else ""
                 keys[f"{name}: ± 1 std of {starts} means{over},\none for each of the {drawn}"] = Patch(
                     color=style_of(method)["color"], alpha=BAND, linewidth=0
                 )

@@ -139,7 +139,7 @@ class Effort:
         return {"flwf": self.num_starts, "iwf": self.num_iwf_starts, "random": self.num_starts}.get(method)
 
 
-FULL, QUICK = Effort(), Effort(num_blocks=20, num_large_blocks=10, num_starts=10, num_iwf_starts=2)
+FULL, QUICK = Effort(), Effort(num_blocks=20, num_large_blocks=20, num_starts=10, num_iwf_starts=2)
 
 
 @dataclass(frozen=True)
