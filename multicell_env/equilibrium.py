@@ -8,7 +8,11 @@ from jaxtyping import Float, Int
 from multicell_env.blocks import Blocks
 
 TOLERANCE = 1e-3
-"""A block has settled after the first iteration that changes no power by more than this share of its user's slot budget."""
+"""A block has settled after the first iteration that changes no power by more than this share of its user's slot budget.
+
+Near SIR 10 dB blocks may stay close to equal powers for hundreds of iterations before the cells part. A smaller tolerance lets more of them
+part, so capacity there depends on it.
+"""
 MOST_ITERATIONS = 1000
 """Iterations after which a block that has not settled is left where it is."""
 
