@@ -99,7 +99,7 @@ def test_the_mixed_value_never_falls_when_an_agents_value_rises(seed):
     mixer = MonotonicMixer(8, 16)
     cases = (
         (SetStateEncoder(PLANES, (8,)), torch.randn(32, AGENTS, PLANES, BANDS, USERS)),
-        (FlatStateEncoder((7,), AGENTS, 8), torch.randn(32, 7)),
+        (FlatStateEncoder((7,), AGENTS, (8,)), torch.randn(32, 7)),
     )
     for encoder, state in cases:
         values = (10 * torch.randn(2, 32, AGENTS)).requires_grad_()
@@ -109,7 +109,7 @@ def test_the_mixed_value_never_falls_when_an_agents_value_rises(seed):
 
 
 def test_the_mixer_does_weigh_agents_by_the_state():
-    mixer, encoder = MonotonicMixer(8, 16), FlatStateEncoder((7,), AGENTS, 8)
+    mixer, encoder = MonotonicMixer(8, 16), FlatStateEncoder((7,), AGENTS, (8,))
     values = torch.zeros(2, 2, AGENTS, requires_grad=True)
     (slopes,) = torch.autograd.grad(mixer(values, encoder(torch.randn(2, 7))).sum(), values)
     assert not torch.allclose(slopes[:, 0], slopes[:, 1])
