@@ -215,7 +215,8 @@ class TD3Mix(TD3):
 
     def _update_with_batch(self, batch: Any) -> TD3TrainingStats:
         errors = (self.critic(batch.obs, batch.act, twins=self.num_critics) - batch.returns).square()
-        losses = errors.flatten(2).mean(dim=2) @ batch.weight if "weight" in batch else errors.flatten(1).mean(dim=1)
+        each = errors.reshape(*errors.shape[:2], -1).mean(dim=2)
+        losses = each @ batch.weight if "weight" in batch else each.mean(dim=1)
         self.critic_optim.step(losses.sum())
         self._cnt += 1
         if self._cnt % self.update_actor_freq == 0:
