@@ -4,6 +4,7 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from threading import Timer
 from typing import Any, Literal, NamedTuple
 
@@ -18,7 +19,7 @@ from multicell_env.config import NetworkConfig
 from multicell_env.interference import Powers, ingr, sum_rates
 from multicell_env.slot_kernel import CACHE_LINE, LOG_LIMIT, play_slots
 from multicell_env.threads import Team
-from multicell_env.waterfilling import negotiate, opening_powers
+from multicell_env.waterfilling import believed_ingr, negotiate, opening_powers
 
 DRAWN_AT_ONCE = 64
 """Most blocks that are drawn together, which spreads the cost of a call."""
@@ -257,10 +258,27 @@ class Blocks:
         size = self.gains.cross_gains.nbytes
         return True if k > 0 and size > CACHED_GAINS and size >= WORTH_ASKING * self.powers.size * (k + 2) else None
 
-    def foresee_slot(self, actions: Float[Array, "block cell *plane band user"]) -> Float[Array, "block cell"]:
+    def preview(self, actions: Float[np.ndarray, "block cell *plane band user"], num_iterations: int) -> tuple[Powers, Powers]:
+        """Powers, in sigma^2, and INGR (7) after so many iterations of the coming slot; nothing is played.
+
+        Args:
+            actions: Opening move, as `play_slot` takes it.
+            num_iterations: How far the negotiation goes.
+        """
+        scratch = copy(self)  # which shares the gains
+        copies = {id(array): array.copy() for array in self._state}
+        scratch._state = tuple(copies.values())
+        scratch.play_slot(actions, num_iterations=num_iterations)
+        return copies[id(self.powers)], copies[id(self.ingr)]
+
+    def foresee_slot(self, actions: Float[Array, "block cell *plane band user"], *, predicted: bool = False) -> Float[Array, "block cell"]:
         """What `play_slot` would return for the same actions, by the readable equations; nothing is played.
 
         Computed in the library of the actions: a torch tensor brings the gradients of the rates back to it.
+
+        Args:
+            actions: Opening move, as `play_slot` takes it.
+            predicted: Rates as users predict them in the last iteration, with c^B (9), instead of those that they get.
         """
         xp, dtype = array_namespace(actions), self.powers.dtype
         # A copy of what the configuration keeps read-only, which torch would warn of.
@@ -271,8 +289,13 @@ class Blocks:
         actions, damping = xp.astype(actions, budgets.dtype), self.config.damping
         if self.config.damping_in_action:
             actions, damping = actions[:, :, 0], xp.mean(xp.clip(actions[:, :, 1], min=0.0, max=1.0), axis=-2)
-        powers = negotiate(opening_powers(actions, budgets), gains, budgets, self.config.num_iterations, damping=damping)
-        return sum_rates(powers, ingr(powers, gains))
+        last, k = opening_powers(actions, budgets), self.config.num_iterations
+        if not predicted or k == 0:
+            powers = negotiate(last, gains, budgets, k, damping=damping)
+            return sum_rates(powers, ingr(powers, gains))
+        last = negotiate(last, gains, budgets, k - 1, damping=damping)
+        powers = negotiate(last, gains, budgets, 1, damping=damping)
+        return sum_rates(powers, believed_ingr(powers, last, ingr(last, gains), gains.signal_gains))
 
     def hold(self) -> Float[np.ndarray, "block cell *plane band user"]:
         """The action that opens with the last powers, as far as the coming slot's budget allows: fractions of it, summing to at most 1.

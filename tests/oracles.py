@@ -152,6 +152,27 @@ def forward_looking_level(p, c):
     return (c * c + slope * p * p) / (c - slope * p)
 
 
+def believed_ingr(p, last_p, last_c, gain):
+    """c^B of one user in one band (9), (16), and not below its noise over its gain."""
+    return max(last_c + phi(last_p, last_c) * (p - last_p), 1.0 / gain)
+
+
+def predicted_sum_rates(opening, signal, cross, budgets, num_iterations, damping=0.0):
+    """(18) as printed, with what users believe in when they make the last of k > 0 moves."""
+    last = negotiate(opening, signal, cross, budgets, num_iterations - 1, damping=damping)
+    c = ingr(last, signal, cross)
+    powers = iterate(last, signal, cross, budgets, damping=damping)
+    totals = []
+    for b in range(len(powers)):
+        total = 0.0
+        for f in range(len(powers[b])):
+            for u in range(len(powers[b][f])):
+                believed = believed_ingr(powers[b][f][u], last[b][f][u], c[b][f][u], signal[b][f][u])
+                total += math.log2(1.0 + powers[b][f][u] / believed)
+        totals.append(total)
+    return totals
+
+
 def _pour(levels, budgets):
     """Water-fill every user of every cell."""
     powers = []
