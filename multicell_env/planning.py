@@ -1,28 +1,21 @@
-"""The best frequency plan from statistics alone: no channels, only mean gains, loads and budgets."""
+"""A frequency plan from statistics alone: no channels, only mean gains, loads and budgets. Cells may share bands, and may be silent."""
 
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from multicell_env.beamforming import Gains
 from multicell_env.config import NetworkConfig
 from multicell_env.interference import Powers, log2_of_1_plus
+from multicell_env.sharing import FullPower, Sharing, best_sharing
 from multicell_env.simd import compiled_entry
 from multicell_env.waterfilling import water_fill_within
 
 MAX_CELLS = 14
-"""The most cells that `best_plan` colours."""
-
-
-class Plan(NamedTuple):
-    """A colouring of the interference graph with bands for every colour."""
-
-    owned: Bool[np.ndarray, "cell band"]
-    """Which bands each cell may use; cells of one colour own the same ones."""
-    predicted_rate: float
-    """The network's sum rate that mean gains promise, bit/s/Hz."""
+"""The most cells that `best_colouring` colours."""
+NUM_RANDOM_STARTS = 8
+"""Random starts of a plan for more cells."""
 
 
 def planned_allocation(gains: Gains, user_budgets: Float[np.ndarray, "*#batch cell user"], config: NetworkConfig) -> Powers:
@@ -32,32 +25,55 @@ def planned_allocation(gains: Gains, user_budgets: Float[np.ndarray, "*#batch ce
         gains: Gains of the blocks.
         user_budgets: What each user spends over its bands in the slot, in sigma^2.
         config: The network.
-
-    Raises:
-        ValueError: more than `MAX_CELLS` cells.
     """
     return water_fill_within(best_plan(config).owned, gains, user_budgets)
 
 
 @lru_cache(maxsize=64)
-def best_plan(config: NetworkConfig) -> Plan:
-    """The colouring of the cells, and the division of the bands among the colours, with the largest predicted sum rate.
+def best_plan(config: NetworkConfig) -> Sharing:
+    """Bands for every cell, or none, with a large promised sum rate: never below that of `best_colouring`.
 
-    Every number of colours from 1 (full sharing) to F and every division with a band for each colour is weighed. With n bands for its
-    colour and power P_b / n in each, a cell is promised
+    With n_b bands and power P_b / n_b in each, cell b is promised
 
-        n U_b log2(1 + (M - U_b + 1) a_{b,b} P_b / (n U_b) / (1 + sum over the others of its colour of a_{b',b} P_{b'} / n)),
+        sum over its bands f of U_b log2(1 + (M - U_b + 1) a_{b,b} P_b / (n_b U_b) / (1 + sum over the others b' in f of a_{b',b} P_{b'} / n_b')),
 
-    because zero-forcing leaves a user the mean gain (M - U_b + 1) a_{b,b} of its own beam, and a_{b',b} of each other beam. Exact: dynamic
-    programming over sets of cells, in O(3^B F^2). The colours take their bands by turns.
+    because zero-forcing leaves a user the mean gain (M - U_b + 1) a_{b,b} of its own beam, and a_{b',b} of each other beam. Up to `MAX_CELLS`
+    cells, `best_sharing` searches on from the best colouring; beyond, from full sharing and `NUM_RANDOM_STARTS` random plans.
+    """
+    shape = config.num_cells, config.num_bands
+    if config.num_cells <= MAX_CELLS:
+        starts = best_colouring(config).owned[None]
+    else:
+        generator = np.random.default_rng(0)
+        random = generator.random((NUM_RANDOM_STARTS, *shape)) < generator.random((NUM_RANDOM_STARTS, config.num_cells, 1))
+        starts = np.concatenate([np.ones((1, *shape), bool), random])
+    return best_sharing(promises(config), starts)
+
+
+def promises(config: NetworkConfig) -> FullPower:
+    """What mean gains promise a cell that spends its whole budget in one band; all its users are promised the same."""
+    users, budgets, gains = config.users_per_cell, config.nominal_budgets, config.mean_gain_matrix
+    ones = np.ones((config.num_bands, 1))
+    signals = (config.num_antennas - users + 1) * np.diagonal(gains) * budgets / users
+    leaks = budgets[:, None] * gains * (1.0 - np.eye(config.num_cells))
+    return FullPower(signals[:, None, None] * ones, leaks[:, :, None, None] * ones, users.astype(np.float64))
+
+
+@lru_cache(maxsize=64)
+def best_colouring(config: NetworkConfig) -> Sharing:
+    """The colouring of the cells, and the division of the bands among the colours, with the largest promised sum rate.
+
+    Cells of one colour share its bands, cells of two colours share none, and a cell without a colour is silent. Every choice of silent
+    cells, every number of colours from 1 (full sharing) to F and every division with a band for each colour is weighed by what `best_plan`
+    is promised. Exact: dynamic programming over sets of cells, in O(3^B F^2). The colours take their bands by turns.
 
     Raises:
         ValueError: more than `MAX_CELLS` cells; each one more takes three times as long.
     """
     if config.num_cells > MAX_CELLS:
         raise ValueError(
-            f"best_plan weighs all colourings, for at most {MAX_CELLS} cells; got B={config.num_cells}. "
-            "Lower num_cells, or leave this plan out."
+            f"best_colouring weighs all colourings, for at most {MAX_CELLS} cells; got B={config.num_cells}. "
+            "Lower num_cells, or take best_plan, which searches on."
         )
     rates = predicted_rates(config)
     groups, counts = np.zeros(config.num_cells, np.int64), np.zeros(config.num_cells, np.int64)
@@ -65,7 +81,7 @@ def best_plan(config: NetworkConfig) -> Plan:
     owned = np.zeros((config.num_cells, config.num_bands), bool)
     for band, colour in enumerate(_by_turns(counts)):
         owned[:, band] = (groups[colour] >> np.arange(config.num_cells)) & 1 == 1
-    return Plan(owned, float(best))
+    return Sharing(owned, float(best))
 
 
 def predicted_rates(config: NetworkConfig) -> Float[np.ndarray, "group band"]:
@@ -88,13 +104,16 @@ def _by_turns(counts: Int[np.ndarray, " colour"]) -> list[int]:
 def _colour(rates, groups, counts):
     """Fills in the cells and the number of bands of every colour, by their first cells; returns the sum rate."""
     num_sets, num_bands = rates.shape
-    # best[cells, n]: largest rate of these cells on n bands; the colour of their first cell is `taken` and has `shares` bands.
+    # best[cells, n]: largest rate of these cells on n bands. Their first cell is silent where nothing is `taken`; otherwise its colour has
+    # the cells that are taken, and `shares` bands.
     best = np.full((num_sets, num_bands + 1), -np.inf)
     taken, shares = np.zeros((num_sets, num_bands + 1), np.int64), np.zeros((num_sets, num_bands + 1), np.int64)
     best[0, 0] = 0.0
     for cells in range(1, num_sets):
         first = cells & -cells
         others = cells ^ first
+        for total in range(num_bands + 1):
+            best[cells, total] = best[others, total]
         part = others
         while True:
             group = part | first
@@ -110,6 +129,9 @@ def _colour(rates, groups, counts):
             part = (part - 1) & others
     cells, left, colour = num_sets - 1, num_bands, 0
     while cells:
-        groups[colour], counts[colour] = taken[cells, left], shares[cells, left]
-        cells, left, colour = cells ^ groups[colour], left - counts[colour], colour + 1
+        if taken[cells, left] == 0:
+            cells &= cells - 1  # the first cell is silent
+        else:
+            groups[colour], counts[colour] = taken[cells, left], shares[cells, left]
+            cells, left, colour = cells ^ groups[colour], left - counts[colour], colour + 1
     return best[num_sets - 1, num_bands]
