@@ -10,7 +10,7 @@ from multicell_env.beamforming import Gains
 from multicell_env.simd import compiled_entry
 from multicell_env.vector_loops import inner
 
-NUM_KICKS = 300
+NUM_KICKS = 200
 """Times that `best_sharing` disturbs what it has found and searches on ..."""
 KICKED_CELLS = 3
 """... and the cells that get other bands then."""
@@ -58,7 +58,9 @@ def best_sharing(at_full_power: FullPower, starts: Bool[np.ndarray, "start cell 
 
     With n_b bands for cell b and S, L, w of `FullPower`, the network's sum rate is
 
-        sum over b, its bands f, its users u of w_b log2(1 + S_{b,u}[f] / n_b / (1 + sum over the others b' that use f of L_{b',b,u}[f] / n_b')).
+        sum over b, its bands f, its users u of w_b log2(1 + S_{b,u}[f] / n_b / (1 + I_{b,u}[f])),
+
+    where I is the sum of L_{b',b,u}[f] / n_b' over the other cells b' that use band f.
 
     A search lets the cells in turn take the bands that are best for the network given those of the others. That step is exact: for a
     given number of bands, what one band adds does not depend on which the others are, so that the best n bands are the n that add most. A
@@ -189,7 +191,7 @@ def _ascend(signals, leaks, weights, reaches, concerns, owned, counts, heard, wa
             if best > now + 1e-9 * (abs(now) + 1.0) or (best_count == 0 and now < 0.0):
                 for band in range(num_bands):
                     owned[cell, band] = False
-                for i in range(best_count):
+                for _ in range(best_count):
                     # The best one that is not taken yet, in the order for this number of bands.
                     chosen = -1
                     for band in range(num_bands):

@@ -143,7 +143,7 @@ def starts(gains: Gains, user_budgets: Float[np.ndarray, "*#batch cell user"]) -
     * beside the sharing: what `best_sharing` finds with these channels, with little uniform power.
     """
     uniform = uniform_allocation(gains, user_budgets)
-    *batch, num_cells, num_bands, _ = gains.signal_gains.shape
+    num_cells, num_bands = gains.signal_gains.shape[-3:-1]
     generator = np.random.default_rng(0)
     levels = 10.0 ** -generator.uniform(0.0, RANDOM_DECADES, (NUM_RANDOM_STARTS, num_cells, num_bands))
     loudest = generator.integers(num_cells, size=(NUM_RANDOM_STARTS, 1, num_bands)) == np.arange(num_cells)[:, None]
