@@ -10,9 +10,9 @@ from multicell_env.beamforming import Gains
 from multicell_env.simd import compiled_entry
 from multicell_env.vector_loops import inner
 
-NUM_KICKS = 200
+NUM_KICKS = 400
 """Times that `best_sharing` disturbs what it has found and searches on ..."""
-KICKED_CELLS = 3
+KICKED_CELLS = 4
 """... and the cells that get other bands then."""
 
 
@@ -82,9 +82,11 @@ def best_sharing(at_full_power: FullPower, starts: Bool[np.ndarray, "start cell 
     kicked = _neighbours(concerns, num_kicks, generator)
     density = generator.random((*kicked.shape, 1)) * 1.5 - 0.25  # so that a cell is often silent, and often has all bands
     kicks = generator.random((*kicked.shape, num_bands)) < density
+    # The cells that each reaches, -1 for padding.
+    victims = np.where(np.sort(~reaches, axis=1), -1, np.argsort(~reaches, axis=1, kind="stable"))[:, : reaches.sum(axis=1).max()]
     owned = np.zeros((num_cells, num_bands), bool)
     arrays = (np.ascontiguousarray(array, np.float64) for array in at_full_power)
-    rate = _search(*arrays, reaches, concerns, np.ascontiguousarray(starts), kicked, kicks, owned)
+    rate = _search(*arrays, np.ascontiguousarray(victims), concerns, np.ascontiguousarray(starts), kicked, kicks, owned)
     return Sharing(owned, float(rate) / log(2.0))
 
 
@@ -102,13 +104,13 @@ def _neighbours(concerns: Bool[np.ndarray, "cell cell"], count: int, generator: 
 
 
 @inner
-def _level(leaks, reaches, owned, counts, heard):
+def _level(leaks, victims, owned, counts, heard):
     """Fills in what every user hears from the other cells."""
     num_cells, _, num_bands, num_users = leaks.shape
     heard[:] = 0.0
     for other in range(num_cells):
-        for cell in range(num_cells):
-            if reaches[other, cell]:
+        for cell in victims[other]:
+            if cell >= 0:
                 for band in range(num_bands):
                     if owned[other, band]:
                         for user in range(num_users):
@@ -116,10 +118,10 @@ def _level(leaks, reaches, owned, counts, heard):
 
 
 @inner
-def _hear(leaks, reaches, owned, count, heard, cell, sign):
+def _hear(leaks, victims, owned, count, heard, cell, sign):
     """Adds what a cell leaks to what others hear, or takes it away."""
-    for victim in range(reaches.shape[0]):
-        if reaches[cell, victim]:
+    for victim in victims[cell]:
+        if victim >= 0:
             for band in range(owned.shape[1]):
                 if owned[cell, band]:
                     for user in range(heard.shape[2]):
@@ -138,10 +140,10 @@ def _rate(signals, weights, owned, counts, heard, cell, band):
 
 
 @inner
-def _ascend(signals, leaks, weights, reaches, concerns, owned, counts, heard, waiting, added, lost, order):
+def _ascend(signals, leaks, weights, victims, concerns, owned, counts, heard, waiting, added, lost, order):
     """Lets waiting cells take their best bands until none can better the network."""
     num_cells, num_bands, num_users = signals.shape
-    _level(leaks, reaches, owned, counts, heard)
+    _level(leaks, victims, owned, counts, heard)
     busy = True
     while busy:
         busy = False
@@ -150,12 +152,12 @@ def _ascend(signals, leaks, weights, reaches, concerns, owned, counts, heard, wa
                 continue
             waiting[cell], busy = False, True
             if counts[cell] > 0:
-                _hear(leaks, reaches, owned, counts[cell], heard, cell, -1.0)
+                _hear(leaks, victims, owned, counts[cell], heard, cell, -1.0)
             # What the others have in each band while this cell is silent.
             for band in range(num_bands):
                 order[band], lost[band] = band, 0.0
-                for victim in range(num_cells):
-                    if reaches[cell, victim] and owned[victim, band]:
+                for victim in victims[cell]:
+                    if victim >= 0 and owned[victim, band]:
                         lost[band] += _rate(signals, weights, owned, counts, heard, victim, band)
             now, best, best_count = 0.0, 0.0, 0
             for count in range(1, num_bands + 1):
@@ -163,8 +165,8 @@ def _ascend(signals, leaks, weights, reaches, concerns, owned, counts, heard, wa
                     rate = -lost[band]
                     for user in range(num_users):
                         rate += weights[cell] * np.log1p(signals[cell, band, user] / count / (1.0 + heard[cell, band, user]))
-                    for victim in range(num_cells):
-                        if reaches[cell, victim] and owned[victim, band]:
+                    for victim in victims[cell]:
+                        if victim >= 0 and owned[victim, band]:
                             disturbed = 0.0
                             for user in range(num_users):
                                 noise = 1.0 + heard[victim, band, user] + leaks[cell, victim, band, user] / count
@@ -203,7 +205,7 @@ def _ascend(signals, leaks, weights, reaches, concerns, owned, counts, heard, wa
                     if concerns[cell, other] and other != cell:
                         waiting[other] = True
             if counts[cell] > 0:
-                _hear(leaks, reaches, owned, counts[cell], heard, cell, 1.0)
+                _hear(leaks, victims, owned, counts[cell], heard, cell, 1.0)
     total = 0.0
     for cell in range(num_cells):
         for band in range(num_bands):
@@ -213,7 +215,7 @@ def _ascend(signals, leaks, weights, reaches, concerns, owned, counts, heard, wa
 
 
 @compiled_entry
-def _search(signals, leaks, weights, reaches, concerns, starts, kicked, kicks, best_owned):
+def _search(signals, leaks, weights, victims, concerns, starts, kicked, kicks, best_owned):
     """`best_sharing`: fills in the bands; returns the sum rate in nats."""
     num_cells, num_bands, num_users = signals.shape
     owned, counts = np.zeros((num_cells, num_bands), np.bool_), np.zeros(num_cells, np.int64)
@@ -236,7 +238,7 @@ def _search(signals, leaks, weights, reaches, concerns, starts, kicked, kicks, b
             counts[cell] = 0
             for band in range(num_bands):
                 counts[cell] += owned[cell, band]
-        rate = _ascend(signals, leaks, weights, reaches, concerns, owned, counts, heard, waiting, added, lost, order)
+        rate = _ascend(signals, leaks, weights, victims, concerns, owned, counts, heard, waiting, added, lost, order)
         if rate > best * (1.0 + 1e-12) or best < 0.0:
             best = rate
             best_owned[:] = owned

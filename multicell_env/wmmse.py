@@ -18,14 +18,14 @@ TOLERANCE = 1e-6
 """A climb ends when one iteration raises the network's sum rate by less than this share of it ..."""
 MAX_ITERATIONS = 2000
 """... or after this many iterations."""
-NUM_RANDOM_STARTS = 3
+NUM_RANDOM_STARTS = 5
 """Random starts of `wmmse`."""
 RANDOM_DECADES = 3.0
 """How far below the loudest cell of a band the quietest one may begin in a random start, in powers of ten."""
 LEAK, SHARING_LEAK = 0.1, 0.01
 """Shares of uniform power in the starts beside the best assignment and beside the best sharing: a power of zero would stay zero."""
-SHARING_KICKS = 30
-"""How often the search for the best sharing is disturbed."""
+SHARING_KICKS, SHARING_KICKS_PER_CELL = 30, 3
+"""How often the search for the best sharing is disturbed, at least and for each cell."""
 START_NAMES = (
     "uniform",
     *(f"random {index}" for index in range(NUM_RANDOM_STARTS)),
@@ -167,9 +167,10 @@ def _sharing(gains: Gains, user_budgets: Float[np.ndarray, "*#batch cell user"])
     budgets = np.broadcast_to(user_budgets, (*batch, num_cells, num_users))
     powers = np.zeros(gains.signal_gains.shape)
     everything = np.ones((1, num_cells, num_bands), bool)
+    num_kicks = max(SHARING_KICKS, SHARING_KICKS_PER_CELL * num_cells)
     for block in np.ndindex(*batch):
         one = Gains(gains.signal_gains[block], gains.cross_gains[block], gains.interferers)
-        owned = best_sharing(full_power(one, budgets[block]), everything, SHARING_KICKS).owned
+        owned = best_sharing(full_power(one, budgets[block]), everything, num_kicks).owned
         powers[block] = spread(owned)[..., None] * budgets[block][:, None, :]
     return powers
 
