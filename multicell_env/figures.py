@@ -8,11 +8,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from multicell_env.wmmse import START_NAMES
+
 # Okabe and Ito's palette and two dark colours of Tol's, told apart with every common colour blindness; markers and dashes tell the rest.
 STYLES: dict[str, dict[str, Any]] = {
     "assignment_bound": {"color": "#000000", "linestyle": "--", "label": "best exclusive assignment (channels of all)"},
     "greedy_assignment": {"color": "#000000", "linestyle": ":", "marker": "1", "label": "greedy exclusive assignment (channels of all)"},
-    "wmmse": {"color": "#000000", "linestyle": "-", "marker": "*", "label": "WMMSE, best start (channels of all)"},
+    "wmmse": {"color": "#000000", "linestyle": "-", "marker": "*", "label": f"WMMSE, best of {len(START_NAMES)} climbs (channels of all)"},
     "fp": {"color": "#7F3C00", "marker": "P", "linestyle": "-.", "label": "FP, one start (channels of all)"},
     "td3mix": {"color": "#D55E00", "marker": "o", "label": "TD3-MIX + FLWF, every slot"},
     "td3mix_3": {"color": "#D55E00", "marker": "<", "label": "TD3-MIX + FLWF, three slots"},
