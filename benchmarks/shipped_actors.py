@@ -13,7 +13,8 @@ from agents.saved_actor import ActorPolicy
 from multicell_env.command_line import check_positive, parse, run_command
 from multicell_env.comparison import play_policy
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation import FIRST_SEED, MethodResult, evaluate_allocations, percent_of_bound
+from multicell_env.evaluation import FIRST_SEED, evaluate_allocations
+from multicell_env.results import MethodResult, percent_of_bound
 from multicell_env.scenario_evaluation import evaluate_networks
 from multicell_env.scenarios import draw_networks, scenario_named
 
