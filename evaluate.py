@@ -14,10 +14,10 @@ from agents.loading import load, shipped
 from agents.run_directory import RunDirectory
 from agents.saved_actor import ActorPolicy, load_actor
 from experiments.command_line import Reporting, check_drawn, check_folder, check_positive, parse, report, run_command
-from experiments.figure_command import EXAMPLES as FIGURE_EXAMPLES
-from experiments.figure_command import ClaimsArguments, FigureArguments, compare_claims, make_figures
+from experiments.figures.figure_command import EXAMPLES as FIGURE_EXAMPLES
+from experiments.figures.figure_command import ClaimsArguments, FigureArguments, compare_claims, make_figures
 from experiments.named_policies import ACTING_SLOTS, named_policies
-from experiments.scenario_comparison import compare_all_scenarios, compare_on_scenario, generalise
+from experiments.studies.scenario_comparison import compare_all_scenarios, compare_on_scenario, generalise
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.comparison import compare
 from multicell_env.evaluation.pictures import STYLES

@@ -1,8 +1,6 @@
 """Train an actor to open the negotiation of base stations. Ctrl-C or SIGTERM write a checkpoint and stop; --resume continues."""
 
 import dataclasses
-import signal
-import time
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial
@@ -14,21 +12,21 @@ import tyro
 from gymnasium.vector import AutoresetMode
 from tianshou.utils import TensorboardLogger
 from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
 
 from agents.apg import APGConfig, APGTraining, APGTrainingConfig
 from agents.joint import JointEnv
 from agents.loading import load
+from agents.paper_preset import PRESETS, explain, values_for
 from agents.pool import PoolEnv, PoolTraining, check_pool
 from agents.run_directory import RunDirectory
-from agents.saved_actor import ActorPolicy, save_actor
-from agents.td3_mix_config import PAPER, TD3MixConfig
+from agents.td3_mix_config import TD3MixConfig
 from agents.training import Training, TrainingConfig
+from agents.training_run import Evaluation, TrainingRun
 from evaluate import evaluate_actor
 from experiments.command_line import Reporting, check_drawn, check_folder, check_positive, parse, report, run_command, values_of
 from experiments.provenance import provenance
-from experiments.scenario_comparison import compare_on_scenario
-from experiments.scenario_evaluation import Validation
+from experiments.studies.scenario_comparison import compare_on_scenario
+from experiments.studies.scenario_evaluation import Validation
 from multicell_env import MulticellVectorEnv, NetworkConfig, multicell_v0
 from multicell_env.evaluation.pictures import save_learning_curve
 from multicell_env.evaluation.playing import FIRST_SEED, QUICK_METHODS
@@ -39,7 +37,7 @@ EXAMPLES = """Examples:
   python train.py                                                            TD3-MIX on the paper's network, a minute on two cores
   python train.py --num-antennas 32 --num-users 16 --name large
   python train.py --algo apg --scenarios mixture --num-networks 64           networks drawn at random take turns
-  python train.py --preset paper                                             the paper's networks and learning rates
+  python train.py --preset paper                                             the paper's Algorithm 1 (--explain: from where each setting is)
   python train.py --sir-db 10 --start-from RUN/best.pt --actor-rest 100      go on from another actor
   python train.py --resume runs/NAME                                         after Ctrl-C, SIGTERM or a power cut
   python train.py --resume runs/NAME --num-steps 2000                        a finished run learns on"""
@@ -55,8 +53,10 @@ class TrainArguments:
 
     algo: Literal["td3mix", "apg"] = "td3mix"
     """td3mix: the paper's TD3-MIX. apg: analytic policy gradient, which climbs the rewards through the equations themselves."""
-    preset: Literal["default", "paper"] = "default"
-    """paper: the paper's TD3-MIX (2 x 128 MLP, Adam 1e-3, gamma 0.99, batch 16) and --observation csi; other flags still apply."""
+    preset: Literal["default", "paper", "paper-k0"] = "default"
+    """paper: Algorithm 1 as the paper prints it. paper-k0: its baseline without negotiation. Other flags still apply."""
+    explain: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print each setting of the preset with the place in the paper that it comes from, and train nothing."""
     observation: Observation = "gain"
     """What a base station sees: gain (3 planes) or csi (the paper's local state, 4M + 2 planes)."""
     name: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
@@ -104,10 +104,18 @@ class ResumeArguments:
     reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
 
 
+def _preset(name: Any) -> TrainArguments:
+    learner, training, network, own = (
+        values_for(PRESETS[name], kind) for kind in (TD3MixConfig, TrainingConfig, NetworkConfig, TrainArguments)
+    )
+    parts = {"learner": TD3MixConfig(**learner), "training": TrainingConfig(**training), "scenario": NetworkConfig(**network)}
+    return TrainArguments(preset=name, **parts, **own)
+
+
 DEFAULTS = {
     ("td3mix", "default"): TrainArguments(),
     ("apg", "default"): TrainArguments(algo="apg", learner=APGConfig(), training=APGTrainingConfig()),
-    ("td3mix", "paper"): TrainArguments(preset="paper", observation="csi", learner=PAPER),
+    **{("td3mix", name): _preset(name) for name in PRESETS},
 }
 
 
@@ -116,28 +124,52 @@ def main(argv: list[str]) -> None:
     if any(word.split("=")[0] == "--resume" for word in argv):
         arguments, directory, state = _resumed(argv)
     else:
-        arguments, directory, state = _begun(argv)
+        arguments = _asked(argv)
+        if arguments.explain:
+            report(arguments.reporting, lambda: _explain(arguments))
+            return
+        directory, state = _begun(arguments), None
     torch.set_num_threads(arguments.num_threads)
     report(arguments.reporting, lambda: _run(arguments, directory, state))
 
 
 def _run(arguments: TrainArguments, directory: RunDirectory, state: dict[str, Any] | None) -> dict[str, Any]:
     """Train to the end or until a signal, then play. Returns where the run is, how far it came, and what the closing table says."""
-    run = _Run(arguments, directory, state)
+    run = _training_run(arguments, directory, state)
     closing = _close(arguments, directory) if run.learn() else {}
     return {"run": str(directory.path), "steps_done": run.training.steps_done, "stopped_by": run.stopped_by, **closing}
 
 
-def _begun(argv: list[str]) -> tuple[TrainArguments, RunDirectory, None]:
-    """A new run: everything is checked before its directory is made."""
+def _explain(arguments: TrainArguments) -> list[dict[str, Any]]:
+    """Print where every setting of a preset comes from; returns the same."""
+    rows = _explained(arguments)
+    for name, value, source in (row.values() for row in rows):
+        print(f"{name:<22}{value!s:<14}{source}")
+    return rows
+
+
+def _explained(arguments: TrainArguments) -> list[dict[str, Any]]:
+    parts = (arguments, arguments.learner, arguments.training, arguments.scenario)
+    return explain(PRESETS[arguments.preset], {name: value for part in parts for name, value in vars(part).items()})
+
+
+def _asked(argv: list[str]) -> TrainArguments:
+    """The command line of a new run."""
     # What is chosen decides which other flags there are, so it must be known before the command line is read.
     algo = "apg" if "apg" in values_of("--algo", argv) else "td3mix"
-    preset = "paper" if "paper" in values_of("--preset", argv) else "default"
+    preset = next((name for name in values_of("--preset", argv) if name in PRESETS), "default")
     if (algo, preset) not in DEFAULTS:
         remedy = "Leave the preset out, and give for example --network mlp --hidden-sizes 128 128 --observation csi."
         raise ValueError(f"--preset {preset} holds hyperparameters of td3mix; got --algo {algo}. {remedy}")
     others = {f"--algo {other}": defaults for (other, its), defaults in DEFAULTS.items() if its == "default" and other != algo}
     arguments = parse(TrainArguments, argv, DEFAULTS[algo, preset], examples=EXAMPLES, others=others)
+    if arguments.explain and arguments.preset not in PRESETS:
+        raise ValueError(f"--explain is for a preset of the paper; got none. Give --preset {' or --preset '.join(PRESETS)}.")
+    return arguments
+
+
+def _begun(arguments: TrainArguments) -> RunDirectory:
+    """A new run: everything is checked before its directory is made."""
     check_folder(runs=arguments.runs)
     check_positive(**{name: getattr(arguments, name) for name in COUNTS})
     if arguments.scenarios is not None:
@@ -154,8 +186,9 @@ def _begun(argv: list[str]) -> tuple[TrainArguments, RunDirectory, None]:
     start_from = None if arguments.start_from is None else str(arguments.start_from)
     check_pool(envs, arguments.learner, replayed, None if start_from is None else load(start_from).actor)
     settings = {**asdict(arguments), "runs": str(arguments.runs), "start_from": start_from, "resume": None}
-    del settings["reporting"]  # of the command, not of the run
-    return arguments, RunDirectory.create(arguments.runs / name, {"arguments": settings, **provenance()}), None
+    del settings["reporting"], settings["explain"]  # of the command, not of the run
+    explained = {"explained": _explained(arguments)} if arguments.preset in PRESETS else {}
+    return RunDirectory.create(arguments.runs / name, {"arguments": settings, **explained, **provenance()})
 
 
 def _resumed(argv: list[str]) -> tuple[TrainArguments, RunDirectory, dict[str, Any] | None]:
@@ -192,112 +225,35 @@ def _training(arguments: TrainArguments, writer: SummaryWriter) -> Training | Po
     return Training(pool[0].make_env, arguments.learner, training, seed=seed, logger=logger, stacked_env=pool[0].stacked_env)
 
 
-class _Run:
-    """One training run: learn, evaluate, save, and stop when told to."""
+def _training_run(arguments: TrainArguments, directory: RunDirectory, state: dict[str, Any] | None) -> TrainingRun:
+    """The run that was asked for, at its beginning or where its checkpoint was written."""
+    steps_done = 0 if state is None else state["training"]["steps_done"]
+    writer = SummaryWriter(str(directory.path), purge_step=steps_done + 1)
+    training = _training(arguments, writer)
+    if state is None and arguments.start_from is not None:
+        cast(Training | PoolTraining, training).algorithm.start_from(load(str(arguments.start_from)).actor)
+    if arguments.scenarios is None:
+        validation = Validation([arguments.scenario], arguments.eval_blocks, VALIDATION_SEED, arguments.observation)
+    else:
+        unseen = _drawn(arguments.scenarios, arguments, arguments.eval_blocks, VALIDATION_SEED)
+        validation = Validation(unseen, 1, VALIDATION_SEED, arguments.observation)
 
-    def __init__(self, arguments: TrainArguments, directory: RunDirectory, state: dict[str, Any] | None) -> None:
-        self.arguments = arguments
-        self.directory = directory
-        steps_done = 0 if state is None else state["training"]["steps_done"]
-        self.writer = SummaryWriter(str(directory.path), purge_step=steps_done + 1)
-        self.training = _training(arguments, self.writer)
-        if state is None and arguments.start_from is not None:
-            cast(Training | PoolTraining, self.training).algorithm.start_from(load(str(arguments.start_from)).actor)
-        if arguments.scenarios is None:
-            self.validation = Validation([arguments.scenario], arguments.eval_blocks, VALIDATION_SEED, arguments.observation)
-        else:
-            unseen = _drawn(arguments.scenarios, arguments, arguments.eval_blocks, VALIDATION_SEED)
-            self.validation = Validation(unseen, 1, VALIDATION_SEED, arguments.observation)
-        self.metrics: list[dict[str, float]] = []
-        self.seconds_before = 0.0
-        if state is not None:
-            try:
-                self.training.load_state_dict(state["training"])
-                self.metrics, self.seconds_before = state["metrics"], state["seconds"]
-            except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-                reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(":.")
-                raise ValueError(
-                    f"{directory.checkpoint_path} must fit the run's config.json; it does not ({reason}). Start a new run."
-                ) from error
-        self.stopped_by: str | None = None
+    def describe(row: dict[str, float]) -> str:
+        of_bound = "" if validation.bound is None else f", {row['percent_of_bound']:.1f} % of bound"
+        return f"{row['last_slot']:.1f} bit/s/Hz{of_bound}"
 
-    def learn(self) -> bool:
-        """Train to the end. Returns False where a signal stopped it before."""
-        arguments, training = self.arguments, self.training
-        begin = time.monotonic()
-        previous = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        print(f"training in {self.directory.path} (tensorboard --logdir {self.directory.path.parent})")
-        bar = tqdm(total=arguments.training.num_steps, initial=training.steps_done, desc="training", unit=" steps", dynamic_ncols=True)
-        try:
-            self._show(bar)
-            while training.steps_done < arguments.training.num_steps and self.stopped_by is None:
-                training.step()
-                bar.update()
-                if training.steps_done % arguments.eval_interval == 0 or training.steps_done == arguments.training.num_steps:
-                    self._evaluate(self.seconds_before + time.monotonic() - begin)
-                    self._show(bar)
-            if self.stopped_by is not None:
-                self._save(self.seconds_before + time.monotonic() - begin)
-        finally:
-            bar.close()
-            self.writer.close()
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-        if self.stopped_by is not None:
-            print(
-                f"stopped by {self.stopped_by} after {training.steps_done} steps. Continue: python train.py --resume {self.directory.path}"
-            )
-        elif not self.directory.best_path.exists():
-            self._save_best()  # somebody removed the best one; the last is what there is
-        return self.stopped_by is None
-
-    def _stop(self, number: int, frame: Any) -> None:
-        self.stopped_by = signal.Signals(number).name
-        signal.signal(number, signal.default_int_handler)  # a second one does not wait; what is on disk is whole
-
-    def _policy(self) -> ActorPolicy:
-        arguments = self.arguments
-        metadata = {
-            "config": asdict(arguments.scenario),
-            "algo": arguments.algo,
-            "scenarios": arguments.scenarios,
-            "observation": arguments.observation,
-            "step": self.training.steps_done,
-            "seed": arguments.seed,
-        }
-        return ActorPolicy.of(self.training.actor, self.training.env, metadata)
-
-    def _evaluate(self, seconds: float) -> None:
-        arguments, training = self.arguments, self.training
-        row = {
-            "step": training.steps_done,
-            "env_steps": training.steps_done * arguments.training.num_envs,
-            "seconds": round(seconds, 3),
-            **self.validation.measure(self._policy()),
-            **training.last_losses,
-        }
-        for key, value in row.items():
-            self.writer.add_scalar(f"evaluation/{key}", value, training.steps_done)
-        judge = "all_slots" if arguments.scenarios is None else "percent_all_slots"  # so that no network counts more because it is larger
-        if row[judge] > max((past[judge] for past in self.metrics), default=-1.0):
-            self._save_best()
-        self.metrics.append(row)
-        self._save(seconds)  # before the metrics, so that where there are metrics there is a checkpoint
-        self.directory.write_metrics(self.metrics)
-        save_learning_curve(self.metrics, self.validation.bound, self.directory.path / "learning_curve.png")
-
-    def _save_best(self) -> None:
-        for path in (self.directory.shared_path, self.directory.best_path):
-            save_actor(path, self._policy())
-
-    def _save(self, seconds: float) -> None:
-        self.directory.save_checkpoint({"training": self.training.state_dict(), "metrics": self.metrics, "seconds": seconds})
-
-    def _show(self, bar: Any) -> None:
-        if self.metrics:
-            row = self.metrics[-1]
-            of_bound = "" if self.validation.bound is None else f", {row['percent_of_bound']:.1f} % of bound"
-            bar.set_postfix_str(f"{row['last_slot']:.1f} bit/s/Hz{of_bound}")
+    evaluation = Evaluation(
+        measure=validation.measure,
+        judge="all_slots" if arguments.scenarios is None else "percent_all_slots",  # so that no network counts more because it is larger
+        draw=lambda metrics: save_learning_curve(metrics, validation.bound, directory.path / "learning_curve.png"),
+        describe=describe,
+        interval=arguments.eval_interval,
+    )
+    metadata = {"config": asdict(arguments.scenario)} | {
+        key: getattr(arguments, key) for key in ("algo", "scenarios", "observation", "seed")
+    }
+    length = {"num_steps": arguments.training.num_steps, "num_envs": arguments.training.num_envs}
+    return TrainingRun(training, directory, state, writer, evaluation, metadata=metadata, **length)
 
 
 def _networks(arguments: TrainArguments) -> list[NetworkConfig]:

@@ -24,13 +24,14 @@ class JointEnv(gymnasium.Env[JointObservation, np.ndarray]):
 
     Args:
         env: Any PettingZoo environment with bounded Box actions and Box observations.
+        with_state: Whether observations have the global state.
 
     Raises:
         ValueError: a space is no Box, an action space is unbounded, the agents' arrays differ in their number of axes, or all actions are
             empty.
     """
 
-    def __init__(self, env: ParallelEnv[Any, Any, Any]) -> None:
+    def __init__(self, env: ParallelEnv[Any, Any, Any], *, with_state: bool = True) -> None:
         self.env = env
         self.agents: list[Any] = list(env.possible_agents)
         self.metadata = {**env.metadata, "render_modes": env.metadata.get("render_modes", [])}
@@ -51,9 +52,9 @@ class JointEnv(gymnasium.Env[JointObservation, np.ndarray]):
         """Bounds of the stacked observations, `[agent, ...]`."""
         self.action_box = _stacked(list(action_spaces.values()))
         """Bounds of the stacked actions, `[agent, ...]`."""
-        state_space = getattr(env, "state_space", None)
+        state_space = getattr(env, "state_space", None) if with_state else None
         self.state_box = _as_float32(state_space) if isinstance(state_space, Box) else None
-        """Bounds of the global state, None where the environment has none."""
+        """Bounds of the global state, None where the environment has none or it was not asked for."""
         spaces: dict[str, gymnasium.Space[Any]] = {"observation": self.observation_box}
         if self.state_box is not None:
             spaces["state"] = self.state_box

@@ -138,18 +138,26 @@ class MonotonicMixer(nn.Module):
 
         Q_tot = |w_2(s)|^T elu(|W_1(s)| Q + b_1(s)) + v(s)
 
-    The agents' own features write their rows of W_1, and the mean over the agents everything else, so that with features of a fixed
-    length the mixer serves any number of agents.
+    With more than one hidden layer, elu(|W(s)| x + b(s)) follows for each of the others. The agents' own features write their rows of W_1,
+    and the mean over the agents everything else, so that with features of a fixed length the mixer serves any number of agents.
+
+    Args:
+        num_features: Length of an agent's features.
+        mixing_size: Width of each hidden layer.
+        num_layers: Hidden layers.
 
     Source: Rashid et al., ICML 2018, as used by Algorithm 1.
     """
 
-    def __init__(self, num_features: int, mixing_size: int) -> None:
+    def __init__(self, num_features: int, mixing_size: int, num_layers: int = 1) -> None:
         super().__init__()
         self.first_weights = TwinLinear(num_features, mixing_size)
         self.first_bias = TwinLinear(num_features, mixing_size)
+        self.weights = nn.ModuleList(TwinLinear(num_features, mixing_size**2) for _ in range(num_layers - 1))
+        self.biases = nn.ModuleList(TwinLinear(num_features, mixing_size) for _ in range(num_layers - 1))
         self.last_weights = TwinLinear(num_features, mixing_size)
-        self.last_bias = mlp([num_features, mixing_size, 1], TwinLinear)
+        # v has two hidden layers, as QMIX gives it, those that made the features included.
+        self.last_bias = mlp([num_features, *([mixing_size] if num_layers == 1 else []), 1], TwinLinear)
 
     def forward(
         self, values: Float[Tensor, "twin *batch agent"], features: Float[Tensor, "twin *batch agent feature"]
@@ -158,6 +166,9 @@ class MonotonicMixer(nn.Module):
         network = features.mean(dim=-2)
         mixed = (values.unsqueeze(-2) @ self.first_weights(features).abs()).squeeze(-2)
         hidden = nn.functional.elu(mixed + self.first_bias(network))
+        for weights, bias in zip(self.weights, self.biases, strict=True):
+            square = weights(network).abs().unflatten(-1, (hidden.shape[-1], -1))
+            hidden = nn.functional.elu((hidden.unsqueeze(-2) @ square).squeeze(-2) + bias(network))
         return (hidden * self.last_weights(network).abs()).sum(dim=-1) + self.last_bias(network).squeeze(-1)
 
 
@@ -178,20 +189,32 @@ class SetStateEncoder(nn.Module):
 
 
 class FlatStateEncoder(nn.Module):
-    """Features of every agent from a state of any shape: the whole state, and which agent it is."""
+    """Features of every agent from a state of any shape: the whole state, or the agent's own part of it, and which agent it is.
 
-    def __init__(self, state_shape: Sequence[int], num_agents: int, hidden_size: int) -> None:
+    Args:
+        state_shape: Shape of the state, or of one agent's part of it.
+        num_agents: How many agents there are.
+        hidden_sizes: Width of each layer.
+        in_parts: Whether a state is the agents' parts, `[agent, *part]`, which then share weights.
+    """
+
+    def __init__(self, state_shape: Sequence[int], num_agents: int, hidden_sizes: Sequence[int], *, in_parts: bool = False) -> None:
         super().__init__()
-        self.axes = len(state_shape)
-        self.state = TwinLinear(_size(state_shape), hidden_size)
-        self.agent = nn.Parameter(torch.randn(2, 1, num_agents, hidden_size) * hidden_size**-0.5)
+        self.axes, self.in_parts = len(state_shape), in_parts
+        self.state = TwinLinear(_size(state_shape), hidden_sizes[0])
+        self.agent = nn.Parameter(torch.randn(2, 1, num_agents, hidden_sizes[0]) * hidden_sizes[0] ** -0.5)
+        self.deeper = nn.ModuleList(TwinLinear(inputs, outputs) for inputs, outputs in pairwise(hidden_sizes))
 
     def forward(
         self, state: Float[Tensor, "batch *state"], mask: Mask = None, *, twins: int = 2
     ) -> Float[Tensor, "twin batch agent feature"]:
         """One vector an agent, by each twin."""
         flat = _flat(state, self.axes)
-        return torch.relu(self.state(flat.expand(twins, *flat.shape)).unsqueeze(-2) + self.agent[:twins])
+        features = self.state(flat.expand(twins, *flat.shape))
+        features = torch.relu((features if self.in_parts else features.unsqueeze(-2)) + self.agent[:twins])
+        for layer in self.deeper:
+            features = torch.relu(layer(features))
+        return features
 
 
 def check_same_shape(actor: SetActor | MLPActor, new: SetActor | MLPActor) -> None:

@@ -29,8 +29,25 @@ class TwinLinear(nn.Module):
 
     def forward(self, x: Float[Tensor, "copy *batch inputs"]) -> Float[Tensor, "copy *batch outputs"]:
         """Apply each layer to its copy of the input; one copy meets the first layer alone."""
-        weight, bias = (stacked(array, len(x)) for array in (self.weight, self.bias))
-        return torch.baddbmm(bias, x.flatten(1, -2), weight.mT).view(*x.shape[:-1], -1)
+        weight, bias = (None if array is None else stacked(array, len(x)) for array in (self.weight, self.bias))
+        y: Any = _TwinLinear.apply(x.flatten(1, -2), weight, bias)
+        return y.view(*x.shape[:-1], -1)
+
+
+class _TwinLinear(torch.autograd.Function):
+    """A linear layer for each copy. Written by hand, because autograd would transpose the gradient of large weights entry by entry."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx.save_for_backward(x, weight)
+        return x.bmm(weight.mT) if bias is None else torch.baddbmm(bias, x, weight.mT)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        x, weight = ctx.saved_tensors
+        of_x = grad.bmm(weight) if ctx.needs_input_grad[0] else None
+        of_weight = grad.mT.bmm(x) if ctx.needs_input_grad[1] else None
+        return of_x, of_weight, grad.sum(dim=1, keepdim=True) if ctx.needs_input_grad[2] else None
 
 
 def stacked(array: Any, copies: int) -> Float[Tensor, "copy _ inputs"]:

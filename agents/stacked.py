@@ -40,6 +40,7 @@ class StackedVectorEnv:
     Args:
         env: The environments.
         seeds: Seed of each environment's first reset; later resets go on from there.
+        with_state: Whether observations have the global state, where it is not the observations themselves.
 
     Raises:
         ValueError: the environments reset themselves, so that an episode's last observation would be the next one's first.
@@ -47,13 +48,14 @@ class StackedVectorEnv:
 
     is_async = False
 
-    def __init__(self, env: StackedEnv, seeds: Sequence[int]) -> None:
+    def __init__(self, env: StackedEnv, seeds: Sequence[int], *, with_state: bool = True) -> None:
         mode = env.metadata.get("autoreset_mode")
         if getattr(mode, "name", mode) != "DISABLED":
             raise ValueError(
                 f"the environments must leave resets to the collector; got {mode}. Give autoreset_mode=AutoresetMode.DISABLED."
             )
         self.env = env
+        self._adds_state = with_state and not env.state_is_observation
         self._seeds: list[int | None] = list(seeds)
         self.action_space: list[gymnasium.Space] = []
         for seed in seeds:
@@ -95,9 +97,7 @@ class StackedVectorEnv:
         self.env.close()
 
     def _batched(self, observations: np.ndarray) -> Batch:
-        return Batch(
-            {"observation": observations, "state": self.env.state()} if not self.env.state_is_observation else {"observation": observations}
-        )
+        return Batch({"observation": observations, "state": self.env.state()} if self._adds_state else {"observation": observations})
 
 
 def _no_infos(count: int) -> np.ndarray:

@@ -25,6 +25,7 @@ from agents.networks import (
     SetStateEncoder,
     check_same_shape,
 )
+from agents.observed_targets import observed_target
 from agents.td3_mix_config import TD3MixConfig
 
 
@@ -68,15 +69,22 @@ class MixedCritic(nn.Module):
         state_encoder: Features of the state for the mixer, where there is one.
         mixer: A mixer, "sum" or "none".
         mask: False where an action's entry is padding.
+        mixer_state: What the mixer reads: the environment's global state, where it has one, or all agents' observations.
     """
 
     def __init__(
-        self, critic: nn.Module, state_encoder: nn.Module | None, mixer: MonotonicMixer | Literal["sum", "none"], mask: Mask
+        self,
+        critic: nn.Module,
+        state_encoder: nn.Module | None,
+        mixer: MonotonicMixer | Literal["sum", "none"],
+        mask: Mask,
+        mixer_state: Literal["state", "observations"] = "state",
     ) -> None:
         super().__init__()
         self.critic = critic
         self.state_encoder = state_encoder
         self.mixer = mixer
+        self.mixer_state = mixer_state
         self.mask: Mask
         self.register_buffer("mask", mask, persistent=False)
 
@@ -88,7 +96,7 @@ class MixedCritic(nn.Module):
         """Q_tot of given agents' values. For "sum" their mean: in these units an agent's share of Q_tot is (offset + scale Q_b) / B."""
         if self.state_encoder is None or not isinstance(self.mixer, MonotonicMixer):
             return values if self.mixer == "none" else values.mean(dim=-1)
-        state = as_tensor(obs["state"] if "state" in obs else obs["observation"])
+        state = as_tensor(obs["state"] if self.mixer_state == "state" and "state" in obs else obs["observation"])
         return self.mixer(values, self.state_encoder(state, self.mask, twins=len(values)))
 
     def forward(self, obs: Any, act: Any, *, twins: int = 2) -> Float[Tensor, "twin batch *agent"]:
@@ -132,6 +140,7 @@ class TD3Mix(TD3):
         self.policy_noise = config.target_noise if config.target_noise_clip > 0 else 0.0  # Tianshou takes a clip of 0 for none
         self.noise_clip = config.target_noise_clip
         self.update_actor_freq = config.actor_delay
+        self.target_kind = config.target
         self._cnt, self._last = 0, 0.0
         self.actor_rest = config.actor_rest
         self.actor_gradient = config.actor_gradient
@@ -165,12 +174,12 @@ class TD3Mix(TD3):
             reader.mask = joint_mask(env)
 
     def calibrate(self, rewards: np.ndarray, *, by_size: bool = False) -> None:
-        """Choose the critics' offset and scale from rewards of random play: the values of a policy that goes on like that.
+        """Choose the critics' offset and scale from rewards of random play: the targets of a policy that goes on like that.
 
         The scale is the rewards' spread, or by their size a sixth of their root mean square (the same in the paper's network at (8, 4)):
         among several environments the spread would give most weight to those where random play varies least.
         """
-        horizon = 1.0 / (1.0 - self.gamma)
+        horizon = {"bootstrap": 1.0 / (1.0 - self.gamma), "one-step": 1.0 + self.gamma, "reward": 1.0}[self.target_kind]
         spread = float(np.sqrt(np.mean(np.square(rewards)))) / 6.0 if by_size else float(np.std(rewards))
         self.value_offset.fill_(float(np.mean(rewards)) * horizon)
         self.value_scale.fill_((spread if spread > 1e-6 else 1.0) * horizon)
@@ -182,7 +191,7 @@ class TD3Mix(TD3):
 
     @torch.no_grad()
     def target(self, batch: Any) -> Float[Tensor, "batch *agent"]:
-        """Target y = sum_b r_b + gamma min(Q'_tot,1, Q'_tot,2)(s', a'), in the rewards' units.
+        """Target "bootstrap", y = sum_b r_b + gamma min(Q'_tot,1, Q'_tot,2)(s', a'), line 12, in the rewards' units.
 
         A terminal state is followed by 0; a truncated one is not terminal. With the mixer "none" every agent has a target of its own.
         """
@@ -196,11 +205,18 @@ class TD3Mix(TD3):
         for name in ("obs", "obs_next"):
             setattr(batch, name, {key: as_tensor(value) for key, value in getattr(batch, name).items()})
         batch.act = as_tensor(batch.act)
-        batch.returns = (self.target(batch) - self.value_offset) / self.value_scale
+        if self.target_kind == "bootstrap":
+            target = self.target(batch)
+        else:
+            rewards, batch.weight = observed_target(batch, buffer, indices, self.gamma if self.target_kind == "one-step" else None)
+            target = rewards.view(-1, 1) if cast(MixedCritic, self.critic).mixer == "none" else rewards
+        batch.returns = (target - self.value_offset) / self.value_scale
         return batch
 
     def _update_with_batch(self, batch: Any) -> TD3TrainingStats:
-        losses = (self.critic(batch.obs, batch.act, twins=self.num_critics) - batch.returns).square().flatten(1).mean(dim=1)
+        errors = (self.critic(batch.obs, batch.act, twins=self.num_critics) - batch.returns).square()
+        each = errors.reshape(*errors.shape[:2], -1).mean(dim=2)
+        losses = each @ batch.weight if "weight" in batch else each.mean(dim=1)
         self.critic_optim.step(losses.sum())
         self._cnt += 1
         if self._cnt % self.update_actor_freq == 0:
@@ -244,7 +260,8 @@ def build_critic(env: JointEnv, config: TD3MixConfig) -> MixedCritic:
     """Fresh twin critics with their mixers for the environment."""
     observation_shape, action_shape = _agent_shapes(env)
     num_agents, feature_size = len(env.agents), config.hidden_sizes[-1]
-    state_shape = (env.state_box or env.observation_box).shape
+    own_state = env.state_box if config.mixer_state == "state" else None
+    state_shape = (own_state or env.observation_box).shape
     mask = joint_mask(env)
     if config.network == "mlp":
         critic: nn.Module = MLPCritic(observation_shape, action_shape, config.hidden_sizes)
@@ -253,12 +270,16 @@ def build_critic(env: JointEnv, config: TD3MixConfig) -> MixedCritic:
         critic = SetCritic(observation_shape[0], config.hidden_sizes, action_shape[:-2])
     if config.mixer != "qmix":
         return MixedCritic(critic, None, config.mixer, mask)
+    features = (feature_size,) * config.mixing_layers
     is_cellwise = len(state_shape) == 4 and (state_shape[0], *state_shape[2:]) == (num_agents, *action_shape[-2:])
     if config.network == "set" and is_cellwise:
-        encoder: nn.Module = SetStateEncoder(state_shape[1], (feature_size,))
+        encoder: nn.Module = SetStateEncoder(state_shape[1], features)
+    elif config.mixer_state == "observations":
+        encoder = FlatStateEncoder(observation_shape, num_agents, features, in_parts=True)
     else:
-        encoder = FlatStateEncoder(state_shape, num_agents, feature_size)
-    return MixedCritic(critic, encoder, MonotonicMixer(feature_size, config.mixing_size), mask)
+        encoder = FlatStateEncoder(state_shape, num_agents, features)
+    mixer = MonotonicMixer(feature_size, config.mixing_size, config.mixing_layers)
+    return MixedCritic(critic, encoder, mixer, mask, config.mixer_state)
 
 
 def check_image_like(observation_shape: tuple[int, ...], action_shape: tuple[int, ...]) -> None:

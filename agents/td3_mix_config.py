@@ -1,58 +1,72 @@
 """Hyperparameters of TD3-MIX."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
+
+Target = Literal["bootstrap", "one-step", "reward"]
+MixerState = Literal["state", "observations"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TD3MixConfig:
-    """Hyperparameters of TD3-MIX.
+    """Hyperparameters of TD3-MIX. Lines are those of Algorithm 1.
 
     Raises:
         ValueError: a field breaks its rule; the message gives the value, the rule and the remedy.
     """
 
+    # Networks: line 2.
     network: Literal["set", "mlp"] = "set"
-    """set: weights shared over bands and users, for image-like spaces. mlp: the paper's, for any Box."""
+    """Line 2. set: weights shared over bands and users, for image-like spaces. mlp: the paper's, for any Box."""
     hidden_sizes: tuple[int, ...] = (32, 32)
-    """Width of each hidden layer of actor and critics."""
+    """Line 2: width of each hidden layer of actor and critics; the last one is the width of what the mixer reads, too."""
+    mixer: Literal["qmix", "sum", "none"] = "qmix"
+    """Line 2. qmix: a monotonic network makes Q_tot. sum: Q_tot is the sum of the agents' values (VDN). none: each is a Q_tot."""
     mixing_size: int = 32
-    """Width of the mixer's hidden layer."""
-    critic_learning_rate: float = 3e-3
-    """Adam's learning rate for critics and mixers."""
-    actor_learning_rate: float = 1e-3
-    """Adam's learning rate for the actor; slower than the critics', so that it follows values that are known by then."""
-    gamma: float = 0.5
-    """Discount of the objective (21), in [0, 1)."""
-    tau: float = 0.05
-    """Polyak step of the target networks."""
-    batch_size: int = 64
-    """Transitions in one gradient step."""
+    """Line 2: width of the mixer's hidden layers."""
+    mixing_layers: int = 1
+    """Line 2: hidden layers of the mixer, and of the network that reads the state for it."""
+    mixer_state: MixerState = "state"
+    """Lines 12, 13. state: the mixer reads the environment's global state. observations: what all agents observe, S_t (20)."""
+    num_critics: Literal[1, 2] = 2
+    """Line 12. 2: the smaller of the twins sets the target. 1: the first does, alone."""
+
+    # Exploration and target: lines 7, 11 and 12.
     exploration_noise: float = 0.3
-    """Standard deviation of the noise on collected actions, on a scale where actions span [-1, 1]."""
+    """Line 7: standard deviation (sigma) of the noise on collected actions, on a scale where actions span [-1, 1]."""
     target_noise: float = 0.2
-    """Standard deviation of the target policy smoothing, on the same scale."""
+    """Line 11: standard deviation (sigma) of the target policy smoothing, on the same scale."""
     target_noise_clip: float = 0.5
-    """Largest target policy smoothing, on the same scale."""
+    """Line 11: largest target policy smoothing (c), on the same scale."""
+    target: Target = "bootstrap"
+    """bootstrap: line 12. one-step: (22), this slot's reward and the next one's. reward: this slot's alone, without gamma."""
+    gamma: float = 0.5
+    """Line 12: discount of the objective (21), in [0, 1)."""
+
+    # Updates: lines 11, 13, 15 and 16.
+    batch_size: int = 64
+    """Line 11: transitions in one gradient step (N)."""
+    critic_learning_rate: float = 3e-3
+    """Line 13: Adam's learning rate for critics and mixers."""
+    actor_learning_rate: float = 1e-3
+    """Line 15: Adam's learning rate for the actor; slower than the critics', so that it follows values that are known by then."""
+    actor_gradient: Literal["mixer", "critic"] = "mixer"
+    """Line 15. mixer: the actor climbs Q_tot. critic: it climbs the agents' first critic Q_1, as it is printed."""
+    actor_penalty: float = 1e-3
+    """Line 15: weight of the mean squared action before tanh in the actor's loss; keeps actions off corners where gradients vanish."""
     actor_delay: int = 2
-    """Critic updates for one update of the actor and the target networks."""
+    """Line 14: critic updates for one update of the actor and the target networks (d)."""
     actor_rest: int = 0
     """Critic updates before the actor moves at all; for an actor that is good already (--start-from), which fresh critics would spoil."""
-    actor_penalty: float = 1e-3
-    """Weight of the mean squared action before tanh in the actor's loss; keeps actions off the corners where gradients vanish."""
-    actor_gradient: Literal["mixer", "critic"] = "mixer"
-    """mixer: the actor climbs Q_tot. critic: it climbs Q_1 alone, Algorithm 1's line 15 taken literally."""
-    mixer: Literal["qmix", "sum", "none"] = "qmix"
-    """qmix: a monotonic network makes Q_tot. sum: Q_tot is the sum of the agents' values (VDN). none: every agent's value is Q_tot."""
-    num_critics: Literal[1, 2] = 2
-    """2: the smaller of the twins sets the target. 1: the first does, alone."""
+    tau: float = 0.05
+    """Line 16: step of the target networks."""
 
     def __post_init__(self) -> None:
         if not self.hidden_sizes or min(self.hidden_sizes) < 1:
             raise ValueError(f"hidden_sizes must be positive whole numbers, at least one; got {self.hidden_sizes}. Give for example 32 32.")
-        for name in ("mixing_size", "batch_size", "actor_delay"):
+        for name in ("mixing_size", "mixing_layers", "batch_size", "actor_delay"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}. Give a positive whole number.")
         if self.actor_rest < 0:
@@ -73,20 +87,10 @@ class TD3MixConfig:
             "network": ("set", "mlp"),
             "actor_gradient": ("mixer", "critic"),
             "mixer": ("qmix", "sum", "none"),
+            "mixer_state": get_args(MixerState),
             "num_critics": (1, 2),
+            "target": get_args(Target),
         }
         for name, choices in choices_of.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {choices}; got {getattr(self, name)!r}. Choose one of them.")
-
-
-PAPER = TD3MixConfig(
-    network="mlp",
-    hidden_sizes=(128, 128),
-    critic_learning_rate=1e-3,
-    actor_learning_rate=1e-3,
-    gamma=0.99,
-    batch_size=16,
-    actor_penalty=0.0,
-)
-"""The paper's hyperparameters."""

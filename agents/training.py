@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -10,12 +9,13 @@ from typing import Any, Literal, cast
 import numpy as np
 import torch
 from pettingzoo import ParallelEnv
-from tianshou.data import Batch, Collector, VectorReplayBuffer
+from tianshou.data import Collector
 from tianshou.trainer import OffPolicyTrainerParams
 from tianshou.utils import BaseLogger
 
 from agents.joint import JointEnv, JointVectorEnv
 from agents.networks import MLPActor, SetActor
+from agents.replay_buffer import CompactReplayBuffer
 from agents.stacked import StackedEnv, StackedVectorEnv
 from agents.td3_mix import TD3Mix, TD3MixConfig
 
@@ -86,12 +86,13 @@ class Training:
         torch.manual_seed(seed)
         self.training = training
         env_seeds = np.random.SeedSequence(seed).generate_state(training.num_envs).tolist()
-        self.env = JointEnv(make_env())
+        with_state = learner.mixer_state == "state"
+        self.env = JointEnv(make_env(), with_state=with_state)
         if stacked_env is None:
-            others = [JointEnv(make_env()) for _ in range(1, training.num_envs)]
+            others = [JointEnv(make_env(), with_state=with_state) for _ in range(1, training.num_envs)]
             envs: JointVectorEnv | StackedVectorEnv = JointVectorEnv([self.env, *others], env_seeds)
         else:
-            envs = StackedVectorEnv(stacked_env, env_seeds)
+            envs = StackedVectorEnv(stacked_env, env_seeds, with_state=with_state)
         check_memory(self.env, training)
         self.algorithm = pool.algorithm if isinstance(pool, Training) else TD3Mix(self.env, learner)
         self.is_pooled = pool is not None
@@ -115,10 +116,20 @@ class Training:
         self.last_losses: dict[str, float] = {}
 
     def warm_up(self) -> None:
-        """Fill the buffer with random play and set the critics' scale by it."""
+        """Fill the buffer with random play and set the critics' scale by it.
+
+        Raises:
+            ValueError: the target is "one-step", and every episode was cut off after its first step.
+        """
         self.collector.collect(n_step=self.training.warmup_steps * self.training.num_envs, random=True)
         buffer = self.collector.buffer
-        self.algorithm.calibrate(buffer.rew[buffer.sample_indices(0)])
+        stored = buffer.sample_indices(0)
+        if self.algorithm.target_kind == "one-step" and buffer.truncated[stored].all():
+            raise ValueError(
+                "target 'one-step' (22) needs a second step in an episode; got episodes that are cut off after the first. Choose target "
+                "'reward', or longer episodes."
+            )
+        self.algorithm.calibrate(buffer.rew[stored])
 
     def step(self) -> None:
         """One vector step and its updates."""
@@ -174,7 +185,7 @@ def check_memory(env: JointEnv, training: TrainingConfig) -> None:
         ValueError: the buffer would take more than 80 % of the memory that is free.
     """
     state_size = 0 if env.state_box is None else np.prod(env.state_box.shape)
-    numbers = 2 * (np.prod(env.observation_box.shape) + state_size) + np.prod(env.action_box.shape)
+    numbers = np.prod(env.observation_box.shape) + state_size + np.prod(env.action_box.shape)
     needed = 4.0 * float(numbers) * training.buffer_size
     free = _available_memory()
     if free is not None and needed > 0.8 * free:
@@ -203,34 +214,3 @@ _COLLECTOR_STATE = (
     "collect_episode",
     "collect_time",
 )
-
-
-class CompactReplayBuffer(VectorReplayBuffer):
-    """Tianshou's replay buffer, pickled by what it holds instead of by what it could hold."""
-
-    def hasnull(self) -> bool:
-        """False. Tianshou's trainer would scan the whole buffer after every step; `JointEnv` refuses such values at their source."""
-        return False
-
-    def __getstate__(self) -> dict[str, Any]:
-        children = [copy(child) for child in self.buffers]
-        for child in children:
-            child._meta = Batch()  # views of the whole, made again on loading
-        return {**vars(self), "buffers": children, "_meta": self._meta[self.sample_indices(0)] if len(self) else Batch()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__({**state, "buffers": np.array(state["buffers"], dtype=object)})
-        held, self._meta = self._meta, cast(Any, _zeros_like(self._meta, self.maxsize))
-        if len(self) > 0:
-            self._meta[self.sample_indices(0)] = held
-            self._set_batch_for_children()
-
-
-def _zeros_like(batch: Any, length: int) -> Batch:
-    """A batch of the same fields, zero and of another length."""
-    return Batch(
-        {
-            key: _zeros_like(value, length) if isinstance(value, Batch) else np.zeros((length, *value.shape[1:]), value.dtype)
-            for key, value in batch.items()
-        }
-    )

@@ -33,7 +33,21 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "default": (),
         "mlp": ("--network", "mlp", "--hidden-sizes", "128", "128"),
         "set-csi": ("--observation", "csi"),
-        "paper": ("--preset", "paper"),
+        # As many environments and updates as the others have, because a run is so many vector steps.
+        "paper": (
+            "--preset",
+            "paper",
+            "--num-envs",
+            "32",
+            "--num-updates",
+            "2",
+            "--eval-interval",
+            "50",
+            "--warmup-steps",
+            "20",
+            "--buffer-size",
+            "20000",
+        ),
     },
     "iterations a slot": {
         "k=5 (default)" if k == 5 else f"k={k}": () if k == 5 else ("--num-iterations", str(k)) for k in (0, 1, 2, 5, 10, 20)

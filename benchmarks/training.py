@@ -23,7 +23,7 @@ from throughput import table
 from agents.saved_actor import ActorPolicy
 from agents.td3_mix import TD3MixConfig
 from agents.training import Training, TrainingConfig
-from experiments.scenario_evaluation import Validation
+from experiments.studies.scenario_evaluation import Validation
 from multicell_env import PAPER_8X4, PAPER_32X16, MulticellVectorEnv, NetworkConfig, multicell_v0
 
 NETWORKS = {"8x4": PAPER_8X4, "32x16": PAPER_32X16}

@@ -1,6 +1,7 @@
 """Blocks being played: the state of the game and the law of one slot, for any number of blocks side by side."""
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -10,12 +11,12 @@ from multicell_env.channels.rayleigh import draw_many
 from multicell_env.config import NetworkConfig
 from multicell_env.kernels.block import beamform
 from multicell_env.kernels.running import ONE_LAYOUT, BlockRunner, aligned_zeros, announced
-from multicell_env.kernels.slot import NO_OUTPUTS, BlockArrays, SlotOutputs
+from multicell_env.kernels.slot import NO_OUTPUTS, WRITTEN, BlockArrays, SlotOutputs
 from multicell_env.kernels.steps import LOG_LIMIT
 from multicell_env.model.beamforming import MIN_SINE, refuse_inseparable
 from multicell_env.model.interference import ingr, sum_rates
 from multicell_env.model.types import Array, CrossChannels, Gains, OwnChannels, Powers
-from multicell_env.model.waterfilling import negotiate, opening_powers
+from multicell_env.model.waterfilling import believed_ingr, negotiate, opening_powers
 
 DRAWN_AT_ONCE = 64
 """Most blocks that are drawn together, which spreads the cost of a call."""
@@ -207,10 +208,28 @@ class Blocks:
             )
         return self.runner.play_slots(opening, damping, k, forward_looking, transmit, outputs or NO_OUTPUTS[number], self._arrays)
 
-    def differentiable_slot(self, actions: Float[Array, "block cell *plane band user"]) -> Float[Array, "block cell"]:
+    def preview(self, actions: Float[np.ndarray, "block cell *plane band user"], num_iterations: int) -> tuple[Powers, Powers]:
+        """Powers, in sigma^2, and INGR (7) after so many iterations of the coming slot; nothing is played.
+
+        Args:
+            actions: Opening move, as `play_slot` takes it.
+            num_iterations: How far the negotiation goes.
+        """
+        scratch = copy(self)  # which shares the gains
+        scratch._arrays = self._arrays._replace(**{name: getattr(self._arrays, name).copy() for name in WRITTEN})
+        scratch.play_slot(actions, num_iterations=num_iterations)
+        return scratch._arrays.powers, scratch._arrays.ingr
+
+    def differentiable_slot(
+        self, actions: Float[Array, "block cell *plane band user"], *, predicted: bool = False
+    ) -> Float[Array, "block cell"]:
         """What `play_slot` would return for the same actions, by the readable equations; nothing is played.
 
         Computed in the library of the actions: a torch tensor brings the gradients of the rates back to it.
+
+        Args:
+            actions: Opening move, as `play_slot` takes it.
+            predicted: Rates as users predict them in the last iteration, with c^B (9), instead of those that they get.
         """
         xp, dtype = array_namespace(actions), self.powers.dtype
         # A copy of what the configuration keeps read-only, which torch would warn of.
@@ -221,8 +240,13 @@ class Blocks:
         actions, damping = xp.astype(actions, budgets.dtype), self.config.damping
         if self.config.damping_in_action:
             actions, damping = actions[:, :, 0], xp.mean(xp.clip(actions[:, :, 1], min=0.0, max=1.0), axis=-2)
-        powers = negotiate(opening_powers(actions, budgets), gains, budgets, self.config.num_iterations, damping=damping)
-        return sum_rates(powers, ingr(powers, gains))
+        last, k = opening_powers(actions, budgets), self.config.num_iterations
+        if not predicted or k == 0:
+            powers = negotiate(last, gains, budgets, k, damping=damping)
+            return sum_rates(powers, ingr(powers, gains))
+        last = negotiate(last, gains, budgets, k - 1, damping=damping)
+        powers = negotiate(last, gains, budgets, 1, damping=damping)
+        return sum_rates(powers, believed_ingr(powers, last, ingr(last, gains), gains.signal_gains))
 
     def hold(self) -> Float[np.ndarray, "block cell *plane band user"]:
         """The action that opens with the last powers, as far as the coming slot's budget allows: fractions of it, summing to at most 1.

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Real
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Int
 
-Reward = Literal["cell", "network"]
+Reward = Literal["cell", "network", "predicted", "user"]
 Precision = Literal["float32", "float64"]
 
 FLOAT32_LIMIT_DB = 120.0
@@ -55,7 +55,8 @@ class NetworkConfig:
     damping_in_action: bool = False
     """Whether actions have a second plane, whose mean over the bands is each user's own damping in the slot: 1 holds its opening."""
     reward: Reward = "cell"
-    """cell: the cell's own sum rate (18). network: every agent gets the average cell capacity, (19)/B."""
+    """cell: the cell's own sum rate (18). network: every agent gets the average cell capacity, (19)/B. predicted: (18) as printed, with the
+    belief c^B (9) for what users measure. user: the cell's sum rate over the number of users in the network."""
     dtype: Precision = "float32"
     """Precision of the game. The same seed draws the same channels in both; float64 plays at half the speed."""
 
@@ -78,8 +79,8 @@ class NetworkConfig:
             raise ValueError(
                 f"damping must be 0 with damping_in_action (each user's own takes its place); got {self.damping!r}. Give one of the two."
             )
-        if self.reward not in ("cell", "network"):
-            raise ValueError(f"reward must be 'cell' (18) or 'network' (19)/B; got {self.reward!r}. Choose one of the two.")
+        if self.reward not in get_args(Reward):
+            raise ValueError(f"reward must be one of {get_args(Reward)}; got {self.reward!r}. Choose 'cell' for (18), as it is measured.")
         if self.dtype not in ("float32", "float64"):
             raise ValueError(f"dtype must be 'float32' or 'float64'; got {self.dtype!r}. Choose one of the two.")
         if self.dtype == "float32":

@@ -15,6 +15,7 @@ from multicell_env.channels.recorded import split_channels
 from multicell_env.config import NetworkConfig
 from multicell_env.kernels.steps import LOG_LIMIT
 from multicell_env.observation import Observation, Observer, observation_limits, observe
+from multicell_env.rewards import play_for_rewards
 
 AgentID = str
 ObsDict = dict[AgentID, np.ndarray]
@@ -32,7 +33,8 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
       in each iteration of the slot. A user with 1 holds its opening, which is k = 0 for it; what it leaves unspent rolls over.
     * Observation, `Box`, float32, `(plane, band, user)`: "csi" is the local state (17) in 4M + 2 planes, "gain" its sufficient
       statistic for the own rate in 3. See `multicell_env.observation`.
-    * Reward: the cell's sum rate (18) after the negotiation, bit/s/Hz; with `reward="network"` every agent gets (19)/B.
+    * Reward: the cell's sum rate (18) after the negotiation, bit/s/Hz; with `reward="network"` every agent gets (19)/B, with "predicted"
+      what its users predict in the last iteration, with "user" its share of the mean over all users.
     * Infos: `power` (final, `[band, user]`, in sigma^2) and `sum_rate` (the cell's own, bit/s/Hz).
 
     Args:
@@ -164,9 +166,8 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         assert self._observer is not None  # _checked_fractions refuses a step before reset
         outputs = self._observer.outputs()
         blocks = self._observer.blocks
-        rates = blocks.play_slot(fractions[None], outputs=outputs)[0]
+        rates, rewards = (array[0] for array in play_for_rewards(blocks, fractions[None], outputs))
         self._rates.append(rates)
-        rewards = rates if self.config.reward == "cell" else np.full_like(rates, rates.mean())
         over = not blocks.slots_left[0]
         agents = self.possible_agents
         if over:

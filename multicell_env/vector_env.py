@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 from gymnasium.spaces import Box
 from gymnasium.utils import seeding
 from gymnasium.vector import VectorEnv
@@ -17,6 +16,7 @@ from multicell_env.config import NetworkConfig
 from multicell_env.env import MulticellEnv, resolve_config
 from multicell_env.model.types import Array
 from multicell_env.observation import Observation, Observer, observation_limits, observe
+from multicell_env.rewards import differentiable_rewards, play_for_rewards
 
 try:
     from gymnasium.vector import AutoresetMode
@@ -148,10 +148,9 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         """
         fractions = self._checked(actions)
         outputs = self._observer.outputs()
-        rates = self._blocks.play_slot(fractions, outputs=outputs)
+        rates, rewards = play_for_rewards(self._blocks, fractions, outputs)
         observations = outputs.observations
         over = self._blocks.slots_left == 0
-        rewards = rates if self.config.reward == "cell" else np.repeat(rates.mean(axis=1, keepdims=True), self.config.num_cells, axis=1)
         self._rates = rates.copy()
         infos = {"power": outputs.transmitted_powers, "sum_rate": self._rates.copy()}
         if np.count_nonzero(over) and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
@@ -170,11 +169,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
             ValueError: NaN or infinity.
         """
         self._check_all_play()
-        rates = self._blocks.differentiable_slot(actions)
-        if self.config.reward == "cell":
-            return rates
-        xp = array_namespace(rates)
-        return xp.broadcast_to(xp.mean(rates, axis=1, keepdims=True), rates.shape)
+        return differentiable_rewards(self._blocks, actions)
 
     def state(self) -> Float[np.ndarray, "env cell plane band user"]:
         """Global state of every environment: the "gain" planes of all cells, float32; for centralised training.

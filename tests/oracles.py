@@ -152,6 +152,27 @@ def forward_looking_level(p, c):
     return (c * c + slope * p * p) / (c - slope * p)
 
 
+def believed_ingr(p, last_p, last_c, gain):
+    """c^B of one user in one band (9), (16), and not below its noise over its gain."""
+    return max(last_c + phi(last_p, last_c) * (p - last_p), 1.0 / gain)
+
+
+def predicted_sum_rates(opening, signal, cross, budgets, num_iterations, damping=0.0):
+    """(18) as printed, with what users believe in when they make the last of k > 0 moves."""
+    last = negotiate(opening, signal, cross, budgets, num_iterations - 1, damping=damping)
+    c = ingr(last, signal, cross)
+    powers = iterate(last, signal, cross, budgets, damping=damping)
+    totals = []
+    for b in range(len(powers)):
+        total = 0.0
+        for f in range(len(powers[b])):
+            for u in range(len(powers[b][f])):
+                believed = believed_ingr(powers[b][f][u], last[b][f][u], c[b][f][u], signal[b][f][u])
+                total += math.log2(1.0 + powers[b][f][u] / believed)
+        totals.append(total)
+    return totals
+
+
 def _pour(levels, budgets):
     """Water-fill every user of every cell."""
     powers = []
@@ -180,6 +201,25 @@ def negotiate(powers, signal, cross, budgets, num_iterations, forward_looking=Tr
     for _ in range(num_iterations):
         powers = iterate(powers, signal, cross, budgets, forward_looking, damping)
     return powers
+
+
+def settle(powers, signal, cross, budgets, tolerance, most_iterations, forward_looking=True):
+    """Single iterations until no power changes by more than this share of its user's budget.
+
+    Returns the sum rates (18) after each iteration, and after how many it settled, or 0.
+    """
+    history = []
+    for iteration in range(1, most_iterations + 1):
+        before, powers = powers, iterate(powers, signal, cross, budgets, forward_looking)
+        history.append(sum_rates(powers, ingr(powers, signal, cross)))
+        if all(
+            abs(powers[b][f][u] - before[b][f][u]) <= tolerance * budgets[b][u]
+            for b in range(len(powers))
+            for f in range(len(powers[b]))
+            for u in range(len(powers[b][f]))
+        ):
+            return history, iteration
+    return history, 0
 
 
 def selfish_water_fill(signal, budgets):

@@ -14,14 +14,13 @@ from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.playing import (
     FIRST_SEED,
     METHODS,
-    MethodResult,
     Policy,
-    as_json,
     decide,
     draw_blocks,
     evaluate_allocations,
     evaluate_policy,
 )
+from multicell_env.evaluation.results import MethodResult, as_json
 from multicell_env.evaluation.tables import print_table
 from multicell_env.observation import Observation, Observer
 

@@ -66,6 +66,10 @@ class BlockArrays(NamedTuple):
     """log10 of the budget over nominal; written."""
 
 
+WRITTEN = ("slots_left", "power_budget", "powers", "ingr", "log_ingr", "log_budget")
+"""The `BlockArrays` that a slot writes."""
+
+
 @inner
 def _negotiate(
     block,

@@ -50,6 +50,28 @@ def interference_derivative(
     return -array_namespace(ingr).sqrt(ingr / (2.0 * ingr + powers))
 
 
+def believed_ingr(
+    powers: Float[Array, "*batch band user"],
+    last_powers: Float[Array, "*batch band user"],
+    last_ingr: Float[Array, "*batch band user"],
+    signal_gains: Float[Array, "*batch band user"],
+) -> Float[Array, "*batch band user"]:
+    """INGR that users believe in after a move, before they measure it, in sigma^2.
+
+    c^B = c + phi(p_last, c) (p - p_last)                                           (9), (16)
+
+    Not below sigma^2 / signal gain: nobody measures less than its noise, and (12) has no value where c^B <= 0.
+
+    Args:
+        powers: Powers p after the move, in sigma^2.
+        last_powers: Powers p_last before it.
+        last_ingr: INGR c (7) measured at `last_powers`.
+        signal_gains: |w^H h|^2 of every user's own link.
+    """
+    believed = last_ingr + interference_derivative(last_powers, last_ingr) * (powers - last_powers)
+    return array_namespace(believed).maximum(believed, 1.0 / signal_gains)
+
+
 def forward_looking_levels(
     powers: Float[Array, "*batch band user"], ingr: Float[Array, "*batch band user"]
 ) -> Float[Array, "*batch band user"]:

@@ -33,7 +33,7 @@ def losses(run, count):
     return [steps(run, 1).last_losses["actor_loss"] for _ in range(count)]
 
 
-@pytest.mark.parametrize("reward", ["cell", "network"])
+@pytest.mark.parametrize("reward", ["cell", "network", "predicted", "user"])
 @pytest.mark.parametrize("overrides", [{"num_iterations": 0}, {}, UNEQUAL, {"damping": 0.3, "num_cells": 1}], ids=str)
 def test_the_loss_is_minus_the_mean_reward_that_the_environment_gives_for_the_same_actions(overrides, reward):
     run, env = (training(dtype="float64", reward=reward, **overrides) for _ in range(2))

@@ -1,5 +1,6 @@
 """Actors, critics and the mixer."""
 
+import math
 from copy import deepcopy
 
 import pytest
@@ -94,12 +95,14 @@ def test_actions_stay_within_minus_one_and_one():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_mixed_value_never_falls_when_an_agents_value_rises(seed):
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+def test_the_mixed_value_never_falls_when_an_agents_value_rises(seed, num_layers):
     torch.manual_seed(seed)
-    mixer = MonotonicMixer(8, 16)
+    mixer = MonotonicMixer(8, 16, num_layers)
     cases = (
         (SetStateEncoder(PLANES, (8,)), torch.randn(32, AGENTS, PLANES, BANDS, USERS)),
-        (FlatStateEncoder((7,), AGENTS, 8), torch.randn(32, 7)),
+        (FlatStateEncoder((7,), AGENTS, (8,)), torch.randn(32, 7)),
+        (FlatStateEncoder((7,), AGENTS, (8, 8), in_parts=True), torch.randn(32, AGENTS, 7)),
     )
     for encoder, state in cases:
         values = (10 * torch.randn(2, 32, AGENTS)).requires_grad_()
@@ -109,7 +112,7 @@ def test_the_mixed_value_never_falls_when_an_agents_value_rises(seed):
 
 
 def test_the_mixer_does_weigh_agents_by_the_state():
-    mixer, encoder = MonotonicMixer(8, 16), FlatStateEncoder((7,), AGENTS, 8)
+    mixer, encoder = MonotonicMixer(8, 16), FlatStateEncoder((7,), AGENTS, (8,))
     values = torch.zeros(2, 2, AGENTS, requires_grad=True)
     (slopes,) = torch.autograd.grad(mixer(values, encoder(torch.randn(2, 7))).sum(), values)
     assert not torch.allclose(slopes[:, 0], slopes[:, 1])
@@ -136,8 +139,63 @@ def test_twin_critics_are_two_critics_that_know_nothing_of_each_other(critic, ma
         torch.testing.assert_close(one_of(critic, index)(observation, action, mask), values[[index, index]])
 
 
-def test_twin_mixers_are_two_mixers_that_know_nothing_of_each_other():
-    mixer, values, features = MonotonicMixer(8, 16), torch.randn(2, 4, AGENTS), torch.randn(2, 4, AGENTS, 8)
+def test_a_mixer_of_two_hidden_layers_is_what_one_computes_by_hand():
+    mixer, values, features = MonotonicMixer(4, 5, 2), torch.randn(2, 1, AGENTS), torch.randn(2, 1, AGENTS, 4)
+    mixed = mixer(values, features)
+    mixer.requires_grad_(False)
+
+    def layer(linear, twin, inputs):
+        return [
+            sum(float(w) * float(x) for w, x in zip(row, inputs, strict=True)) + float(b)
+            for row, b in zip(linear.weight[twin], linear.bias[twin, 0], strict=True)
+        ]
+
+    def elu(x):
+        return x if x > 0 else math.exp(x) - 1.0
+
+    for twin in range(2):
+        own = features[twin, 0].tolist()
+        network = [sum(column) / AGENTS for column in zip(*own, strict=True)]
+        rows, bias = [layer(mixer.first_weights, twin, of_agent) for of_agent in own], layer(mixer.first_bias, twin, network)
+        first = [elu(sum(abs(rows[a][i]) * float(values[twin, 0, a]) for a in range(AGENTS)) + bias[i]) for i in range(5)]
+        square, bias = layer(mixer.weights[0], twin, network), layer(mixer.biases[0], twin, network)
+        second = [elu(sum(abs(square[5 * i + j]) * first[i] for i in range(5)) + bias[j]) for j in range(5)]
+        last, (offset,) = layer(mixer.last_weights, twin, network), layer(mixer.last_bias[0], twin, network)
+        assert mixed[twin, 0].item() == pytest.approx(sum(abs(w) * h for w, h in zip(last, second, strict=True)) + offset, rel=1e-4)
+
+
+def test_an_encoder_of_parts_reads_each_agents_own_and_tells_the_agents_apart():
+    encoder = FlatStateEncoder((2, 3), AGENTS, (8, 6), in_parts=True)
+    state = torch.randn(1, 1, 2, 3).expand(4, AGENTS, 2, 3).clone().requires_grad_()
+    features = encoder(state)
+    assert features.shape == (2, 4, AGENTS, 6)
+    assert not torch.allclose(features[:, :, 0], features[:, :, 1])
+    (slopes,) = torch.autograd.grad(features[:, :, 1].sum(), state)
+    assert slopes[:, 1].abs().max() > 0.0
+    assert slopes[:, [0, 2]].abs().max() == 0.0
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_gradients_of_twin_layers_are_those_of_plain_ones(copies, bias):
+    twins, x = TwinLinear(5, 4, bias), torch.randn(copies, 3, 2, 5, requires_grad=True)
+    weigh = torch.randn(copies, 3, 2, 4)
+    (twins(x) * weigh).sum().backward()
+    for index in range(copies):
+        plain, own = torch.nn.Linear(5, 4, bias), x.detach()[index].clone().requires_grad_()
+        plain.weight.data = twins.weight.detach()[index].clone()
+        if bias:
+            plain.bias.data = twins.bias.detach()[index, 0].clone()
+        (plain(own) * weigh[index]).sum().backward()
+        torch.testing.assert_close(x.grad[index], own.grad)
+        torch.testing.assert_close(twins.weight.grad[index], plain.weight.grad)
+        if bias:
+            torch.testing.assert_close(twins.bias.grad[index, 0], plain.bias.grad)
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_twin_mixers_are_two_mixers_that_know_nothing_of_each_other(num_layers):
+    mixer, values, features = MonotonicMixer(8, 16, num_layers), torch.randn(2, 4, AGENTS), torch.randn(2, 4, AGENTS, 8)
     mixed = mixer(values, features)
     assert not torch.allclose(*mixed)
     for index in range(2):

@@ -309,6 +309,9 @@ def test_padded_entries_of_an_action_move_no_value(damping_in_action):
     [
         ("hidden_sizes", ()),
         ("mixing_size", 0),
+        ("mixing_layers", 0),
+        ("mixer_state", "csi"),
+        ("target", "return"),
         ("batch_size", 0),
         ("actor_delay", 0),
         ("exploration_noise", -1.0),

@@ -124,7 +124,7 @@ def test_blocks_of_a_batch_are_independent(name):
 def test_more_than_16_bands_are_too_many_to_search():
     config = NetworkConfig(num_bands=17, num_users=1, num_antennas=1)
     gains = draw_block(config).gains
-    with pytest.raises(ValueError, match=r"for at most 16 bands; got F=17\. Lower num_bands, or leave this bound out"):
+    with pytest.raises(ValueError, match=r"for at most 16 bands; got F=17\. Lower num_bands, or take greedy_assignment"):
         best_assignment(gains, config.split_among_users(config.nominal_budgets))
 
 

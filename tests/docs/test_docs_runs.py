@@ -35,6 +35,7 @@ TRAIN = "--num-steps 2 --num-envs 2 --num-networks 2 --eval-interval 2 --eval-bl
 # How a command begins -> flags that make it short, and the files that it writes (none: it only prints). The first row that fits counts.
 SMALL = {
     "train.py --resume": ("", "runs/**/results.json"),  # a resumed run keeps its settings
+    "train.py .*--explain": ("", ""),
     "train.py .*--algo apg": (TRAIN, "runs/**/results.json"),
     "train.py": (f"{TRAIN} --warmup-steps 1", "runs/**/results.json"),
     "evaluate.py --figure all --quick": ("--num-blocks 2 --num-workers 1", "results/quick/figure11.png"),

@@ -43,7 +43,7 @@ for package in (multicell_env, agents):
         if not module.name.startswith("multicell_env.adapters."):  # they want their frameworks
             importlib.import_module(module.name)
 
-from experiments.trainings import run_training
+from experiments.figures.trainings import run_training
 try:
     run_training(["--help"])
 except FileNotFoundError as error:

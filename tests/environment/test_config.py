@@ -125,8 +125,8 @@ BAD_FIELDS = [
     ("damping", "0.5", r"damping must be in \[0, 1\) .*; got '0\.5'\. Give 0"),
     ("damping", None, r"damping must be in \[0, 1\) .*; got None\. Give 0"),
     ("damping_in_action", 1, r"damping_in_action must be True or False; got 1\. Give one of the two"),
-    ("reward", "team", r"reward must be 'cell' .* or 'network' .*; got 'team'\. Choose one of the two"),
-    ("reward", None, r"reward must be 'cell' .* or 'network' .*; got None\. Choose one of the two"),
+    ("reward", "team", r"reward must be one of \('cell', 'network', 'predicted', 'user'\); got 'team'\. Choose 'cell'"),
+    ("reward", None, r"reward must be one of .*; got None\. Choose 'cell'"),
 ]
 
 

@@ -343,4 +343,4 @@ def test_claims_are_json_too(rules):
 
 
 def test_runs_without_a_name_that_begin_within_a_second_have_directories_of_their_own(tmp_path):
-    assert len({train._begun(["--runs", str(tmp_path)])[1].path for _ in range(5)}) == 5
+    assert len({train._begun(train._asked(["--runs", str(tmp_path)])).path for _ in range(5)}) == 5

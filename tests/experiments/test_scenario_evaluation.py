@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.scenario_evaluation import Validation, evaluate_networks
+from experiments.studies.scenario_evaluation import Validation, evaluate_networks
 from multicell_env.allocations.assignment import best_assignment
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.playing import draw_blocks, evaluate_allocations, play
@@ -31,7 +31,7 @@ def test_every_networks_blocks_are_in_the_joined_results_in_their_order():
             np.testing.assert_array_equal(joined[result.name].per_slot[2 * index : 2 * index + 2], result.per_slot)
     spreads = [result.std_over_starts for index, config in enumerate(NETWORKS) for result in some(config, index) if result.name == "flwf"]
     assert joined["flwf"].std_over_starts == pytest.approx(np.mean(spreads))
-    assert joined["assignment_bound"].needs_global_knowledge
+    assert joined["assignment_bound"].knowledge == "channels"
     assert joined["uniform"].std_over_starts is None
 
 

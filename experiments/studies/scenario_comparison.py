@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from experiments.figures.trainings import run_training
 from experiments.named_policies import ACTING_SLOTS, modes
 from experiments.provenance import provenance
-from experiments.scenario_evaluation import evaluate_networks
-from experiments.trainings import run_training
+from experiments.studies.scenario_evaluation import evaluate_networks
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.comparison import play_policy, try_policy
-from multicell_env.evaluation.playing import METHODS, MethodResult, Policy, as_json, evaluate_allocations
+from multicell_env.evaluation.playing import METHODS, Policy, evaluate_allocations
+from multicell_env.evaluation.results import MethodResult, as_json
 from multicell_env.evaluation.tables import print_generalisation, print_table
 from multicell_env.scenarios import PAPER, SCENARIOS, UNSEEN, draw_networks
 
@@ -88,7 +89,7 @@ def compare_all_scenarios(
     Returns:
         What the files hold, by the scenario's name.
     """
-    from experiments.scenario_figure import save_scenarios
+    from experiments.studies.scenario_figure import save_scenarios
 
     contents = {}
     for name in (name for name in SCENARIOS if name != "mixture"):

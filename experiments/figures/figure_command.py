@@ -15,12 +15,13 @@ import tyro
 from rich.console import Console
 
 from experiments.command_line import Reporting, check_folder, check_positive
-from experiments.figure_files import compare, read_figure, write_files
-from experiments.measurement import measure
-from experiments.paper_figures import FIGURES, FULL, PAPER, QUICK, Actor, points, rows_of
+from experiments.figures.equilibrium import MOST_ITERATIONS, TOLERANCE
+from experiments.figures.figure_files import compare, read_figure, write_files
+from experiments.figures.measurement import measure
+from experiments.figures.paper_figures import FIGURES, FULL, PAPER, QUICK, Actor, points, rows_of
+from experiments.figures.trainings import is_trained, needed_trainings, train_missing, training_of
 from experiments.provenance import provenance
 from experiments.sweep import Point, Result, digest_of_sources, sweep
-from experiments.trainings import is_trained, needed_trainings, train_missing, training_of
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.playing import FIRST_SEED
 from multicell_env.evaluation.tables import print_figure
@@ -30,7 +31,7 @@ EXAMPLES = """Examples:
   python evaluate.py --figure all --train    as they are in docs/figures; goes on where it was stopped
   python evaluate.py --figure 5 --from docs/figures/figure5.json   whether its numbers come out again"""
 FIGURES_FOLDER = Path("docs/figures")
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PRETRAINED = ROOT / "agents" / "pretrained" / "td3mix.safetensors"
 SETTINGS_OF_FILE = ("quick", "num_blocks", "train", "output", "actor")
 """What measuring a figure again takes from the figure's file, or does not need."""
@@ -68,7 +69,7 @@ class FigureArguments:
 
 @dataclass(frozen=True)
 class ClaimsArguments:
-    """Compare the paper's claims with the figures' numbers; writes claims.md and claims.json beside the figures."""
+    """Compare the paper's claims with the figures' numbers; writes claims.md, claims.json and claims.png beside the figures."""
 
     claims: tyro.conf.FlagCreatePairsOff[bool] = False
     """Ask for the claims."""
@@ -103,7 +104,7 @@ def make_figures(arguments: FigureArguments, load: Load) -> dict[str, Any]:
             flags = ", ".join(f"--{name.replace('_', '-')}" for name in ignored)
             raise ValueError(f"--from measures again with the settings of its file, and writes nothing; got {flags}. Leave that out.")
         return _measure_again(arguments, load, console)
-    from experiments.curves import save_figure
+    from experiments.figures.curves import save_figure
 
     numbers = sorted(FIGURES) if arguments.figure == "all" else [int(arguments.figure)]
     if arguments.train:
@@ -123,6 +124,7 @@ def make_figures(arguments: FigureArguments, load: Load) -> dict[str, Any]:
             "title": FIGURES[number].title,
             "seed": seed,
             "effort": asdict(effort),
+            "equilibrium": {"tolerance": TOLERANCE, "most_iterations": MOST_ITERATIONS},
             **provenance(),
             "sources": digest_of_sources(),
             "left_out": left_out,
@@ -185,20 +187,22 @@ def _described_actor(path: Path, load: Load) -> Actor:
 
 
 def compare_claims(arguments: ClaimsArguments) -> list[dict[str, Any]]:
-    """Print the paper's claims beside our numbers, and write `claims.md` and `claims.json`.
+    """Print the paper's claims beside our numbers, and write `claims.md`, `claims.json` and `claims.png`.
 
     Returns:
         What `claims.json` holds.
     """
-    from experiments.claims import as_markdown, verdicts
+    from experiments.figures.claim_verdicts import as_json, as_markdown, verdicts
+    from experiments.figures.claims_picture import save_claims
 
     found = {n: read_figure(path) for n in PAPER if (path := arguments.figures / f"figure{n}.json").exists()}
     for number in sorted(set(PAPER) - set(found)):
         print(f"figure {number} is missing: python evaluate.py --figure {number} --train --output {arguments.figures}", file=sys.stderr)
     judged = verdicts(found)
-    content = [asdict(verdict) for verdict in judged]
+    content = as_json(judged)
     arguments.figures.mkdir(parents=True, exist_ok=True)
-    (arguments.figures / "claims.json").write_text(json.dumps(content, indent=1) + "\n")
+    (arguments.figures / "claims.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
     (arguments.figures / "claims.md").write_text(as_markdown(judged, found))
+    save_claims(judged, arguments.figures / "claims.png")
     print(as_markdown(judged, found))
     return content

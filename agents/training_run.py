@@ -1,0 +1,144 @@
+"""One training run on disk: learn, evaluate, save, and stop when told to."""
+
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from agents.apg import APGTraining
+from agents.pool import PoolTraining
+from agents.run_directory import RunDirectory
+from agents.saved_actor import ActorPolicy, save_actor
+from agents.training import Training
+
+Metrics = list[dict[str, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """How a run is evaluated while it learns."""
+
+    measure: Callable[[ActorPolicy], dict[str, float]]
+    """Scores of an actor, by name."""
+    judge: str
+    """Which of the scores the best actor has the highest of."""
+    draw: Callable[[Metrics], None]
+    """Draws the evaluations so far."""
+    describe: Callable[[dict[str, float]], str]
+    """An evaluation in a few words."""
+    interval: int
+    """Vector steps between evaluations; each also writes a checkpoint."""
+
+
+class TrainingRun:
+    """A run that writes a checkpoint, metrics and the best actor into its directory, and that a signal stops.
+
+    Args:
+        training: The learner.
+        directory: Where it is written.
+        state: Checkpoint to go on from; None for a new run.
+        writer: Where scores are logged.
+        evaluation: How it is evaluated.
+        num_steps: Vector steps in all.
+        num_envs: Environments that a vector step steps.
+        metadata: What is saved with an actor, beside the step that it is of.
+
+    Raises:
+        ValueError: the checkpoint is of another run.
+    """
+
+    def __init__(
+        self,
+        training: Training | PoolTraining | APGTraining,
+        directory: RunDirectory,
+        state: Mapping[str, Any] | None,
+        writer: SummaryWriter,
+        evaluation: Evaluation,
+        *,
+        num_steps: int,
+        num_envs: int,
+        metadata: Mapping[str, Any],
+    ) -> None:
+        self.training, self.directory, self.writer, self.evaluation = training, directory, writer, evaluation
+        self.num_steps, self.num_envs, self.metadata = num_steps, num_envs, metadata
+        self.metrics: Metrics = []
+        self.seconds_before = 0.0
+        if state is not None:
+            try:
+                self.training.load_state_dict(state["training"])
+                self.metrics, self.seconds_before = state["metrics"], state["seconds"]
+            except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+                reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(":.")
+                raise ValueError(
+                    f"{directory.checkpoint_path} must fit the run's config.json; it does not ({reason}). Start a new run."
+                ) from error
+        self.stopped_by: str | None = None
+        """Name of the signal that stopped it."""
+
+    def learn(self) -> bool:
+        """Train to the end. Returns False where a signal stopped it before."""
+        training, path = self.training, self.directory.path
+        begin = time.monotonic()
+        previous = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        print(f"training in {path} (tensorboard --logdir {path.parent})")
+        bar = tqdm(total=self.num_steps, initial=training.steps_done, desc="training", unit=" steps", dynamic_ncols=True)
+        try:
+            self._show(bar)
+            while training.steps_done < self.num_steps and self.stopped_by is None:
+                training.step()
+                bar.update()
+                if training.steps_done % self.evaluation.interval == 0 or training.steps_done == self.num_steps:
+                    self._evaluate(self.seconds_before + time.monotonic() - begin)
+                    self._show(bar)
+            if self.stopped_by is not None:
+                self._save(self.seconds_before + time.monotonic() - begin)
+        finally:
+            bar.close()
+            self.writer.close()
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+        if self.stopped_by is not None:
+            print(f"stopped by {self.stopped_by} after {training.steps_done} steps. Continue: python train.py --resume {path}")
+        elif not self.directory.best_path.exists():
+            self._save_best()  # somebody removed the best one; the last is what there is
+        return self.stopped_by is None
+
+    def _stop(self, number: int, frame: Any) -> None:
+        self.stopped_by = signal.Signals(number).name
+        signal.signal(number, signal.default_int_handler)  # a second one does not wait; what is on disk is whole
+
+    def _policy(self) -> ActorPolicy:
+        return ActorPolicy.of(self.training.actor, self.training.env, {**self.metadata, "step": self.training.steps_done})
+
+    def _evaluate(self, seconds: float) -> None:
+        training, judge = self.training, self.evaluation.judge
+        row = {
+            "step": training.steps_done,
+            "env_steps": training.steps_done * self.num_envs,
+            "seconds": round(seconds, 3),
+            **self.evaluation.measure(self._policy()),
+            **training.last_losses,
+        }
+        for key, value in row.items():
+            self.writer.add_scalar(f"evaluation/{key}", value, training.steps_done)
+        if row[judge] > max((past[judge] for past in self.metrics), default=-1.0):
+            self._save_best()
+        self.metrics.append(row)
+        self._save(seconds)  # before the metrics, so that where there are metrics there is a checkpoint
+        self.directory.write_metrics(self.metrics)
+        self.evaluation.draw(self.metrics)
+
+    def _save_best(self) -> None:
+        for path in (self.directory.shared_path, self.directory.best_path):
+            save_actor(path, self._policy())
+
+    def _save(self, seconds: float) -> None:
+        self.directory.save_checkpoint({"training": self.training.state_dict(), "metrics": self.metrics, "seconds": seconds})
+
+    def _show(self, bar: Any) -> None:
+        if self.metrics:
+            bar.set_postfix_str(self.evaluation.describe(self.metrics[-1]))

@@ -1,0 +1,1 @@
+"""Policies on many networks: scenarios, and networks of all sizes."""
