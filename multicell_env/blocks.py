@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace
-from jaxtyping import Complex, Float
+from jaxtyping import Complex, Float, Int
 
 from multicell_env.beamforming import MIN_SINE, Array, Gains, refuse_inseparable
 from multicell_env.block_kernel import beamform
@@ -31,6 +31,8 @@ CACHED_GAINS = 2**21
 """Bytes of cross gains that a second-level cache keeps from slot to slot; for more, asking ahead pays even where the third level does."""
 WORTH_ASKING = 16
 """Bytes of gains of a user in a band for each iteration; with fewer, a slot's arithmetic takes so long that waiting for them is little."""
+NOT_BEGUN = -1
+"""`Blocks.slots_left` where no block has begun."""
 PATIENCE = 2.0
 """Seconds of compiling before a line says so."""
 PARTS_PER_THREAD = 16
@@ -89,12 +91,15 @@ class Blocks:
         self.log_budget: Float[np.ndarray, "block cell"] = np.zeros(tokens[:2], dtype)
         """log10 of the power budget over nominal."""
         self.power_budget: Float[np.ndarray, "block cell"] = np.tile(config.nominal_budgets.astype(dtype), (num_blocks, 1))
+        """P_b(t) of the coming slot (5), in sigma^2."""
+        self.slots_left: Int[np.ndarray, " block"] = np.full(num_blocks, NOT_BEGUN)
+        """Slots of the block that are still to be played, T - t + 1 before slot t; 0 after the last one, `NOT_BEGUN` before `begin`."""
         nominal, unit = config.nominal_budgets.astype(dtype), dtype.type(config.power_unit)
         log_nominal = np.log10(config.nominal_powers)
         self._log_nominal = log_nominal[:, None, None]
         self._cells = tuple(np.array(numbers) for numbers in (config.interferers, config.users_per_cell))
         self._rules = (self.inverse_gains, cross_gains, *self._cells, nominal, log_nominal.astype(dtype), unit)
-        self._state = (self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget)
+        self._state = (self.slots_left, self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget)
         self._damping = np.full((*tokens[:2], tokens[3]), config.damping, dtype)
         self._first_blocks = num_blocks * np.arange(num_threads) // num_threads
         self._at_once = num_blocks if num_threads == 1 else max(1, num_blocks // (PARTS_PER_THREAD * num_threads))
@@ -179,6 +184,7 @@ class Blocks:
 
     def restart(self, rows: np.ndarray | slice = slice(None)) -> None:
         """Go back to before the first slot, on the same channels."""
+        self.slots_left[rows] = self.config.num_slots
         self.powers[rows] = 0.0
         self.ingr[rows] = self.inverse_gains[rows]
         self.log_ingr[rows] = (np.log10(self.inverse_gains[rows]) - self._log_nominal).clip(-LOG_LIMIT, LOG_LIMIT)
@@ -191,9 +197,14 @@ class Blocks:
         *,
         num_iterations: int | None = None,
         forward_looking: bool = True,
+        transmit: bool = True,
         report: Report | None = None,
     ) -> Float[np.ndarray, "block cell"]:
-        """Play one slot: open with the given powers, negotiate k iterations, transmit, roll over.
+        """Play one slot: open with the given powers, negotiate k iterations, transmit, roll over what is unspent.
+
+            P_b(t + 1) = P_b(t) + (P_b(t) - spent in slot t) / (T - t)                  (5)
+
+        which is (5) with the sum over the past slots taken slot by slot.
 
         Args:
             actions: Opening move as fractions of each user's slot budget, finite. Entries outside [0, 1] are clipped; a user
@@ -201,6 +212,7 @@ class Blocks:
                 fractions in the first; the mean of the second over the bands is the user's damping, instead of the network's own.
             num_iterations: k, the network's own by default.
             forward_looking: True is FLWF, False is IWF.
+            transmit: False negotiates and measures only: no energy is spent, and no slot is used up.
             report: Where to write observations and powers, from an `Observer` of these blocks; nowhere by default.
 
         Returns:
@@ -227,7 +239,7 @@ class Blocks:
             raise ValueError(f"a report must be for {tokens}; got {report.powers.shape}. Give what an Observer of these blocks returned.")
         shown = _NOWHERE[number] if report is None else report
         ask_ahead = self._ask_ahead(k)
-        reads = (opening, damping, *self._rules, k, float(forward_looking), ask_ahead, shown.static_planes)
+        reads = (opening, damping, *self._rules, k, float(forward_looking), bool(transmit), ask_ahead, shown.static_planes)
         writes = (*self._state, rates, shown.observations, shown.powers)
         next_blocks = self._first_blocks.copy()
 

@@ -13,9 +13,7 @@ from multicell_env.config import NetworkConfig
 from multicell_env.evaluation import (
     FIRST_SEED,
     METHODS,
-    MethodResult,
     Policy,
-    as_json,
     decide,
     draw_blocks,
     evaluate_allocations,
@@ -23,6 +21,7 @@ from multicell_env.evaluation import (
 )
 from multicell_env.named_policies import said
 from multicell_env.observation import Observation, Observer
+from multicell_env.results import MethodResult, as_json
 from multicell_env.tables import print_table
 
 OPENING = "_opening"

@@ -94,7 +94,6 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         """Of the block that is played."""
         self._spare: Observer | None = None
         """Of the block before, for the next one: making another is up to a third of a reset."""
-        self._slot = 0
         self._rates: list[np.ndarray] = []
         self._window: Any = None
 
@@ -147,7 +146,6 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         observer.begin()
         self._np_random, self._observer, self._spare = generator, observer, self._observer
         self.agents = self.possible_agents[:]
-        self._slot = 0
         self._rates = []
         self._render_if_human()
         return self._by_agent(observer.observe()[0]), self._infos(blocks.powers[0].copy(), np.zeros(self.config.num_cells))
@@ -167,10 +165,10 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         fractions = self._checked_fractions(actions)
         assert self._observer is not None  # _checked_fractions refuses a step before reset
         report = self._observer.report()
-        rates, rewards = (array[0] for array in play_for_rewards(self._observer.blocks, fractions[None], report))
-        self._slot += 1
+        blocks = self._observer.blocks
+        rates, rewards = (array[0] for array in play_for_rewards(blocks, fractions[None], report))
         self._rates.append(rates)
-        over = self._slot >= self.config.num_slots
+        over = not blocks.slots_left[0]
         agents = self.possible_agents
         if over:
             self.agents = []

@@ -1,8 +1,8 @@
 """Comparing methods on equal channels: every allocation, and any policy, on the same unseen blocks."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,9 +12,12 @@ from jaxtyping import Float
 from multicell_env.allocation import MAX_BANDS, best_assignment, random_allocation, reuse_allocation, uniform_allocation
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
+from multicell_env.greedy_assignment import greedy_assignment
 from multicell_env.interference import ingr, sum_rates
 from multicell_env.observation import Observation, Observer
-from multicell_env.planning import MAX_CELLS, planned_allocation
+from multicell_env.planning import planned_allocation
+from multicell_env.results import Knowledge, MethodResult
+from multicell_env.results import summary as summary
 from multicell_env.waterfilling import selfish_water_fill
 from multicell_env.wmmse import fractional_programming, wmmse
 
@@ -28,38 +31,10 @@ FIRST_SEED = 1_000_000
 """Seed of the first unseen block: block i of an evaluation is what `env.reset(seed=seed + i)` draws."""
 NUM_STARTS = 5
 """Random starts per block for the negotiations that begin at random."""
-QUICK_METHODS = ("flwf", "iwf", "sswf", "uniform", "random", "reuse", "planned", "assignment_bound")
-"""Allocations that take next to no time; `best_known` needs WMMSE too."""
+QUICK_METHODS = ("flwf", "iwf", "sswf", "uniform", "random", "reuse", "planned", "assignment_bound", "greedy_assignment")
+"""Allocations that take next to no time; the best known needs WMMSE too."""
 METHODS = (*QUICK_METHODS, "fp", "wmmse")
 """All that `evaluate_allocations` plays."""
-
-
-@dataclass(frozen=True)
-class MethodResult:
-    """How one method did.
-
-    Capacities are average cell capacities, (19)/B, in bit/s/Hz.
-    """
-
-    name: str
-    per_slot: Float[np.ndarray, "block slot"]
-    """Capacity of every block in every slot; the mean over starts where there are several."""
-    needs_global_knowledge: bool
-    """Whether somebody must know the channels of all cells."""
-    ms_per_decision: float
-    """Time to decide one slot of one block for all base stations, median; negotiation included. NaN where it was not measured."""
-    std_over_starts: float | None = None
-    """Spread over random starts of the last slot's capacity, mean over blocks; None where there is one start."""
-
-    @property
-    def last_slot(self) -> dict[str, float]:
-        """Mean and half-width of the 95 % confidence interval over blocks, in the last slot. One block has no interval: NaN."""
-        return summary(self.per_slot[:, -1])
-
-    @property
-    def all_slots(self) -> dict[str, float]:
-        """Mean and half-width of the 95 % confidence interval over blocks, averaged over the slots."""
-        return summary(self.per_slot.mean(axis=1))
 
 
 def draw_blocks(config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED, *, keep_channels: bool = True) -> Blocks:
@@ -126,7 +101,7 @@ def evaluate_policy(
     def play_one(block: Blocks) -> None:
         block.play_slot(decide(policy, Observer(observation, block), batched))
 
-    return MethodResult(name, per_slot, False, _median_ms(play_one, config, seed) if timed else np.nan)
+    return MethodResult(name, per_slot, "own", _median_ms(play_one, config, seed) if timed else np.nan)
 
 
 def evaluate_allocations(
@@ -135,8 +110,8 @@ def evaluate_allocations(
     """Play the allocations that are not learned.
 
     FLWF and IWF begin at `NUM_STARTS` random starts per block and make k iterations a slot (5 where the network's own k is 0). The
-    assignment bound is left out beyond `MAX_BANDS` bands, the plan beyond `MAX_CELLS` cells. `fp` is one climb of `wmmse`, which takes the
-    best of several: their steps are the same.
+    exclusive assignment is `assignment_bound` up to `MAX_BANDS` bands, and `greedy_assignment` beyond, where the best one cannot be
+    searched. `fp` is one climb of `wmmse`, which takes the best of several: their steps are the same.
 
     Args:
         config: The network.
@@ -159,73 +134,21 @@ def evaluate_allocations(
         "uniform": lambda: _static("uniform", uniform_allocation, blocks, clock),
         "random": lambda: _random(blocks, seed, clock),
         "reuse": lambda: _static("reuse", reuse_allocation, blocks, clock),
-        "planned": lambda: _static("planned", lambda gains, budgets: planned_allocation(gains, budgets, config), blocks, clock),
-        "assignment_bound": lambda: _static("assignment_bound", lambda *known: best_assignment(*known).powers, blocks, clock, True),
-        "fp": lambda: _static("fp", lambda *known: fractional_programming(*known).powers, blocks, clock, True),
-        "wmmse": lambda: _static("wmmse", lambda *known: wmmse(*known).powers, blocks, clock, True),
+        "planned": lambda: _static(
+            "planned", lambda gains, budgets: planned_allocation(gains, budgets, config), blocks, clock, "statistics"
+        ),
+        "assignment_bound": lambda: replace(
+            _static("assignment_bound", lambda *known: best_assignment(*known).powers, blocks, clock, "channels"),
+            is_bound=config.num_bands >= config.num_cells,
+        ),
+        "greedy_assignment": lambda: _static(
+            "greedy_assignment", lambda *known: greedy_assignment(*known).powers, blocks, clock, "channels"
+        ),
+        "fp": lambda: _static("fp", lambda *known: fractional_programming(*known).powers, blocks, clock, "channels"),
+        "wmmse": lambda: _static("wmmse", lambda *known: wmmse(*known).powers, blocks, clock, "channels"),
     }
-    impossible = {"assignment_bound"} if config.num_bands > MAX_BANDS else set()
-    impossible |= {"planned"} if config.num_cells > MAX_CELLS else set()
-    return [play[name]() for name in METHODS if name in methods and name not in impossible]
-
-
-def as_json(results: Iterable[MethodResult], config: NetworkConfig, seed: int, num_blocks: int, **settings: Any) -> dict[str, Any]:
-    """Results with every setting that is needed to make them again."""
-    results = list(results)
-    of_bound, of_best = percent_of_bound(results), percent_of_best_known(results)
-    methods = {
-        result.name: {
-            "last_slot": _json_numbers(result.last_slot),
-            "all_slots": _json_numbers(result.all_slots),
-            "per_slot": result.per_slot.mean(axis=0).tolist(),
-            "percent_of_bound": of_bound.get(result.name),
-            "percent_of_best_known": of_best.get(result.name),
-            "ms_per_decision": None if np.isnan(result.ms_per_decision) else result.ms_per_decision,
-            "needs_global_knowledge": result.needs_global_knowledge,
-            "std_over_starts": result.std_over_starts,
-        }
-        for result in results
-    }
-    return {"config": _json_numbers(asdict(config)), "seed": seed, "num_blocks": num_blocks, **settings, "methods": methods}
-
-
-def _json_numbers(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON knows no NaN, which becomes null, and no infinity, which becomes its name."""
-    unknown = {
-        key: None if np.isnan(value) else str(value) for key, value in fields.items() if isinstance(value, float) and not np.isfinite(value)
-    }
-    return {**fields, **unknown}
-
-
-def percent_of_bound(results: Iterable[MethodResult]) -> dict[str, float]:
-    """Last slot's capacity in percent of the assignment bound, by name; empty without the bound."""
-    results = list(results)
-    return _percent(results, [result for result in results if result.name == "assignment_bound"])
-
-
-def percent_of_best_known(results: Iterable[MethodResult]) -> dict[str, float]:
-    """Last slot's capacity in percent of the best known, by name; empty without WMMSE.
-
-    The best known of a block is the higher one of WMMSE's best climb and of the assignment bound.
-    """
-    results = list(results)
-    references = [result for result in results if result.name in ("assignment_bound", "wmmse")]
-    return _percent(results, references if any(result.name == "wmmse" for result in references) else [])
-
-
-def _percent(results: list[MethodResult], references: list[MethodResult]) -> dict[str, float]:
-    """Last slot's capacity in percent of the highest reference of each block, means over blocks."""
-    if not references:
-        return {}
-    best = float(np.max([result.per_slot[:, -1] for result in references], axis=0).mean())
-    return {result.name: 100.0 * result.last_slot["mean"] / best for result in results}
-
-
-def summary(capacities: Float[np.ndarray, " block"]) -> dict[str, float]:
-    """Mean and half-width of the 95 % confidence interval; NaN for one block."""
-    count = len(capacities)
-    ci95 = float(1.96 * np.std(capacities, ddof=1) / np.sqrt(count)) if count > 1 else float("nan")
-    return {"mean": float(np.mean(capacities)), "ci95": ci95}
+    left_out = "assignment_bound" if config.num_bands > MAX_BANDS else "greedy_assignment"
+    return [play[name]() for name in METHODS if name in methods and name != left_out]
 
 
 def decide(policy: Policy, observer: Observer, batched: bool) -> np.ndarray:
@@ -258,11 +181,11 @@ def decide(policy: Policy, observer: Observer, batched: bool) -> np.ndarray:
     return padded
 
 
-def _static(name: str, allocate: Callable[..., np.ndarray], blocks: Blocks, clock: Clock, needs_global: bool = False) -> MethodResult:
+def _static(name: str, allocate: Callable[..., np.ndarray], blocks: Blocks, clock: Clock, knowledge: Knowledge = "own") -> MethodResult:
     """A method that decides by the channels alone, and so the same in every slot."""
     rates = _capacity(allocate(blocks.gains, blocks.user_budgets), blocks)
     per_slot = np.repeat(rates[:, None], blocks.config.num_slots, axis=1)
-    return MethodResult(name, per_slot, needs_global, clock(lambda one: allocate(one.gains, one.user_budgets)))
+    return MethodResult(name, per_slot, knowledge, clock(lambda one: allocate(one.gains, one.user_budgets)))
 
 
 def _random(blocks: Blocks, seed: int, clock: Clock) -> MethodResult:
@@ -272,7 +195,7 @@ def _random(blocks: Blocks, seed: int, clock: Clock) -> MethodResult:
         return random_allocation(some.gains, some.user_budgets, generator)
 
     per_slot = np.stack([_capacity(draw(blocks), blocks) for _ in range(blocks.config.num_slots)], axis=-1)
-    return MethodResult("random", per_slot, False, clock(draw))
+    return MethodResult("random", per_slot, "own", clock(draw))
 
 
 def _negotiated(name: str, blocks: Blocks, seed: int, clock: Clock, *, forward_looking: bool) -> MethodResult:
@@ -293,7 +216,7 @@ def _negotiated(name: str, blocks: Blocks, seed: int, clock: Clock, *, forward_l
     blocks.restart()
     stacked = np.stack(starts)
     ms = clock(lambda one: iterate(one, fractions_of(uniform_allocation(one.gains, one.user_budgets), one)))
-    return MethodResult(name, stacked.mean(axis=0), False, ms, float(stacked[..., -1].std(axis=0, ddof=1).mean()))
+    return MethodResult(name, stacked.mean(axis=0), "own", ms, float(stacked[..., -1].std(axis=0, ddof=1).mean()))
 
 
 def fractions_of(powers: np.ndarray, blocks: Blocks) -> np.ndarray:

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from multicell_env.command_line import Reporting, check_folder, check_positive
 from multicell_env.config import NetworkConfig
+from multicell_env.equilibrium import MOST_ITERATIONS, TOLERANCE
 from multicell_env.evaluation import FIRST_SEED
 from multicell_env.figure_files import compare, read_figure, write_files
 from multicell_env.measurement import measure
@@ -68,7 +69,7 @@ class FigureArguments:
 
 @dataclass(frozen=True)
 class ClaimsArguments:
-    """Compare the paper's claims with the figures' numbers; writes claims.md and claims.json beside the figures."""
+    """Compare the paper's claims with the figures' numbers; writes claims.md, claims.json and claims.png beside the figures."""
 
     claims: tyro.conf.FlagCreatePairsOff[bool] = False
     """Ask for the claims."""
@@ -123,6 +124,7 @@ def make_figures(arguments: FigureArguments, load: Load) -> dict[str, Any]:
             "title": FIGURES[number].title,
             "seed": seed,
             "effort": asdict(effort),
+            "equilibrium": {"tolerance": TOLERANCE, "most_iterations": MOST_ITERATIONS},
             **provenance(),
             "sources": digest_of_sources(),
             "left_out": left_out,
@@ -185,20 +187,22 @@ def _described_actor(path: Path, load: Load) -> Actor:
 
 
 def compare_claims(arguments: ClaimsArguments) -> list[dict[str, Any]]:
-    """Print the paper's claims beside our numbers, and write `claims.md` and `claims.json`.
+    """Print the paper's claims beside our numbers, and write `claims.md`, `claims.json` and `claims.png`.
 
     Returns:
         What `claims.json` holds.
     """
-    from multicell_env.claims import as_markdown, verdicts
+    from multicell_env.claim_verdicts import as_json, as_markdown, verdicts
+    from multicell_env.claims_picture import save_claims
 
     found = {n: read_figure(path) for n in PAPER if (path := arguments.figures / f"figure{n}.json").exists()}
     for number in sorted(set(PAPER) - set(found)):
         print(f"figure {number} is missing: python evaluate.py --figure {number} --train --output {arguments.figures}", file=sys.stderr)
     judged = verdicts(found)
-    content = [asdict(verdict) for verdict in judged]
+    content = as_json(judged)
     arguments.figures.mkdir(parents=True, exist_ok=True)
-    (arguments.figures / "claims.json").write_text(json.dumps(content, indent=1) + "\n")
+    (arguments.figures / "claims.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
     (arguments.figures / "claims.md").write_text(as_markdown(judged, found))
+    save_claims(judged, arguments.figures / "claims.png")
     print(as_markdown(judged, found))
     return content

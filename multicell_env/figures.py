@@ -8,11 +8,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from multicell_env.wmmse import START_NAMES
+
 # Okabe and Ito's palette and two dark colours of Tol's, told apart with every common colour blindness; markers and dashes tell the rest.
 STYLES: dict[str, dict[str, Any]] = {
-    "assignment_bound": {"color": "#000000", "linestyle": "--", "label": "assignment bound (global CSI)"},
-    "wmmse": {"color": "#000000", "linestyle": "-", "marker": "*", "label": "WMMSE, best start (global CSI)"},
-    "fp": {"color": "#7F3C00", "marker": "P", "linestyle": "-.", "label": "FP, one start (global CSI)"},
+    "assignment_bound": {"color": "#000000", "linestyle": "--", "label": "best exclusive assignment (channels of all)"},
+    "greedy_assignment": {"color": "#000000", "linestyle": ":", "marker": "1", "label": "greedy exclusive assignment (channels of all)"},
+    "wmmse": {"color": "#000000", "linestyle": "-", "marker": "*", "label": f"WMMSE, best of {len(START_NAMES)} climbs (channels of all)"},
+    "fp": {"color": "#7F3C00", "marker": "P", "linestyle": "-.", "label": "FP, one start (channels of all)"},
     "td3mix": {"color": "#D55E00", "marker": "o", "label": "TD3-MIX + FLWF, every slot"},
     "td3mix_3": {"color": "#D55E00", "marker": "<", "label": "TD3-MIX + FLWF, three slots"},
     "td3mix_opening": {"color": "#E69F00", "marker": "s", "label": "TD3-MIX opening, then FLWF"},
@@ -34,7 +37,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "flwf_from_uniform": {"color": "#009E73", "marker": "s", "label": "FLWF from uniform power"},
     "flwf": {"color": "#0072B2", "marker": "^", "label": "FLWF from random starts"},
     "reuse": {"color": "#009E73", "linestyle": "-.", "label": "fixed reuse"},
-    "planned": {"color": "#004D3A", "linestyle": (0, (5, 1, 1, 1, 1, 1)), "marker": "d", "label": "best plan"},
+    "planned": {"color": "#004D3A", "linestyle": (0, (5, 1, 1, 1, 1, 1)), "marker": "d", "label": "best plan (statistics of all)"},
     "iwf": {"color": "#56B4E9", "marker": "v", "label": "IWF from random starts"},
     "sswf": {"color": "#CC79A7", "marker": "x", "label": "SSWF"},
     "uniform": {"color": "#999999", "linestyle": ":", "label": "uniform"},

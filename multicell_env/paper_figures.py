@@ -1,4 +1,8 @@
-"""The paper's figures 5 to 9, and two that answer what they ask: what each sweeps, which methods it shows, and in which quantity."""
+"""The paper's figures 5 to 9, and two that answer what they ask: what each sweeps, which methods it shows, and in which quantity.
+
+"Only results at the steady-state are provided" (section V): figures 5 to 8 show the equilibrium of every negotiation, and the last slot of
+what does not negotiate. The mean over the slots stands beside it, because it says how soon a method is there.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -10,9 +14,9 @@ from multicell_env.sweep import Point, Result
 SMALL, LARGE = {"num_antennas": 8, "num_users": 4}, {"num_antennas": 32, "num_users": 16}
 BOTH_SIZES = (("(M, U) = (8, 4)", SMALL), ("(M, U) = (32, 16)", LARGE))
 NEGOTIATED = ("td3mix", "td3mix_opening", "flwf")
-WITHOUT_GAME = ("td3mix_k0", "td3mix_k0_mlp")
-"""TD3-MIX without FLWF (k = 0): with our network, and with the paper's. The paper divides the reward by the number of users here; critics
-that take off the rewards' scale learn the same from both."""
+WITHOUT_GAME = ("td3mix_k0_mlp", "td3mix_k0")
+"""TD3-MIX without FLWF (k = 0): the paper's baseline, whose global Q is the mean users' capacity in a slot (`--preset paper-k0`); and ours,
+with the `set` network and the discounted sum of the rewards."""
 FROM_GIVEN = ("flwf_from_assignment", "flwf_from_uniform")
 """FLWF that begins at the best assignment, and at uniform power."""
 UNLEARNED = ("iwf", "sswf", "uniform", "random", "reuse", "planned", "assignment_bound")
@@ -37,7 +41,11 @@ class PaperFigure:
     """Titles, and what of the network is another in each."""
     methods: tuple[str, ...]
     num_iterations: int = 0
-    """Iterations to show one by one; 0 shows what is swept, averaged over the slots."""
+    """Iterations to show one by one; 0 shows what is swept."""
+    steady_state: bool = True
+    """Whether to show what is swept where the negotiation settles, and its mean over the slots lighter; or that mean alone."""
+    channels_per_start: int | None = None
+    """Channels in a mean of which `std_over_starts` is the spread; None is all."""
     relative_to: str | None = None
     """The method in percent of which capacities are shown, or None for bit/s/Hz."""
     per_user: bool = False
@@ -83,15 +91,16 @@ FIGURES = {
     ),
     9: PaperFigure(
         "Convergence of the negotiation",
-        "FLWF iterations (5 a slot)",
+        "FLWF iterations (a slot has 5)",
         ((None, {"num_bands": 12}),),
         tuple((f"{title}, SIR {sir} dB", {**size, "sir_db": float(sir), "num_slots": 20}) for sir in (0, 3) for title, size in BOTH_SIZES),
-        (*NEGOTIATED, "reuse", "assignment_bound"),
+        (*NEGOTIATED, *WITHOUT_GAME, "sswf", "random", "reuse", "assignment_bound"),
         num_iterations=100,
+        channels_per_start=20,
     ),
     10: PaperFigure(
         "Why capacity falls: where the negotiation goes from good and bad openings, (M, U) = (8, 4)",
-        "FLWF iterations (5 a slot)",
+        "FLWF iterations (a slot has 5)",
         ((None, {}),),
         tuple((f"SIR {sir} dB", {"sir_db": float(sir), "num_slots": 20}) for sir in (0, 6, 10, 15)),
         (*FROM_GIVEN, "flwf", "uniform", "assignment_bound", "wmmse"),
@@ -101,8 +110,9 @@ FIGURES = {
         "What high SIR needs: a say in how fast one moves, (M, U) = (8, 4)",
         "SIR [dB]",
         tuple((sir, {"sir_db": float(sir)}) for sir in (0, 3, 6, 10, 15, 20)),
-        (("mean over the slots, F = 6", {}),),
+        (("F = 6", {}),),
         (*OWN, "td3mix", "flwf", "uniform", "reuse", "planned", "wmmse"),
+        steady_state=False,
         relative_to="wmmse",
     ),
 }
@@ -110,16 +120,26 @@ FIGURES = {
 
 @dataclass(frozen=True)
 class Effort:
-    """How many channels a figure averages over."""
+    """How many channels a figure averages over, and how many random starts."""
 
     num_blocks: int = 200
     num_large_blocks: int = 100
     """Blocks where a cell has more than 8 users."""
     num_starts: int = 100
-    """Random starts of FLWF in every block of figure 9; elsewhere `evaluation.NUM_STARTS`."""
+    """Random starts of FLWF, "100 random initializations", and random allocations, in every block."""
+    num_iwf_starts: int = 10
+    """Random starts of IWF, which often never settles."""
+
+    def blocks_of(self, config: NetworkConfig) -> int:
+        """Blocks of a point."""
+        return self.num_blocks if config.max_users <= 8 else self.num_large_blocks
+
+    def starts_of(self, method: str) -> int | None:
+        """Random starts of a method, or None where nothing is drawn."""
+        return {"flwf": self.num_starts, "iwf": self.num_iwf_starts, "random": self.num_starts}.get(method)
 
 
-FULL, QUICK = Effort(), Effort(num_blocks=20, num_large_blocks=10, num_starts=10)
+FULL, QUICK = Effort(), Effort(num_blocks=20, num_large_blocks=20, num_starts=10, num_iwf_starts=2)
 
 
 @dataclass(frozen=True)
@@ -175,9 +195,10 @@ def points(
                 "method": method,
                 "config": asdict(config),
                 "seed": seed,
-                "num_blocks": effort.num_blocks if config.max_users <= 8 else effort.num_large_blocks,
+                "num_blocks": effort.blocks_of(config),
                 "num_iterations": figure.num_iterations,
-                "num_starts": effort.num_starts if figure.num_iterations and method == "flwf" else None,
+                "num_starts": effort.starts_of(method),
+                "channels_per_start": figure.channels_per_start,
                 "observation": None if actor is None else actor.observation,
                 "actor": None if actor is None else actor.settings,
             }

@@ -1,115 +1,113 @@
-"""The best frequency plan from statistics alone: no channels, only mean gains, loads and budgets."""
+"""A frequency plan from statistics alone: no channels, only mean gains, loads and budgets. Cells may share bands, and may be silent."""
 
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 
 from multicell_env.beamforming import Gains
+from multicell_env.colouring import MAX_CELLS, best_colouring
 from multicell_env.config import NetworkConfig
-from multicell_env.interference import Powers, log2_of_1_plus
-from multicell_env.simd import compiled_entry
-from multicell_env.waterfilling import water_fill_within
+from multicell_env.interference import Powers
+from multicell_env.sharing import FullPower, Sharing, best_sharing, full_power, spread
+from multicell_env.waterfilling import water_fill
+from multicell_env.wmmse import climb
 
-MAX_CELLS = 14
-"""The most cells that `best_plan` colours."""
+NUM_RANDOM_STARTS = 8
+"""Random starts of a search for more cells than can be coloured."""
+LEAK = 0.01
+"""Share of uniform power where the powers of a plan begin to climb: a power of zero would stay zero."""
+TOLERANCE = 1e-5
+"""The climb ends when an iteration raises the promised sum rate by less than this share of it."""
 
 
 class Plan(NamedTuple):
-    """A colouring of the interference graph with bands for every colour."""
+    """Powers for all cells, the same for every user of a cell."""
 
-    owned: Bool[np.ndarray, "cell band"]
-    """Which bands each cell may use; cells of one colour own the same ones."""
+    fractions: Float[np.ndarray, "cell band"]
+    """Which share of its budget each user spends in each band. The sum over the bands may be below 1, and 0 in a silent cell."""
     predicted_rate: float
     """The network's sum rate that mean gains promise, bit/s/Hz."""
 
 
 def planned_allocation(gains: Gains, user_budgets: Float[np.ndarray, "*#batch cell user"], config: NetworkConfig) -> Powers:
-    """Every user water-fills over the bands that `best_plan` gives its cell. The plan is made once for a network.
+    """Every user water-fills around the powers that `best_plan` gives its cell. The plan is made once for a network.
+
+    A user spends what the plan lets it spend, in the plan's bands. With p the plan's power, it fills on
+
+        1 / signal gain + max_f p[f] - p[f]:
+
+    on equal gains it spends p, and where the plan spreads the power evenly it water-fills on its own gains.
 
     Args:
         gains: Gains of the blocks.
         user_budgets: What each user spends over its bands in the slot, in sigma^2.
         config: The network.
-
-    Raises:
-        ValueError: more than `MAX_CELLS` cells.
     """
-    return water_fill_within(best_plan(config).owned, gains, user_budgets)
+    fractions = best_plan(config).fractions
+    planned = fractions[..., None] * user_budgets[..., None, :]
+    levels = 1.0 / gains.signal_gains + planned.max(axis=-2, keepdims=True) - planned
+    spent = planned.sum(axis=-2)
+    # A band outside the plan costs more than any water can cover.
+    too_high = levels.max(axis=-2, keepdims=True) + spent[..., None, :] + 1.0
+    return water_fill(np.where(fractions[..., None] > 0.0, levels, too_high), spent)
 
 
 @lru_cache(maxsize=64)
 def best_plan(config: NetworkConfig) -> Plan:
-    """The colouring of the cells, and the division of the bands among the colours, with the largest predicted sum rate.
+    """The plan with the largest sum rate that a search finds on mean gains: never below `best_colouring`, where that is known.
 
-    Every number of colours from 1 (full sharing) to F and every division with a band for each colour is weighed. With n bands for its
-    colour and power P_b / n in each, a cell is promised
-
-        n U_b log2(1 + (M - U_b + 1) a_{b,b} P_b / (n U_b) / (1 + sum over the others of its colour of a_{b',b} P_{b'} / n)),
-
-    because zero-forcing leaves a user the mean gain (M - U_b + 1) a_{b,b} of its own beam, and a_{b',b} of each other beam. Exact: dynamic
-    programming over sets of cells, in O(3^B F^2). The colours take their bands by turns.
-
-    Raises:
-        ValueError: more than `MAX_CELLS` cells; each one more takes three times as long.
+    First `planned_sharing` gives bands to the cells; then WMMSE climbs from their powers, and from just beside them, on `mean_gains`.
     """
-    if config.num_cells > MAX_CELLS:
-        raise ValueError(
-            f"best_plan weighs all colourings, for at most {MAX_CELLS} cells; got B={config.num_cells}. "
-            "Lower num_cells, or leave this plan out."
-        )
-    rates = predicted_rates(config)
-    groups, counts = np.zeros(config.num_cells, np.int64), np.zeros(config.num_cells, np.int64)
-    best = _colour(rates, groups, counts)
-    owned = np.zeros((config.num_cells, config.num_bands), bool)
-    for band, colour in enumerate(_by_turns(counts)):
-        owned[:, band] = (groups[colour] >> np.arange(config.num_cells)) & 1 == 1
-    return Plan(owned, float(best))
+    gains, budgets = mean_gains(config), config.split_among_users(config.nominal_budgets)
+    sharing = spread(planned_sharing(config).owned)
+    ends = [
+        climb(gains, budgets, fractions[..., None] * budgets[:, None, :], tolerance=TOLERANCE)
+        for fractions in (sharing, (1.0 - LEAK) * sharing + LEAK / config.num_bands)
+    ]
+    # A hair above, so that bands are left empty where power in them gains nothing.
+    best = ends[int(ends[1].sum_rates[-1] > ends[0].sum_rates[-1] * (1.0 + TOLERANCE))]
+    # Users of a cell are alike, and the first one is never padding. What no rate notices is no part of the plan.
+    fractions = best.powers[..., 0] / budgets[:, :1]
+    return Plan(np.where(fractions > 1e-6, fractions, 0.0), float(best.sum_rates[-1]))
 
 
-def predicted_rates(config: NetworkConfig) -> Float[np.ndarray, "group band"]:
-    """What each set of cells is promised in sum if its cells alone share 1, 2, ... F bands, bit/s/Hz; bit b of a set is cell b."""
-    members = (np.arange(2**config.num_cells)[:, None] >> np.arange(config.num_cells)) & 1
-    between = config.mean_gain_matrix * (1.0 - np.eye(config.num_cells))
-    num_bands = np.arange(1, config.num_bands + 1)[:, None]
-    users, powers = config.users_per_cell, config.nominal_budgets / num_bands
-    signals = (config.num_antennas - users + 1) * np.diagonal(config.mean_gain_matrix) * powers / users
-    interference = (members[:, None] * powers) @ between
-    return (members[:, None] * num_bands * users * log2_of_1_plus(signals / (1.0 + interference))).sum(axis=-1)
+@lru_cache(maxsize=64)
+def planned_sharing(config: NetworkConfig) -> Sharing:
+    """The bands of every cell with the largest promised sum rate that `best_sharing` finds on `mean_gains`.
+
+    Up to `MAX_CELLS` cells the search begins at the best colouring, and so never ends below it; beyond, at full sharing and at
+    `NUM_RANDOM_STARTS` random plans.
+    """
+    if config.num_cells <= MAX_CELLS:
+        return best_sharing(promises(config), best_colouring(config).owned[None])
+    return best_sharing(promises(config), blind_starts(config))
 
 
-def _by_turns(counts: Int[np.ndarray, " colour"]) -> list[int]:
-    """The colour of every band: in each round all colours that still need one take a band."""
-    return [colour for turn in range(counts.max()) for colour in np.flatnonzero(counts > turn).tolist()]
+def blind_starts(config: NetworkConfig) -> np.ndarray:
+    """Where a search begins that knows no colouring: at full sharing, and at random plans with many or few bands for each cell."""
+    generator, shape = np.random.default_rng(0), (config.num_cells, config.num_bands)
+    random = generator.random((NUM_RANDOM_STARTS, *shape)) < generator.random((NUM_RANDOM_STARTS, config.num_cells, 1))
+    return np.concatenate([np.ones((1, *shape), bool), random])
 
 
-@compiled_entry
-def _colour(rates, groups, counts):
-    """Fills in the cells and the number of bands of every colour, by their first cells; returns the sum rate."""
-    num_sets, num_bands = rates.shape
-    # best[cells, n]: largest rate of these cells on n bands; the colour of their first cell is `taken` and has `shares` bands.
-    best = np.full((num_sets, num_bands + 1), -np.inf)
-    taken, shares = np.zeros((num_sets, num_bands + 1), np.int64), np.zeros((num_sets, num_bands + 1), np.int64)
-    best[0, 0] = 0.0
-    for cells in range(1, num_sets):
-        first = cells & -cells
-        others = cells ^ first
-        part = others
-        while True:
-            group = part | first
-            for share in range(1, num_bands + 1):
-                for rest in range(num_bands + 1 - share):
-                    rate = best[cells ^ group, rest] + rates[group, share - 1]
-                    # A hair above, so that rounding does not choose between equals.
-                    if rate > best[cells, share + rest] * (1.0 + 1e-12):
-                        best[cells, share + rest] = rate
-                        taken[cells, share + rest], shares[cells, share + rest] = group, share
-            if part == 0:
-                break
-            part = (part - 1) & others
-    cells, left, colour = num_sets - 1, num_bands, 0
-    while cells:
-        groups[colour], counts[colour] = taken[cells, left], shares[cells, left]
-        cells, left, colour = cells ^ groups[colour], left - counts[colour], colour + 1
-    return best[num_sets - 1, num_bands]
+def mean_gains(config: NetworkConfig) -> Gains:
+    """The gains of a network without fading, [cell, band, user] and [cell, interferer, band, tx_user, user].
+
+    Zero-forcing leaves a user the mean gain (M - U_b + 1) a_{b,b} of its own beam, and a_{b',b} of each beam of another cell.
+    """
+    mask, others = config.user_mask, config.interferers
+    shape = config.num_cells, config.num_bands, config.max_users
+    own = (config.num_antennas - config.users_per_cell + 1) * np.diagonal(config.mean_gain_matrix)
+    signal = np.where(mask, own[:, None], 1.0)[:, None, :]
+    heard = np.where(others >= 0, config.mean_gain_matrix[others, np.arange(config.num_cells)[:, None]], 0.0)
+    between = heard[..., None, None] * mask[others][..., None] * mask[:, None, None, :]
+    cross = np.broadcast_to(between[:, :, None], (*others.shape, *shape[1:], shape[2]))
+    return Gains(np.broadcast_to(signal, shape), cross, others)
+
+
+def promises(config: NetworkConfig) -> FullPower:
+    """What mean gains promise a cell that spends its whole budget in one band; one user stands for all of its cell."""
+    every = full_power(mean_gains(config), config.split_among_users(config.nominal_budgets))
+    return FullPower(every.signals[..., :1], every.leaks[..., :1], config.users_per_cell.astype(np.float64))

@@ -12,9 +12,10 @@ from rich.console import Console
 
 from multicell_env.comparison import play_policy, try_policy
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation import METHODS, MethodResult, Policy, as_json, evaluate_allocations
+from multicell_env.evaluation import METHODS, Policy, evaluate_allocations
 from multicell_env.named_policies import ACTING_SLOTS, modes
 from multicell_env.provenance import provenance
+from multicell_env.results import MethodResult, as_json
 from multicell_env.scenario_evaluation import evaluate_networks
 from multicell_env.scenarios import PAPER, SCENARIOS, UNSEEN, draw_networks
 from multicell_env.tables import print_generalisation, print_table

@@ -7,8 +7,9 @@ import numpy as np
 from multicell_env.assignment import MAX_BANDS, best_assignment
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation import MethodResult, Policy, draw_blocks, play
+from multicell_env.evaluation import Policy, draw_blocks, play
 from multicell_env.observation import Observation
+from multicell_env.results import MethodResult
 
 
 def evaluate_networks(
@@ -44,10 +45,16 @@ def _joined(results: Sequence[MethodResult]) -> MethodResult:
     return MethodResult(
         results[0].name,
         np.concatenate([result.per_slot for result in results]),
-        results[0].needs_global_knowledge,
-        float(np.nanmedian([result.ms_per_decision for result in results])),
+        results[0].knowledge,
+        _median_of_known([result.ms_per_decision for result in results]),
         float(np.mean(spreads)) if spreads else None,
+        all(result.is_bound for result in results),
     )
+
+
+def _median_of_known(times: Sequence[float]) -> float:
+    known = [time for time in times if not np.isnan(time)]
+    return float(np.median(known)) if known else float("nan")
 
 
 class Validation:

@@ -222,8 +222,10 @@ def play_slots(
     scale,
     num_iterations,
     forward_looking,
+    transmits,
     ask_ahead,
     static_planes,
+    slots_left,
     power_budget,
     powers,
     ingr,
@@ -233,7 +235,7 @@ def play_slots(
     observations,
     reported_powers,
 ):
-    """One slot of every block: open, negotiate, measure, roll over, report.
+    """One slot of every block: open, negotiate, measure, roll over (if it `transmits`), report.
 
     Every `thread` has a part of the blocks, an equal one, and may call this at the same time: it plays its own part and then what is left
     of the others', `at_once` blocks at a time, from where `next_blocks` says. So a block's numbers stay in the cache of one core.
@@ -243,8 +245,8 @@ def play_slots(
     and True where a block's must be asked for while the one before is played: two types, so that each has a kernel of its own and one
     costs the other nothing.
     Reads `damping` (what each user keeps of its powers in an iteration, within [0, 1], `[block, cell, user]`), `inverse_gains`
-    (1 / signal gain) and `log_nominal` (log10 of p0, `[cell]`). Writes `power_budget` (5), `log_budget` (log10 of it over nominal) and
-    `rates` (18) `[block, cell]`, and `powers`, `ingr`, `log_ingr` (log10 of INGR over p0, within `LOG_LIMIT`)
+    (1 / signal gain) and `log_nominal` (log10 of p0, `[cell]`). Writes `slots_left` `[block]`, `power_budget` (5), `log_budget` (log10 of
+    it over nominal) and `rates` (18) `[block, cell]`, and `powers`, `ingr`, `log_ingr` (log10 of INGR over p0, within `LOG_LIMIT`)
     `[block, cell, band, user]`; and, unless they have no blocks, `reported_powers` and `observations` `[block, cell, plane, band, user]`:
     the `static_planes`, `log_ingr`, `log_budget`.
     """
@@ -326,8 +328,12 @@ def play_slots(
                         rate += user_rates[user]
                         unspent -= user_spent[user]
                     rates[block, cell] = rate
-                    power_budget[block, cell] = nominal_budgets[cell] + max(unspent, 0.0)
-                    log_budget[block, cell] = math.log10(power_budget[block, cell] / nominal_budgets[cell])
+                    if transmits:
+                        # (5): the T - t slots after this one share what it leaves, never less than nothing. After the last there is none.
+                        power_budget[block, cell] += max(unspent, 0.0) / max(slots_left[block] - 1, 1)
+                        log_budget[block, cell] = math.log10(power_budget[block, cell] / nominal_budgets[cell])
+                if transmits:
+                    slots_left[block] = max(slots_left[block] - 1, 0)
                 if len(observations) > 0:
                     for cell in range(num_cells):
                         of = block * num_cells + cell

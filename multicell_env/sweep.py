@@ -22,7 +22,10 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 PRESENTING = (
     "animation.py",
+    "claim_numbers.py",
+    "claim_verdicts.py",
     "claims.py",
+    "claims_picture.py",
     "command_line.py",
     "comparison.py",
     "curves.py",

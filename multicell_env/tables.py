@@ -2,68 +2,88 @@
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-from multicell_env.assignment import MAX_BANDS
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation import MethodResult, percent_of_best_known, percent_of_bound
 from multicell_env.figure_files import shown
 from multicell_env.paper_figures import FIGURES
+from multicell_env.results import Knowledge, MethodResult, Slots, percent_of_best_known, percent_of_bound
+from multicell_env.wmmse import START_NAMES
 
-LEAST = ("starts", "% best", "first", "ms", "CSI", "all slots")
+LEAST = ("starts", "% bound", "first", "ms", "needs", "all slots")
 """What a narrow terminal can do without, in this order."""
+NEEDS: Mapping[Knowledge, str] = {"own": "own measurements", "statistics": "statistics of all", "channels": "channels of all"}
+"""What must be known, in words; `Knowledge` itself where they are too long."""
 
 
 def print_table(results: list[MethodResult], config: NetworkConfig, console: Console, *, title: str | None = None) -> None:
-    """Print the results, best last slot first, with the network as their title unless there is another."""
-    percent, of_best = percent_of_bound(results), percent_of_best_known(results)
+    """Print the results, best last slot first, with the network as their title unless there is another.
+
+    A percentage stands there where it means something: see `percent_of_best_known` and `percent_of_bound`.
+    """
     title = title or config.describe()
-    caption = (
-        "average cell capacity in bit/s/Hz in the first slot, the last, and over all: mean ± 95 % confidence interval over blocks; "
-        "% bound: last slot / all slots; % best: last slot, of the higher one of WMMSE and the bound in every block; "
-        "starts: std of the last slot over random starts; ms: median time of one decision for all cells"
-    )
-    if config.num_iterations == 0:
-        caption += "; flwf and iwf make 5 iterations a slot"
-    if not percent:
-        caption += f"; % bound: not searched beyond {MAX_BANDS} bands"
     results = sorted(results, key=lambda result: -result.last_slot["mean"])
     columns = {
         "method": [result.name for result in results],
         "first": [f"{result.per_slot[:, 0].mean():.1f}" for result in results],
         "last slot": [_with_interval(result.last_slot) for result in results],
         "all slots": [_with_interval(result.all_slots) for result in results],
-        "% bound": [
-            f"{percent[result.name]:.1f}/{percent[result.name] * result.all_slots['mean'] / result.last_slot['mean']:.1f}"
-            if percent
-            else ""
-            for result in results
-        ],
-        "% best": [f"{of_best[result.name]:.1f}" if of_best else "" for result in results],
+        "% best known": _last_and_all(percent_of_best_known, results),
+        "% bound": _last_and_all(percent_of_bound, results),
         "starts": ["" if result.std_over_starts is None else f"{result.std_over_starts:.2f}" for result in results],
         "ms": [f"{result.ms_per_decision:.2g}" for result in results],
-        "CSI": ["global" if result.needs_global_knowledge else "local" for result in results],
+        "needs": [NEEDS[result.knowledge] for result in results],
     }
+    columns = {header: column for header, column in columns.items() if column}
+    caption = _caption(results, config, columns)
     table, left_out = _table(columns, title), []
+    if _width(table, console) > console.width:
+        columns["needs"] = [result.knowledge for result in results]
+        table = _table(columns, title)
     for header in LEAST if console.is_terminal else ():
         if _width(table, console) <= console.width:
             break
-        del columns[header]
-        left_out.append(header)
-        table = _table(columns, title)
+        if header in columns:
+            del columns[header]
+            left_out.append(header)
+            table = _table(columns, title)
     table.caption = caption + (f". Not shown, because the terminal is narrow: {', '.join(left_out)}" if left_out else "")
     print_whole(table, console)
+
+
+def _last_and_all(percent: Callable[[list[MethodResult], Slots], dict[str, float]], results: list[MethodResult]) -> list[str]:
+    """Percentages of the last slot and of the mean over the slots; nothing where there are none."""
+    last, every = percent(results, "last_slot"), percent(results, "all_slots")
+    return [f"{last[result.name]:.1f}/{every[result.name]:.1f}" for result in results] if last else []
+
+
+def _caption(results: list[MethodResult], config: NetworkConfig, columns: Mapping[str, list[str]]) -> str:
+    names = {result.name for result in results}
+    parts = ["average cell capacity in bit/s/Hz in the first slot, the last, and over all: mean ± 95 % confidence interval over blocks"]
+    if "% best known" in columns:
+        parts.append("% best known: last slot / all slots, of the highest in this table in every block")
+    if "wmmse" in names:
+        parts.append(f"wmmse: the best of {len(START_NAMES)} climbs")
+    if "% bound" in columns:
+        parts.append("% bound: last slot / all slots, of assignment_bound")
+    elif "assignment_bound" in names:
+        parts.append("no % bound: the best exclusive assignment is none where bands are fewer than cells or sharing one pays")
+    parts += ["starts: std of the last slot over random starts", "ms: median time of one decision for all cells"]
+    parts.append("needs: what somebody must know, beside a station's own measurements the statistics or the channels of all cells")
+    if config.num_iterations == 0:
+        parts.append("flwf and iwf make 5 iterations a slot")
+    return "; ".join(parts)
 
 
 def _table(columns: Mapping[str, list[str]], title: str) -> Table:
     table = Table(title=title, title_justify="left", caption_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for header in columns:
-        table.add_column(header, justify="left" if header in ("method", "CSI") else "right", no_wrap=True)
+        table.add_column(header, justify="left" if header in ("method", "needs") else "right", no_wrap=True)
     for row in zip(*columns.values(), strict=True):
         table.add_row(*row)
     return table
@@ -90,7 +110,9 @@ def print_figure(content: Mapping[str, Any], console: Console) -> None:
     places = [x for x, _ in figure.sweep] if not figure.num_iterations else [1, 2, 5, 10, 20, 50, 100]
     for title, _ in figure.panels:
         here = [row for row in rows if row["panel"] == title]
-        table = Table(title=f"Figure {content['figure']}: {title}; {figure.y_label}", title_justify="left", box=None, padding=(0, 1, 0, 0))
+        what = "" if figure.num_iterations else ", equilibrium or last slot" if figure.steady_state else ", mean over the slots"
+        head = f"Figure {content['figure']}: {title}; {figure.y_label}{what}"
+        table = Table(title=head, title_justify="left", box=None, padding=(0, 1, 0, 0))
         table.add_column(figure.x_label, no_wrap=True)
         for x in places:
             table.add_column(str(x), justify="right", no_wrap=True)
@@ -105,7 +127,8 @@ def print_generalisation(rows: Mapping[str, list[MethodResult]], console: Consol
     """Print the last slot of every method on every network in percent of the assignment bound, or in bit/s/Hz where there is none."""
     names = list(dict.fromkeys(result.name for results in rows.values() for result in results))
     caption = (
-        "last slot, % of the assignment bound; the bound itself in bit/s/Hz; generalist: one actor for all networks, td3mix: the one "
+        "last slot, % of the assignment bound, or in bit/s/Hz where sharing a band pays; the bound itself in bit/s/Hz; "
+        "generalist: one actor for all networks, td3mix: the one "
         "trained at (8, 4, 6), own: one trained for each; they act in every slot, "
         f"in the first {acting_slots} (_{acting_slots}), or in the first alone (_opening)"
     )

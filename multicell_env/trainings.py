@@ -15,8 +15,11 @@ from multicell_env.paper_figures import CHANGES, FIGURES, LEARNED, OWN, networks
 
 TRAIN = Path(__file__).parents[1] / "train.py"
 """Only the repository has it; a wheel has not."""
-LARGEST = 32 * 16 * 6
-"""M U F beyond which the paper's MLP is trained on 8 environments instead of 32: their full CSI takes gigabytes."""
+PRESETS = {"td3mix_mlp": "paper", "td3mix_k0_mlp": "paper-k0"}
+"""Methods of the paper's own network, and the presets of train.py that train them: Algorithm 1, and its baseline without the game."""
+LENGTHS = ((32 * 16 * 3, 9600, 5000), (32 * 16 * 6, 4800, 2500), (32 * 16 * 12, 2400, 1200))
+"""Up to which M U F these presets take how many slots, with how many in the buffer. Full CSI and layers that read it grow with M U F: so a
+training takes some five minutes on one core at most, and its buffer stays below a gigabyte."""
 STARTS = {"own_k0": "k0_set", "own_k5": "td3mix", "own_damped": "damped"}
 """Shipped actors, trained at SIR 0 dB, from which those for other SIRs go on."""
 
@@ -35,7 +38,8 @@ def training_of(method: str, config: NetworkConfig) -> NeededTraining | None:
     """The training that a learned method needs for a network; None where the shipped actor plays it.
 
     The `set` network plays every size, so it is trained once, at (M, U, F) = (8, 4, 6). The paper's MLP takes one size of input, and so is
-    trained once for each; both at SIR 0 dB and T = 10, whatever they are played on. Actors of their own for a SIR begin where shipped ones
+    trained once for each, as Algorithm 1 prints it: one slot of one network at a time. Both are trained at SIR 0 dB and T = 10, whatever
+    they are played on. Actors of their own for a SIR begin where shipped ones
     are, which were trained at SIR 0 dB: from random ones, those at 10 dB never find that cells can part.
     """
     if method == "td3mix_k0":
@@ -46,16 +50,15 @@ def training_of(method: str, config: NetworkConfig) -> NeededTraining | None:
         sir = ("--sir-db", f"{config.sir_db:g}")
         length = ("--start-from", str(start), "--actor-rest", "100", "--num-steps", "300", "--final-blocks", "10")
         return NeededTraining(f"{method}_sir{config.sir_db:g}", (*changes, *sir, *length), 300)
-    if method not in ("td3mix_k0_mlp", "td3mix_mlp"):
+    if method not in PRESETS:
         return None
-    antennas, users, bands = config.num_antennas, config.max_users, config.num_bands
-    k = 0 if method == "td3mix_k0_mlp" else 5
-    name = f"k{k}_mlp_{antennas}x{users}x{bands}"
-    sizes = ("--num-antennas", f"{antennas}", "--num-users", f"{users}", "--num-bands", f"{bands}", "--num-iterations", f"{k}")
-    # A transition of full CSI is large; these buffers stay below a gigabyte.
-    width = ("--num-envs", "8", "--buffer-size", "600") if antennas * users * bands > LARGEST else ("--buffer-size", "2000")
-    length = ("--num-steps", "300", *width, "--eval-interval", "150", "--eval-blocks", "20", "--final-blocks", "10")
-    return NeededTraining(name, ("--preset", "paper", *sizes, *length), antennas * users * bands)
+    preset, antennas, users, bands = PRESETS[method], config.num_antennas, config.max_users, config.num_bands
+    size = antennas * users * bands
+    steps, buffer = next(((steps, buffer) for most, steps, buffer in LENGTHS if size <= most), LENGTHS[-1][1:])
+    sizes = ("--num-antennas", f"{antennas}", "--num-users", f"{users}", "--num-bands", f"{bands}")
+    length = ("--num-steps", f"{steps}", "--buffer-size", f"{buffer}", "--eval-interval", f"{steps // 2}")
+    flags = ("--preset", preset, *sizes, *length, "--eval-blocks", "20", "--final-blocks", "10")
+    return NeededTraining(f"{preset}_{antennas}x{users}x{bands}", flags, steps * (2000 + size) // 10_000)
 
 
 def needed_trainings(numbers: list[int]) -> list[NeededTraining]:

@@ -91,12 +91,6 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         """Whether `state()` is what `step` has returned as observations already."""
         self._generators: dict[int, np.random.Generator] = {}
         self._rates = np.zeros((self.num_envs, self.config.num_cells), self._blocks.powers.dtype)
-        self._time = 0
-        """Steps that were played."""
-        self._begun = np.full(self.num_envs, -np.inf)
-        """At what time each block began; -inf: there is none yet."""
-        self._first_begun = -np.inf
-        """The least of these, or less where Ctrl-C came between: a step looks at one number while no block can have ended."""
 
     def reset(
         self, *, seed: int | Sequence[int | None] | np.ndarray | None = None, options: Mapping[str, Any] | None = None
@@ -156,12 +150,10 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         report = self._observer.report()
         rates, rewards = play_for_rewards(self._blocks, fractions, report)
         observations = report.observations
-        self._time += 1
-        some_may_end = self._time - self._first_begun >= self.config.num_slots
-        over = self._ended() if some_may_end else np.zeros(self.num_envs, dtype=bool)
+        over = self._blocks.slots_left == 0
         self._rates = rates.copy()
         infos = {"power": report.powers, "sum_rate": self._rates.copy()}
-        if some_may_end and over.any() and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
+        if over.any() and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
             infos |= {"final_obs": observations, "_final_obs": over.copy()}
             self._begin(np.flatnonzero(over))
             observations = self._observer.observe()
@@ -185,7 +177,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         Raises:
             RuntimeError: before `reset`.
         """
-        if self._begun.min() < 0:
+        if self._blocks.slots_left.min() < 0:
             raise RuntimeError("An environment has no block yet: call reset() first.")
         return self._observer.observe() if self.observation == "gain" else observe("gain", self._blocks)
 
@@ -205,24 +197,17 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         self._blocks.draw(rows, [self._generators[row] for row in rows])
         self._observer.begin(rows)
         self._rates[rows] = 0.0
-        self._begun[rows] = self._time
-        self._first_begun = float(self._begun.min())
 
     def _infos(self) -> dict[str, Any]:
         return {"power": self._blocks.powers.copy(), "sum_rate": self._rates.copy()}
 
-    def _ended(self) -> Bool[np.ndarray, " env"]:
-        """Which environments have no block to play."""
-        return self._time - self._begun >= self.config.num_slots
-
     def _check_all_play(self) -> None:
-        if self._time - self._first_begun >= self.config.num_slots:
-            waiting = np.flatnonzero(self._ended())
-            if waiting.size:
-                raise RuntimeError(
-                    f"{waiting.size} environments have no block to play, the first {waiting[:8].tolist()}: call reset(), or "
-                    "reset(options={'reset_mask': mask}) to begin anew in those alone."
-                )
+        if self._blocks.slots_left.min() < 1:
+            waiting = np.flatnonzero(self._blocks.slots_left < 1)
+            raise RuntimeError(
+                f"{waiting.size} environments have no block to play, the first {waiting[:8].tolist()}: call reset(), or "
+                "reset(options={'reset_mask': mask}) to begin anew in those alone."
+            )
 
     def _checked(self, actions: np.ndarray) -> np.ndarray:
         self._check_all_play()

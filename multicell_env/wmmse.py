@@ -9,17 +9,31 @@ from jaxtyping import Float
 from multicell_env.allocation import uniform_allocation
 from multicell_env.assignment import MAX_BANDS, best_assignment
 from multicell_env.beamforming import Gains
+from multicell_env.greedy_assignment import greedy_assignment
 from multicell_env.interference import Powers, check_powers
+from multicell_env.sharing import best_sharing, full_power, spread
 from multicell_env.simd import compiled_entry
 
 TOLERANCE = 1e-6
 """A climb ends when one iteration raises the network's sum rate by less than this share of it ..."""
 MAX_ITERATIONS = 2000
 """... or after this many iterations."""
-NUM_RANDOM_STARTS = 3
-"""Random starts of `wmmse`, beside the uniform one, the best assignment and one beside it."""
-LEAK = 0.1
-"""Share of uniform powers in the starts that favour some bands: a power of zero would stay zero."""
+NUM_RANDOM_STARTS = 5
+"""Random starts of `wmmse`."""
+RANDOM_DECADES = 3.0
+"""How far below the loudest cell of a band the quietest one may begin in a random start, in powers of ten."""
+LEAK, SHARING_LEAK = 0.1, 0.01
+"""Shares of uniform power in the starts beside the best assignment and beside the best sharing: a power of zero would stay zero."""
+SHARING_KICKS, SHARING_KICKS_PER_CELL = 30, 3
+"""How often the search for the best sharing is disturbed, at least and for each cell."""
+START_NAMES = (
+    "uniform",
+    *(f"random {index}" for index in range(NUM_RANDOM_STARTS)),
+    "assignment",
+    "beside the assignment",
+    "beside the sharing",
+)
+"""What `wmmse` climbs from, by the names in `starts`."""
 
 
 class Climb(NamedTuple):
@@ -92,9 +106,9 @@ def climb(
 
 
 def wmmse(gains: Gains, user_budgets: Float[np.ndarray, "*#batch cell user"]) -> Climb:
-    """The best of the climbs from all `starts`, for every block: never below the assignment bound where that can be searched.
+    """The best of the climbs from all `starts`, for every block: never below the assignment that it starts at.
 
-    A centralised reference that needs every cell's channels.
+    A centralised reference that needs every cell's channels. The best known, not the optimum: it bounds nothing from above.
 
     Args:
         gains: Gains of the blocks.
@@ -120,25 +134,49 @@ def fractional_programming(gains: Gains, user_budgets: Float[np.ndarray, "*#batc
 
 
 def starts(gains: Gains, user_budgets: Float[np.ndarray, "*#batch cell user"]) -> dict[str, Powers]:
-    """Where `wmmse` starts, by name: uniform powers; every cell mainly on a random half of the bands; the best assignment, and beside it.
+    """Where `wmmse` starts, by `START_NAMES`. Deterministic, and for every block what it would be alone.
 
-    Deterministic, and for every block what it would be alone. Beyond `MAX_BANDS` bands there is no best assignment.
+    * uniform: every user spreads its budget evenly;
+    * random: in every band one cell at random is loud and the others are quieter by random factors, down to next to silent;
+    * assignment: the best exclusive one, `best_assignment`, or beyond its `MAX_BANDS` bands `greedy_assignment`;
+    * beside the assignment: it, with some uniform power;
+    * beside the sharing: what `best_sharing` finds with these channels, with little uniform power.
     """
     uniform = uniform_allocation(gains, user_budgets)
-    num_cells, num_bands, _ = gains.signal_gains.shape[-3:]
-    orders = np.random.default_rng(0).permuted(np.tile(np.arange(num_bands), (NUM_RANDOM_STARTS, num_cells, 1)), axis=-1)
-    half = (num_bands + 1) // 2
-    named = {"uniform": uniform}
-    for index, chosen in enumerate(orders < half):
-        named[f"random {index}"] = _leaking(uniform * chosen[..., None] * (num_bands / half), uniform)
-    if num_bands <= MAX_BANDS:
-        assigned = best_assignment(gains, user_budgets).powers
-        named |= {"assignment": assigned, "beside the assignment": _leaking(assigned, uniform)}
-    return named
+    num_cells, num_bands = gains.signal_gains.shape[-3:-1]
+    generator = np.random.default_rng(0)
+    levels = 10.0 ** -generator.uniform(0.0, RANDOM_DECADES, (NUM_RANDOM_STARTS, num_cells, num_bands))
+    loudest = generator.integers(num_cells, size=(NUM_RANDOM_STARTS, 1, num_bands)) == np.arange(num_cells)[:, None]
+    # A cell that is quiet in all bands spends less than its budget.
+    levels = np.where(loudest, 1.0, levels)
+    levels /= np.maximum(levels.sum(axis=-1, keepdims=True), 1.0)
+    assign = best_assignment if num_bands <= MAX_BANDS else greedy_assignment
+    assigned = assign(gains, user_budgets).powers
+    return {
+        "uniform": uniform,
+        **{f"random {index}": uniform * num_bands * level[..., None] for index, level in enumerate(levels)},
+        "assignment": assigned,
+        "beside the assignment": _leaking(assigned, uniform, LEAK),
+        "beside the sharing": _leaking(_sharing(gains, user_budgets), uniform, SHARING_LEAK),
+    }
 
 
-def _leaking(powers: Powers, uniform: Powers) -> Powers:
-    return (1.0 - LEAK) * powers + LEAK * uniform
+def _sharing(gains: Gains, user_budgets: Float[np.ndarray, "*#batch cell user"]) -> Powers:
+    """Every user's budget, spread evenly over the bands that the best sharing of each block gives its cell."""
+    *batch, num_cells, num_bands, num_users = gains.signal_gains.shape
+    budgets = np.broadcast_to(user_budgets, (*batch, num_cells, num_users))
+    powers = np.zeros(gains.signal_gains.shape)
+    everything = np.ones((1, num_cells, num_bands), bool)
+    num_kicks = max(SHARING_KICKS, SHARING_KICKS_PER_CELL * num_cells)
+    for block in np.ndindex(*batch):
+        one = Gains(gains.signal_gains[block], gains.cross_gains[block], gains.interferers)
+        owned = best_sharing(full_power(one, budgets[block]), everything, num_kicks).owned
+        powers[block] = spread(owned)[..., None] * budgets[block][:, None, :]
+    return powers
+
+
+def _leaking(powers: Powers, uniform: Powers, share: float) -> Powers:
+    return (1.0 - share) * powers + share * uniform
 
 
 @compiled_entry

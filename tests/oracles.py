@@ -1,7 +1,7 @@
 """The equations as slow scalar loops over ragged lists: what every numeric function of the package is held against.
 
 Shares no code with the package. Cells have lists of their own lengths, so nothing is padded. Equation numbers are those of
-docs/DESIGN.md. Nesting follows the array shapes: `h[tx][rx][band][antenna][user]` (None where no channel exists),
+the paper. Nesting follows the array shapes: `h[tx][rx][band][antenna][user]` (None where no channel exists),
 `signal[cell][band][user]`, `cross[tx][rx][band][tx_user][user]`, `powers[cell][band][user]`, `budgets[cell][user]`.
 """
 
@@ -203,6 +203,25 @@ def negotiate(powers, signal, cross, budgets, num_iterations, forward_looking=Tr
     return powers
 
 
+def settle(powers, signal, cross, budgets, tolerance, most_iterations, forward_looking=True):
+    """Single iterations until no power changes by more than this share of its user's budget.
+
+    Returns the sum rates (18) after each iteration, and after how many it settled, or 0.
+    """
+    history = []
+    for iteration in range(1, most_iterations + 1):
+        before, powers = powers, iterate(powers, signal, cross, budgets, forward_looking)
+        history.append(sum_rates(powers, ingr(powers, signal, cross)))
+        if all(
+            abs(powers[b][f][u] - before[b][f][u]) <= tolerance * budgets[b][u]
+            for b in range(len(powers))
+            for f in range(len(powers[b]))
+            for u in range(len(powers[b][f]))
+        ):
+            return history, iteration
+    return history, 0
+
+
 def selfish_water_fill(signal, budgets):
     """Every user pours its budget on sigma^2 / signal gain."""
     return _pour([[[1.0 / g for g in band] for band in cell] for cell in signal], budgets)
@@ -223,13 +242,18 @@ def opening_powers(fractions, budgets):
     return powers
 
 
-def play_slot(fractions, power_budget, nominal, signal, cross, num_iterations, damping=0.0):
-    """One whole slot; returns the final powers, the INGR after it, the sum rates (18) and the next slot's budgets P_b(t+1) (5)."""
+def play_slot(fractions, power_budget, signal, cross, num_iterations, damping=0.0):
+    """One whole slot; returns the final powers, the INGR after it, the sum rates (18) and what each cell spent."""
     budgets = [[power_budget[b] / len(signal[b][0])] * len(signal[b][0]) for b in range(len(signal))]
     powers = negotiate(opening_powers(fractions, budgets), signal, cross, budgets, num_iterations, damping=damping)
     c = ingr(powers, signal, cross)
-    unspent = [power_budget[b] - math.fsum(p for band in powers[b] for p in band) for b in range(len(signal))]
-    return powers, c, sum_rates(powers, c), [nominal[b] + unspent[b] for b in range(len(signal))]
+    return powers, c, sum_rates(powers, c), [math.fsum(p for band in powers[b] for p in band) for b in range(len(signal))]
+
+
+def power_budget(block_budget, spent_before, num_slots):
+    """P_b(t) (5): what the past slots, t - 1 of them, left of the block budget, shared by the T - t + 1 slots from t on."""
+    slot = len(spent_before) + 1
+    return (block_budget - math.fsum(spent_before)) / (num_slots - slot + 1)
 
 
 def assignment_rates(owners, signal, budgets):

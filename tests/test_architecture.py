@@ -1,4 +1,4 @@
-"""Who imports whom, and what every file owes its reader: DESIGN.md, held by reading the source."""
+"""Who imports whom, and what every file owes its reader, held by reading the source."""
 
 import ast
 import subprocess

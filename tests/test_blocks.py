@@ -37,19 +37,63 @@ def test_slots_are_those_of_the_scalar_game(config, num_iterations):
     gains = [(oracles.signal_gains(h, w), oracles.cross_gains(h, w)) for h, w in zip(lists, beams, strict=True)]
     p0 = [oracles.nominal_power(config.snr_db, config.mean_gain_matrix[b, b]) for b in range(config.num_cells)]
     nominal = [config.users_per_cell[b] * config.num_bands * p0[b] for b in range(config.num_cells)]
-    budgets = [nominal, nominal]
+    spent = [[[] for _ in nominal] for _ in range(2)]
     for slot in range(3):
         # Fractions from -0.3 to 0.6: some are clipped, some users ask for more than 1 in total and some for less.
         fractions = draw_fractions(config, 2, seed=slot, largest=0.9) - 0.3
         rates = blocks.play_slot(fractions)
         for i in range(2):
-            powers, c, expected_rates, budgets[i] = oracles.play_slot(
-                ragged(config, fractions[i]), budgets[i], nominal, *gains[i], num_iterations, config.damping
+            budgets = budgets_after(spent[i], nominal, config.num_slots)
+            powers, c, expected_rates, slot_spent = oracles.play_slot(
+                ragged(config, fractions[i]), budgets, *gains[i], num_iterations, config.damping
             )
+            for cell, power in enumerate(slot_spent):
+                spent[i][cell].append(power)
             assert_equal(config, blocks.powers[i], powers)
             assert_equal(config, blocks.ingr[i], c)
             np.testing.assert_allclose(rates[i], expected_rates, rtol=1e-10)
-            np.testing.assert_allclose(blocks.power_budget[i], budgets[i], rtol=1e-10)
+            np.testing.assert_allclose(blocks.power_budget[i], budgets_after(spent[i], nominal, config.num_slots), rtol=1e-10)
+
+
+def budgets_after(spent, nominal, num_slots):
+    return [oracles.power_budget(num_slots * nominal[cell], before, num_slots) for cell, before in enumerate(spent)]
+
+
+@pytest.mark.parametrize("num_slots", range(2, 13))
+@pytest.mark.parametrize("rules", [{"num_iterations": 0}, {"damping": 0.6}, {"damping_in_action": True, "num_iterations": 2}])
+def test_every_slots_budget_is_what_is_left_shared_by_the_slots_that_are_left(num_slots, rules):
+    generator = np.random.default_rng(num_slots)
+    users = tuple(generator.integers(1, 5, size=3).tolist())
+    gains = generator.uniform(0.05, 3.0, (3, 3))
+    config = NetworkConfig(num_users=users, num_slots=num_slots, mean_gains=gains, dtype="float64", **rules)
+    blocks = Blocks(config, 4)
+    blocks.draw(range(4), [np.random.default_rng(seed) for seed in range(4)])
+    largest, spent = 0.0, [[[] for _ in range(3)] for _ in range(4)]
+    for _ in range(num_slots):
+        expected = np.array([budgets_after(each, config.nominal_budgets, num_slots) for each in spent])
+        np.testing.assert_allclose(blocks.power_budget, expected, rtol=1e-12)
+        largest = max(largest, (expected / config.nominal_budgets).max())
+        shape = (4, 3, *config.action_shape(config.max_users))
+        idle = generator.integers(0, 2, (4, 3, *[1] * (len(shape) - 2)))
+        blocks.play_slot(generator.uniform(0.0, 1.2 / config.num_bands, shape) * idle)
+        for each, powers in zip(spent, blocks.powers.sum(axis=(-2, -1)).tolist(), strict=True):
+            for before, power in zip(each, powers, strict=True):
+                before.append(power)
+    assert np.all(np.sum(spent, axis=-1) <= num_slots * config.nominal_budgets * (1 + 1e-12))
+    assert largest > 1.001  # something did roll over
+
+
+def test_a_slot_that_does_not_transmit_is_measured_and_spends_nothing():
+    config = variant(CONFIGS["unequal users"], num_iterations=2)
+    (blocks, _), (other, _) = draw_blocks(config, 2), draw_blocks(config, 2)
+    opening = draw_fractions(config, 2, largest=0.1)
+    rates, others = blocks.play_slot(opening, transmit=False), other.play_slot(opening)
+    np.testing.assert_array_equal(rates, others)
+    np.testing.assert_array_equal(blocks.powers, other.powers)
+    np.testing.assert_array_equal(blocks.ingr, other.ingr)
+    np.testing.assert_array_equal(blocks.power_budget, np.tile(config.nominal_budgets, (2, 1)))
+    assert blocks.slots_left.tolist() == [config.num_slots] * 2
+    assert other.slots_left.tolist() == [config.num_slots - 1] * 2
 
 
 @EVERY_CONFIG
@@ -70,16 +114,17 @@ def test_each_user_may_spend_an_equal_share_of_its_cells_budget_and_padded_users
 
 @EVERY_CONFIG
 def test_without_iterations_unspent_power_rolls_over_in_full(config):
-    config = variant(config, num_iterations=0)
+    config = variant(config, num_iterations=0, num_slots=5)
     blocks, _ = draw_blocks(config, 2)
     nominal = config.nominal_budgets
     shape = (2, config.num_cells, config.num_bands, config.max_users)
+    # T = 5 slots of budget 5: 5/5, 5/4, 5/3, (5 - 5/12)/2 where a quarter of 5/3 was spent, and nothing new after all of it was.
     for slot, spent_share in enumerate((0.0, 0.0, 0.25, 1.0)):
         available = blocks.power_budget.copy()
-        np.testing.assert_allclose(available, np.tile(nominal * (1, 2, 3, 3.25)[slot], (2, 1)), rtol=1e-12)
+        np.testing.assert_allclose(available, np.tile(nominal * (1, 5 / 4, 5 / 3, 55 / 24)[slot], (2, 1)), rtol=1e-12)
         blocks.play_slot(np.full(shape, spent_share / config.num_bands))
         np.testing.assert_allclose(blocks.powers.sum(axis=(-2, -1)), spent_share * available, rtol=1e-12)
-    np.testing.assert_allclose(blocks.power_budget, np.tile(nominal, (2, 1)), rtol=1e-12)
+    np.testing.assert_allclose(blocks.power_budget, np.tile(nominal * 55 / 24, (2, 1)), rtol=1e-12)
 
 
 @EVERY_CONFIG
@@ -90,7 +135,9 @@ def test_with_iterations_nothing_rolls_over_but_the_damped_memory_of_an_idle_ope
     kept = config.damping**config.num_iterations
     assert kept == (0.125 if config is CONFIGS["damped"] else 0)
     np.testing.assert_allclose(blocks.powers.sum(axis=(-2, -1)), np.tile((1 - kept) * config.nominal_budgets, (2, 1)), rtol=1e-12)
-    np.testing.assert_allclose(blocks.power_budget, np.tile((1 + kept) * config.nominal_budgets, (2, 1)), rtol=1e-12)
+    np.testing.assert_allclose(
+        blocks.power_budget, np.tile((1 + kept / (config.num_slots - 1)) * config.nominal_budgets, (2, 1)), rtol=1e-12
+    )
 
 
 def test_unspent_power_of_one_user_is_shared_with_the_users_of_its_cell_only():
@@ -100,7 +147,8 @@ def test_unspent_power_of_one_user_is_shared_with_the_users_of_its_cell_only():
     fractions[0, 0, :, 1] = 0
     blocks.play_slot(fractions)
     per_user = config.num_bands * config.nominal_powers[0]
-    expected = [[1.5 * per_user, 1.5 * per_user, 0, 0], [per_user] * 4, [per_user, 0, 0, 0]]
+    more = 1 + 0.5 / (config.num_slots - 1)
+    expected = [[more * per_user, more * per_user, 0, 0], [per_user] * 4, [per_user, 0, 0, 0]]
     np.testing.assert_allclose(blocks.user_budgets[0], expected, rtol=1e-12)
 
 

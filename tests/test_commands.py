@@ -104,8 +104,8 @@ def test_results_json_has_the_published_form(trained):
         assert method["ms_per_decision"] > 0
     bound = results["methods"]["assignment_bound"]
     assert bound["percent_of_bound"] == pytest.approx(100.0)
-    assert bound["needs_global_knowledge"]
-    assert not results["methods"]["td3mix"]["needs_global_knowledge"]
+    assert bound["knowledge"] == "channels"
+    assert results["methods"]["td3mix"]["knowledge"] == "own"
     assert results["methods"]["flwf"]["std_over_starts"] > 0
 
 

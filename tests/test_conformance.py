@@ -33,14 +33,14 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "damping in action": {"num_users": 4, "damping_in_action": True},
 }
 
-# Cells may have different numbers of users (DESIGN.md), so their agents have spaces of different sizes.
+# Cells may have different numbers of users, so their agents have spaces of different sizes.
 different_spaces_are_meant = [
     pytest.mark.filterwarnings("ignore:Agents have different observation space sizes:UserWarning"),
     pytest.mark.filterwarnings("ignore:Observations are different shapes:UserWarning"),
 ]
 # A cell with one user has observations [plane, band, 1], which PettingZoo takes for a grey picture. They hold logarithms.
 one_user_is_no_picture = pytest.mark.filterwarnings("ignore:The observation contains negative numbers:UserWarning")
-# DESIGN.md's state is [cell, plane, band, user].
+# The global state is [cell, plane, band, user].
 state_has_four_axes = pytest.mark.filterwarnings("ignore:State has more than 3 dimensions:UserWarning")
 # The environment says so where there is no screen; test_rendering.py holds that it does.
 no_screen_here = pytest.mark.filterwarnings("ignore:render_mode='human' needs a screen:UserWarning")

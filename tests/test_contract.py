@@ -1,4 +1,4 @@
-"""What frameworks rely on, held over whole episodes. See DESIGN.md, "The contract in full"."""
+"""What frameworks rely on, held over whole episodes."""
 
 import copy
 import math

@@ -1,4 +1,4 @@
-"""The form of the environment that frameworks rely on: names, spaces, attributes, class. See DESIGN.md, "The contract in full"."""
+"""The form of the environment that frameworks rely on: names, spaces, attributes, class."""
 
 import re
 
@@ -27,7 +27,7 @@ def test_the_agent_list_is_a_copy_of_possible_agents(make: Make) -> None:
     assert len(env.possible_agents) == env.config.num_cells
 
 
-def test_the_spaces_are_float32_boxes_of_the_shapes_that_the_design_gives(make: Make) -> None:
+def test_the_spaces_are_float32_boxes_of_the_documented_shapes(make: Make) -> None:
     env = make()
     config = env.config
     planes = 4 * config.num_antennas + 2 if env.observation == "csi" else 3

@@ -1,4 +1,4 @@
-"""What actions, observations, rewards, infos and options mean, held against formulas written out here from DESIGN.md."""
+"""What actions, observations, rewards, infos and options mean, held against formulas written out here from the paper."""
 
 import math
 from typing import Any
@@ -64,14 +64,14 @@ def powers_of(infos: dict[str, dict[str, Any]]) -> list[np.ndarray]:
     return [info["power"] for info in infos.values()]
 
 
-def unspent_budget(slots: list[list[np.ndarray]], formulas: Formulas, b: int) -> float:
-    """Slot budget of a cell after the given slots, relative to nominal: roll-over (5) slot by slot."""
+def budget_after(slots: list[list[np.ndarray]], formulas: Formulas, b: int, num_slots: int) -> float:
+    """Slot budget (5) of a cell after the given slots, relative to nominal."""
     num_users = formulas.w[b][0].shape[1]
     nominal = num_users * formulas.nominal_user_budget[b]
-    budget = nominal
-    for powers in slots:
-        budget = nominal + (budget - powers[b].sum())
-    return budget / nominal
+    left = num_slots * nominal - sum(powers[b].sum() for powers in slots)
+    if len(slots) == num_slots:  # nobody shares it: what the last slot had, and what it left
+        return budget_after(slots[:-1], formulas, b, num_slots) + left / nominal
+    return left / (num_slots - len(slots)) / nominal
 
 
 @pytest.mark.parametrize("act", [random_actions, thrifty_actions])
@@ -86,7 +86,9 @@ def test_the_planes_of_the_gain_observation_are_log_gain_log_ingr_and_log_budget
         for b, planes in enumerate(observed.values()):
             np.testing.assert_allclose(planes[0], np.log10(formulas.signal_gain(b)), rtol=1e-5, atol=1e-5)
             np.testing.assert_allclose(planes[1], np.log10(formulas.ingr(b, powers) / formulas.p0[b]), rtol=1e-5, atol=1e-5)
-            np.testing.assert_allclose(planes[2], math.log10(unspent_budget(history, formulas, b)), rtol=1e-5, atol=1e-5)
+            np.testing.assert_allclose(
+                planes[2], math.log10(budget_after(history, formulas, b, env.config.num_slots)), rtol=1e-5, atol=1e-5
+            )
 
 
 @pytest.mark.parametrize("act", [random_actions, thrifty_actions])
@@ -204,13 +206,14 @@ def test_without_negotiation_unspent_power_rolls_over_to_the_next_slot() -> None
     env = untouched(observation="gain", num_slots=4)
     env.reset(seed=0)
     nominal = env.config.num_bands * 10.0 ** (env.config.snr_db / 10.0)  # of each user
-    budget = 1.0
-    for fraction in (0.1, 0.0, 0.2, 0.5):
+    budget, left = 1.0, 4.0
+    for slots_left, fraction in ((3, 0.1), (2, 0.0), (1, 0.2)):
         spent = min(fraction * env.config.num_bands, 1.0)
         observations, _, _, _, infos = env.step(uniform(env, fraction))
         for info in infos.values():
             np.testing.assert_allclose(info["power"], spent / env.config.num_bands * budget * nominal)
-        budget = 1.0 + (1.0 - spent) * budget
+        left -= spent * budget
+        budget = left / slots_left
         for planes in observations.values():
             np.testing.assert_allclose(planes[-1], math.log10(budget), atol=1e-6)
 

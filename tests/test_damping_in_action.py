@@ -74,7 +74,7 @@ def test_every_user_has_a_damping_of_its_own_as_in_the_scalar_game(config: Netwo
         assert_equal(config, negotiate(start, block.gains, block.user_budgets, k, damping=damping), expected)
         assert_equal(config, blocks.powers[0], expected)
         unspent = config.nominal_budgets - [sum(map(sum, cell)) for cell in expected]
-        np.testing.assert_allclose(blocks.power_budget[0], config.nominal_budgets + unspent, rtol=1e-10)
+        np.testing.assert_allclose(blocks.power_budget[0], config.nominal_budgets + unspent / (config.num_slots - 1), rtol=1e-10)
 
 
 def test_one_user_that_holds_leaves_the_others_to_negotiate() -> None:

@@ -52,7 +52,8 @@ INTERNAL = {
         "threads",
         "version",
     ),  # compiled twins of the equations, what they run on, and a number
-    *("command_line", "figure_command", "figure_files", "paper_figures", "curves", "claims", "measurement", "sweep"),  # the commands
+    *("command_line", "figure_command", "figure_files", "paper_figures", "curves", "measurement", "equilibrium", "sweep"),  # the commands
+    *("claims", "claim_numbers", "claim_verdicts", "claims_picture"),
     *("trainings", "provenance", "scenario_figure", "named_policies", "scenario_comparison"),
 }
 

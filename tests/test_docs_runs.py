@@ -48,8 +48,6 @@ SMALL = {
     "evaluate.py runs/": ("--num-blocks 2", "runs/*/comparison.png"),
     "evaluate.py": ("--num-blocks 2", "results/comparison.png"),
     "benchmarks/ablations.py": ("--num-steps 2 --seeds 0 --variants mixer-sum", "docs/ablations.png"),
-    "benchmarks/paper_settings.py": ("--num-blocks 2 --band-blocks 2 --num-starts 2", "docs/paper_settings*.json"),
-    "benchmarks/reference_numbers.py": ("--num-blocks 2", "docs/reference_numbers.json"),
     "benchmarks/throughput.py": ("--quick", "docs/throughput.png"),
     "benchmarks/torchrl_throughput.py": ("--num-envs 1 --num-slots 10 --repeats 1", "docs/torchrl_throughput.json"),
     "benchmarks/training.py": ("--network 8x4 --seeds 0 --max-steps 2", "docs/training.json"),

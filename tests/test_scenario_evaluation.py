@@ -31,7 +31,7 @@ def test_every_networks_blocks_are_in_the_joined_results_in_their_order():
             np.testing.assert_array_equal(joined[result.name].per_slot[2 * index : 2 * index + 2], result.per_slot)
     spreads = [result.std_over_starts for index, config in enumerate(NETWORKS) for result in some(config, index) if result.name == "flwf"]
     assert joined["flwf"].std_over_starts == pytest.approx(np.mean(spreads))
-    assert joined["assignment_bound"].needs_global_knowledge
+    assert joined["assignment_bound"].knowledge == "channels"
     assert joined["uniform"].std_over_starts is None
 
 

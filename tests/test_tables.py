@@ -6,8 +6,10 @@ import pytest
 from rich.console import Console
 
 from multicell_env import NetworkConfig
-from multicell_env.evaluation import MethodResult, evaluate_allocations
+from multicell_env.evaluation import draw_blocks, evaluate_allocations
+from multicell_env.results import MethodResult
 from multicell_env.tables import print_generalisation, print_table
+from multicell_env.wmmse import starts
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +36,37 @@ def test_no_number_is_cut(results, width, terminal):
 def test_a_narrow_terminal_gets_lines_that_fit_and_the_names_of_what_is_left_out(results):
     text = printed(results, 80, terminal=True)
     assert max(map(len, text.splitlines())) <= 80
-    assert "Not shown, because the terminal is narrow: starts, % best" in " ".join(text.split())
+    assert "Not shown, because the terminal is narrow: starts, % bound" in " ".join(text.split())
     assert "starts" not in text.splitlines()[1]
 
 
 def test_a_wide_terminal_and_a_file_get_all_columns(results):
     for text in (printed(results, 120, terminal=True), printed(results, 20, terminal=False)):
-        assert text.splitlines()[1].split()[-4:] == ["best", "starts", "ms", "CSI"]
+        assert text.splitlines()[1].split()[-8:] == ["%", "best", "known", "%", "bound", "starts", "ms", "needs"]
         assert "Not shown" not in text
+
+
+def test_what_must_be_known_is_said_in_words_where_there_is_room(results):
+    wide, narrow = printed(results, 200, terminal=True), printed(results, 100, terminal=False)
+    for method, words in (("wmmse", "channels of all"), ("planned", "statistics of all"), ("flwf", "own measurements")):
+        lines = [next(line for line in text.splitlines() if line.startswith(method)) for text in (wide, narrow)]
+        assert lines[0].rstrip().endswith(words)
+        assert lines[1].rstrip().endswith(words.split()[0])
+
+
+def test_the_caption_counts_the_climbs_of_wmmse_that_ran(results):
+    block = draw_blocks(NetworkConfig(), 1)
+    count = len(starts(block.gains, block.user_budgets))
+    assert f"wmmse: the best of {count} climbs" in " ".join(printed(results, 200, terminal=True).split())
+
+
+@pytest.mark.parametrize("config", [NetworkConfig(num_slots=2, sir_db=20.0), NetworkConfig(num_slots=2, num_bands=2)])
+def test_percentages_of_no_bound_are_not_shown(config):
+    file = io.StringIO()
+    print_table(evaluate_allocations(config, num_blocks=2, timed=False), config, Console(file=file, width=120))
+    assert "% bound" not in file.getvalue().splitlines()[1]
+    assert "% best known" in file.getvalue().splitlines()[1]
+    assert "no % bound: the best exclusive assignment is none" in " ".join(file.getvalue().split())
 
 
 def test_networks_of_all_sizes_are_never_cut_either(results):

@@ -1,6 +1,7 @@
 """WMMSE climbs, keeps its budgets, and ends where no small change helps."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import oracles
@@ -12,9 +13,10 @@ from scenarios import CONFIGS, assert_equal, block_of, draw_block, draw_gains, d
 from multicell_env.allocation import best_assignment, random_allocation, uniform_allocation
 from multicell_env.beamforming import Gains
 from multicell_env.config import PAPER_8X4, NetworkConfig
+from multicell_env.greedy_assignment import greedy_assignment
 from multicell_env.interference import ingr, sum_rates
 from multicell_env.waterfilling import selfish_water_fill
-from multicell_env.wmmse import TOLERANCE, climb, fractional_programming, starts, wmmse
+from multicell_env.wmmse import START_NAMES, TOLERANCE, climb, fractional_programming, starts, wmmse
 
 EXAMPLES = settings(max_examples=60, derandomize=True, database=None, deadline=None)
 
@@ -174,13 +176,38 @@ def test_a_start_above_the_budget_is_scaled_down_to_it():
     np.testing.assert_allclose(kept, 0.5 * start, rtol=1e-14)
 
 
-def test_beyond_the_bands_of_the_assignment_wmmse_still_climbs():
-    config = NetworkConfig(num_bands=17, num_users=1, num_antennas=2)
+@pytest.mark.parametrize("num_bands", [17, 24])
+def test_beyond_the_bands_of_the_best_assignment_wmmse_climbs_from_the_greedy_one(num_bands):
+    config = NetworkConfig(num_bands=num_bands, num_users=1, num_antennas=2)
     block = draw_block(config)
-    assert not any("assignment" in name for name in starts(block.gains, block.user_budgets))
-    assert wmmse(block.gains, block.user_budgets).sum_rates[-1] >= network_rate(
-        uniform_allocation(block.gains, block.user_budgets), block.gains
-    )
+    greedy = greedy_assignment(block.gains, block.user_budgets)
+    np.testing.assert_array_equal(starts(block.gains, block.user_budgets)["assignment"], greedy.powers)
+    assert wmmse(block.gains, block.user_budgets).sum_rates[-1] >= greedy.sum_rates.sum() * (1 - 1e-12)
+
+
+@pytest.mark.parametrize("num_bands", [1, 2, 3, 6, 17, 64])
+@pytest.mark.parametrize("num_cells", [2, 3, 10])
+def test_no_start_is_another_and_all_keep_the_budgets(num_cells, num_bands):
+    config = NetworkConfig(num_cells=num_cells, num_bands=num_bands, num_users=2, num_antennas=4, dtype="float64")
+    block = draw_block(config)
+    named = starts(block.gains, block.user_budgets)
+    assert tuple(named) == START_NAMES
+    for one, other in itertools.combinations(named.values(), 2):
+        higher, lower = np.maximum(one, other), np.minimum(one, other)
+        assert np.max((higher - lower) / np.maximum(higher, 1e-9)) > 0.05  # a twentieth apart in some band
+    for start in named.values():
+        assert np.all(start >= 0)
+        assert np.all(start.sum(axis=-2) <= block.user_budgets * (1 + 1e-12))
+
+
+def test_ten_links_with_one_band_reach_what_a_hundred_random_starts_reach():
+    config = NetworkConfig(num_cells=10, num_antennas=1, num_users=1, num_bands=1, dtype="float64")
+    gains, budgets = draw_gains(config, 12, seed=7), config.split_among_users(config.nominal_budgets)
+    reached, generator = wmmse(gains, budgets).sum_rates[:, -1], np.random.default_rng(1)
+    random = [climb(gains, budgets, budgets[:, None, :] * generator.random((10, 1, 1))).sum_rates[:, -1] for _ in range(100)]
+    assert np.all(reached >= 0.98 * np.max(random, axis=0))
+    uniform = fractional_programming(gains, budgets).sum_rates[:, -1]
+    assert np.max(reached / uniform) > 1.1
 
 
 @pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])

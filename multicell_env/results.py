@@ -1,0 +1,126 @@
+"""What a method reached on its blocks, and in percent of what: the best known of every block, and the assignment bound."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from multicell_env.config import NetworkConfig
+
+Knowledge = Literal["own", "statistics", "channels"]
+"""What somebody must know: a station's own measurements, the mean gains and loads of all cells, or the channels of all cells."""
+Slots = Literal["last_slot", "all_slots"]
+"""A block's last slot, or the mean over its slots."""
+
+
+@dataclass(frozen=True)
+class MethodResult:
+    """How one method did.
+
+    Capacities are average cell capacities, (19)/B, in bit/s/Hz.
+    """
+
+    name: str
+    per_slot: Float[np.ndarray, "block slot"]
+    """Capacity of every block in every slot; the mean over starts where there are several."""
+    knowledge: Knowledge
+    """What somebody must know."""
+    ms_per_decision: float
+    """Time to decide one slot of one block for all base stations, median; negotiation included. NaN where it was not measured."""
+    std_over_starts: float | None = None
+    """Spread over random starts of the last slot's capacity, mean over blocks; None where there is one start."""
+    is_bound: bool = False
+    """Whether this is the best exclusive assignment of at least as many bands as there are cells."""
+
+    @property
+    def last_slot(self) -> dict[str, float]:
+        """Mean and half-width of the 95 % confidence interval over blocks, in the last slot. One block has no interval: NaN."""
+        return summary(self.of_blocks("last_slot"))
+
+    @property
+    def all_slots(self) -> dict[str, float]:
+        """Mean and half-width of the 95 % confidence interval over blocks, averaged over the slots."""
+        return summary(self.of_blocks("all_slots"))
+
+    def of_blocks(self, slots: Slots) -> Float[np.ndarray, " block"]:
+        """Capacity of every block."""
+        return self.per_slot[:, -1] if slots == "last_slot" else self.per_slot.mean(axis=1)
+
+
+def as_json(results: Iterable[MethodResult], config: NetworkConfig, seed: int, num_blocks: int, **settings: Any) -> dict[str, Any]:
+    """Results with every setting that is needed to make them again."""
+    results = list(results)
+    of_bound, of_best, of_best_all = (
+        percent_of_bound(results),
+        percent_of_best_known(results),
+        percent_of_best_known(results, "all_slots"),
+    )
+    methods = {
+        result.name: {
+            "last_slot": _json_numbers(result.last_slot),
+            "all_slots": _json_numbers(result.all_slots),
+            "per_slot": result.per_slot.mean(axis=0).tolist(),
+            "percent_of_bound": of_bound.get(result.name),
+            "percent_of_best_known": of_best.get(result.name),
+            "percent_of_best_known_all_slots": of_best_all.get(result.name),
+            "ms_per_decision": None if np.isnan(result.ms_per_decision) else result.ms_per_decision,
+            "knowledge": result.knowledge,
+            "std_over_starts": result.std_over_starts,
+        }
+        for result in results
+    }
+    return {"config": _json_numbers(asdict(config)), "seed": seed, "num_blocks": num_blocks, **settings, "methods": methods}
+
+
+def _json_numbers(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON knows no NaN, which becomes null, and no infinity, which becomes its name."""
+    unknown = {
+        key: None if np.isnan(value) else str(value) for key, value in fields.items() if isinstance(value, float) and not np.isfinite(value)
+    }
+    return {**fields, **unknown}
+
+
+def percent_of_best_known(results: Iterable[MethodResult], slots: Slots = "last_slot") -> dict[str, float]:
+    """Mean capacity in percent of the mean of the best known, by name; empty without WMMSE. Nothing exceeds 100.
+
+    The best known of a block is the highest of all these results there: WMMSE's best climb, the assignment, and every other method.
+    The last slot and the mean over the slots each have their own.
+    """
+    results = list(results)
+    if not any(result.name == "wmmse" for result in results):
+        return {}
+    best = np.max([result.of_blocks(slots) for result in results], axis=0)
+    return {result.name: _percent(result.of_blocks(slots), best) for result in results}
+
+
+def percent_of_bound(results: Iterable[MethodResult], slots: Slots = "last_slot") -> dict[str, float]:
+    """Mean capacity in percent of the assignment bound's, by name; empty where there is no useful bound.
+
+    The best exclusive assignment bounds every allocation in which no two cells share a band, and nothing else. So it counts as a
+    bound where each cell can have a band of its own (`MethodResult.is_bound`), and none of the results is above it by as much as a
+    table shows: 0.05 %. Elsewhere sharing bands pays.
+    """
+    results = list(results)
+    bounds = [result for result in results if result.is_bound]
+    if not bounds:
+        return {}
+    percents = {
+        key: {result.name: _percent(result.of_blocks(key), bounds[0].of_blocks(key)) for result in results}
+        for key in ("last_slot", "all_slots")
+    }
+    is_exceeded = any(percent >= 100.05 for of_slots in percents.values() for percent in of_slots.values())
+    return {} if is_exceeded else percents[slots]
+
+
+def _percent(capacities: Float[np.ndarray, " block"], reference: Float[np.ndarray, " block"]) -> float:
+    # Divided first: a quotient of at most 1 is never rounded above it.
+    return 100.0 * float(np.mean(capacities) / np.mean(reference))
+
+
+def summary(capacities: Float[np.ndarray, " block"]) -> dict[str, float]:
+    """Mean and half-width of the 95 % confidence interval; NaN for one block."""
+    count = len(capacities)
+    ci95 = float(1.96 * np.std(capacities, ddof=1) / np.sqrt(count)) if count > 1 else float("nan")
+    return {"mean": float(np.mean(capacities)), "ci95": ci95}
