@@ -268,7 +268,7 @@ class Blocks:
         scratch = copy(self)  # which shares the gains
         copies = {id(array): array.copy() for array in self._state}
         scratch._state = tuple(copies.values())
-        scratch.play_slot(actions, num_iterations=num_iterations)
+        scratch.play_slot(actions, num_iterations=num_iterations, transmit=False)
         return copies[id(self.powers)], copies[id(self.ingr)]
 
     def foresee_slot(self, actions: Float[Array, "block cell *plane band user"], *, predicted: bool = False) -> Float[Array, "block cell"]:
