@@ -47,6 +47,8 @@ class StackedVectorEnv:
     """
 
     is_async = False
+    _with_state = True
+    """Also of those in checkpoints that say nothing of it."""
 
     def __init__(self, env: StackedEnv, seeds: Sequence[int], *, with_state: bool = True) -> None:
         mode = env.metadata.get("autoreset_mode")
@@ -55,7 +57,7 @@ class StackedVectorEnv:
                 f"the environments must leave resets to the collector; got {mode}. Give autoreset_mode=AutoresetMode.DISABLED."
             )
         self.env = env
-        self._adds_state = with_state and not env.state_is_observation
+        self._with_state = with_state
         self._seeds: list[int | None] = list(seeds)
         self.action_space: list[gymnasium.Space] = []
         for seed in seeds:
@@ -97,7 +99,8 @@ class StackedVectorEnv:
         self.env.close()
 
     def _batched(self, observations: np.ndarray) -> Batch:
-        return Batch({"observation": observations, "state": self.env.state()} if self._adds_state else {"observation": observations})
+        adds_state = self._with_state and not self.env.state_is_observation
+        return Batch({"observation": observations, "state": self.env.state()} if adds_state else {"observation": observations})
 
 
 def _no_infos(count: int) -> np.ndarray:

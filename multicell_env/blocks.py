@@ -217,7 +217,7 @@ class Blocks:
         """
         scratch = copy(self)  # which shares the gains
         scratch._arrays = self._arrays._replace(**{name: getattr(self._arrays, name).copy() for name in WRITTEN})
-        scratch.play_slot(actions, num_iterations=num_iterations)
+        scratch.play_slot(actions, num_iterations=num_iterations, transmit=False)
         return scratch._arrays.powers, scratch._arrays.ingr
 
     def differentiable_slot(

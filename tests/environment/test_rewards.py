@@ -66,7 +66,7 @@ def test_a_preview_leaves_the_block_where_it_was():
     config = variant(draw_blocks_config(), num_iterations=3)
     blocks, _ = draw_blocks(config, 2)
     blocks.play_slot(draw_fractions(config, 2))
-    names = ("powers", "ingr", "log_ingr", "power_budget", "log_budget")
+    names = ("slots_left", "powers", "ingr", "log_ingr", "power_budget", "log_budget")
     before = [getattr(blocks, name).copy() for name in names]
     powers, measured = blocks.preview(draw_fractions(config, 2, seed=1), 2)
     for name, array in zip(names, before, strict=True):
