@@ -9,7 +9,7 @@ from test_blocks import draw_blocks, draw_fractions, variant
 from multicell_env import MulticellVectorEnv, multicell_v0
 from multicell_env.model.interference import ingr
 from multicell_env.model.waterfilling import believed_ingr
-from multicell_env.rewards import foresee_rewards, play_for_rewards
+from multicell_env.rewards import differentiable_rewards, play_for_rewards
 
 UNEQUAL = {"num_antennas": 4, "num_users": (2, 4, 1), "num_slots": 3, "dtype": "float64"}
 
@@ -126,5 +126,5 @@ def test_foreseen_rewards_are_those_that_are_played(reward):
     blocks, _ = draw_blocks(config, 2)
     for slot in range(2):
         fractions = draw_fractions(config, 2, seed=slot)
-        foreseen = foresee_rewards(blocks, fractions)
+        foreseen = differentiable_rewards(blocks, fractions)
         np.testing.assert_allclose(play_for_rewards(blocks, fractions)[1], foreseen, rtol=1e-9)
