@@ -16,7 +16,7 @@ PACKAGES = ("multicell_env", "agents", "experiments")
 LONGEST = 320
 MOST_FILES = 16
 
-GAME = ("blocks", "channels", "config", "kernels", "model", "observation", "scenarios", "version")
+GAME = ("blocks", "channels", "config", "kernels", "model", "observation", "rewards", "scenarios", "version")
 MAY_IMPORT = {
     "config": (),
     "version": (),
@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "allocations": ("allocations", "config", "kernels.compiling", "model"),
     "blocks": ("channels", "config", "kernels", "model"),
     "observation": ("blocks", "config", "kernels", "model"),
+    "rewards": ("blocks", "config", "kernels", "model"),
     "rendering": GAME,
     "env": (*GAME, "rendering"),
     "vector_env": (*GAME, "env"),
