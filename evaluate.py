@@ -21,7 +21,8 @@ from experiments.studies.scenario_comparison import compare_all_scenarios, compa
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.comparison import compare
 from multicell_env.evaluation.pictures import STYLES
-from multicell_env.evaluation.playing import FIRST_SEED, METHODS, Policy
+from multicell_env.evaluation.playing import FIRST_SEED
+from multicell_env.evaluation.policies import Policy
 from multicell_env.observation import Observation
 from multicell_env.scenarios import SCENARIOS, draw_networks, scenario_named
 
@@ -134,7 +135,7 @@ def _name(actor: ActorPolicy) -> str:
 
 
 def _evaluate(actor: ActorPolicy, arguments: EvaluateArguments, output: Path) -> dict[str, Any]:
-    asked, taken = arguments.policies, {*STYLES, *METHODS, _name(actor)}
+    asked, taken = arguments.policies, {*STYLES, _name(actor)}
     # Importing them may print, which is shown where everything else is.
     policies = named_policies(asked.policy, taken=taken, observation=asked.observation, batched=asked.batched)
     blocks: dict[str, Any] = {"num_blocks": arguments.num_blocks, "seed": arguments.seed}

@@ -28,8 +28,9 @@ from experiments.provenance import provenance
 from experiments.studies.scenario_comparison import compare_on_scenario
 from experiments.studies.scenario_evaluation import Validation
 from multicell_env import MulticellVectorEnv, NetworkConfig, multicell_v0
+from multicell_env.allocations.registry import QUICK_METHODS
 from multicell_env.evaluation.pictures import save_learning_curve
-from multicell_env.evaluation.playing import FIRST_SEED, QUICK_METHODS
+from multicell_env.evaluation.playing import FIRST_SEED
 from multicell_env.observation import Observation
 from multicell_env.scenarios import SCENARIOS, draw_networks, scenario_named
 

@@ -42,7 +42,8 @@ from pettingzoo.utils.wrappers import BaseParallelWrapper
 
 from experiments.provenance import provenance
 from multicell_env import NetworkConfig, multicell_v0
-from multicell_env.evaluation.playing import Policy, evaluate_policy
+from multicell_env.evaluation.playing import evaluate_policy
+from multicell_env.evaluation.policies import Policy
 
 NUM_ENVS = 32
 ADAPTED_GAMMA = 0.5

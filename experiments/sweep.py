@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from multicell_env.evaluation.playing import Policy
+from multicell_env.evaluation.policies import Policy
 
 Result = dict[str, Any]
 """What a measurement found: numbers, text, and lists and dictionaries of them."""

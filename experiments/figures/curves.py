@@ -11,8 +11,14 @@ from matplotlib.patches import Patch
 
 from experiments.figures.figure_files import shown
 from experiments.figures.paper_figures import FIGURES, PaperFigure
-from multicell_env.evaluation.pictures import style_of
+from multicell_env.allocations.registry import Style
+from multicell_env.evaluation import pictures
 
+OPENINGS: Mapping[str, Style] = {
+    "flwf_from_assignment": {"color": "#D55E00", "marker": "o", "label": "FLWF from the best assignment"},
+    "flwf_from_uniform": {"color": "#009E73", "marker": "s", "label": "FLWF from uniform power"},
+}
+"""Styles of the negotiations that begin at a given opening, which the figures alone show."""
 WIDTH, PANEL_HEIGHT, KEY_HEIGHT = 8.6, 3.4, 0.2
 """Inches; the whole width, so that letters stay readable where a page shows the picture 700 pixels wide."""
 LIGHT = 0.4
@@ -141,3 +147,8 @@ def _positions(paper: PaperFigure) -> list[float]:
     """Where the swept values stand: numbers at their value, sizes side by side."""
     places = [x for x, _ in paper.sweep]
     return places if all(isinstance(x, int) for x in places) else list(range(len(places)))
+
+
+def style_of(method: str) -> Style:
+    """Colour, marker and label of a figure's method."""
+    return OPENINGS[method] if method in OPENINGS else pictures.style_of(method)

@@ -17,6 +17,7 @@ from rich.console import Console
 from experiments.command_line import Reporting, check_folder, check_positive
 from experiments.figures.equilibrium import MOST_ITERATIONS, TOLERANCE
 from experiments.figures.figure_files import compare, read_figure, write_files
+from experiments.figures.figure_table import print_figure
 from experiments.figures.measurement import measure
 from experiments.figures.paper_figures import FIGURES, FULL, PAPER, QUICK, Actor, points, rows_of
 from experiments.figures.trainings import is_trained, needed_trainings, train_missing, training_of
@@ -24,7 +25,6 @@ from experiments.provenance import provenance
 from experiments.sweep import Point, Result, digest_of_sources, sweep
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.playing import FIRST_SEED
-from multicell_env.evaluation.tables import print_figure
 
 EXAMPLES = """Examples:
   python evaluate.py --figure all --quick    a first look, a minute or two

@@ -7,10 +7,13 @@ import numpy as np
 from jaxtyping import Float
 
 from experiments.figures.equilibrium import MOST_ITERATIONS, settle
-from multicell_env.allocations.simple import best_assignment, random_allocation, uniform_allocation
+from multicell_env.allocations.assignment import best_assignment
+from multicell_env.allocations.simple import random_allocation, uniform_allocation
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation.playing import Policy, decide, draw_blocks, evaluate_allocations, evaluate_policy, fractions_of, summary
+from multicell_env.evaluation.playing import draw_blocks, evaluate_allocations, evaluate_policy, fractions_of
+from multicell_env.evaluation.policies import Policy, decide
+from multicell_env.evaluation.results import summary
 from multicell_env.model.interference import ingr, sum_rates
 from multicell_env.observation import Observation, Observer
 

@@ -13,12 +13,15 @@ from rich.console import Console
 from experiments.figures.trainings import run_training
 from experiments.named_policies import ACTING_SLOTS, modes
 from experiments.provenance import provenance
+from experiments.studies.generalisation_table import print_generalisation
 from experiments.studies.scenario_evaluation import evaluate_networks
+from multicell_env.allocations.registry import METHODS
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.comparison import play_policy, try_policy
-from multicell_env.evaluation.playing import METHODS, Policy, evaluate_allocations
+from multicell_env.evaluation.playing import evaluate_allocations
+from multicell_env.evaluation.policies import Policy
 from multicell_env.evaluation.results import MethodResult, as_json
-from multicell_env.evaluation.tables import print_generalisation, print_table
+from multicell_env.evaluation.tables import print_table
 from multicell_env.scenarios import PAPER, SCENARIOS, UNSEEN, draw_networks
 
 OWN_RUNS = Path("runs")
@@ -136,9 +139,9 @@ def _play_modes(
     policies: Mapping[str, Policy], config: NetworkConfig, blocks: Mapping[str, Any], acting_slots: int = ACTING_SLOTS
 ) -> list[MethodResult]:
     return [
-        play_policy(name, policy, config, ending=ending, acting_slots=slots, **blocks)
+        play_policy(name, policy, config, acting_slots=slots, **blocks)
         for name, policy in policies.items()
-        for ending, slots in modes(acting_slots).items()
+        for slots in modes(acting_slots).values()
     ]
 
 

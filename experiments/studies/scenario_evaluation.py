@@ -7,7 +7,8 @@ import numpy as np
 from multicell_env.allocations.assignment import MAX_BANDS, best_assignment
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation.playing import Policy, draw_blocks, play
+from multicell_env.evaluation.playing import draw_blocks, play
+from multicell_env.evaluation.policies import Policy
 from multicell_env.evaluation.results import MethodResult
 from multicell_env.observation import Observation
 

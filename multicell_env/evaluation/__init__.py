@@ -1,6 +1,26 @@
-"""Play policies and allocations on equal blocks; results, tables and pictures."""
+"""Play policies and allocations on equal blocks; results, tables and pictures.
 
+Tables and pictures, and so `compare`, want the extra `plots`; everything else does without.
+"""
+
+from multicell_env.allocations.registry import METHODS, QUICK_METHODS
 from multicell_env.evaluation.comparison import compare
-from multicell_env.evaluation.playing import draw_blocks, evaluate_allocations, evaluate_policy
+from multicell_env.evaluation.playing import FIRST_SEED, draw_blocks, evaluate_allocations, evaluate_policy, fractions_of
+from multicell_env.evaluation.policies import Policy, decide
+from multicell_env.evaluation.results import MethodResult, percent_of_best_known, percent_of_bound
 
-__all__ = ["compare", "draw_blocks", "evaluate_allocations", "evaluate_policy"]
+__all__ = [
+    "FIRST_SEED",
+    "METHODS",
+    "QUICK_METHODS",
+    "MethodResult",
+    "Policy",
+    "compare",
+    "decide",
+    "draw_blocks",
+    "evaluate_allocations",
+    "evaluate_policy",
+    "fractions_of",
+    "percent_of_best_known",
+    "percent_of_bound",
+]

@@ -7,25 +7,15 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from experiments.named_policies import said
+from multicell_env.allocations.registry import METHODS
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation.playing import (
-    FIRST_SEED,
-    METHODS,
-    Policy,
-    decide,
-    draw_blocks,
-    evaluate_allocations,
-    evaluate_policy,
-)
+from multicell_env.evaluation.playing import FIRST_SEED, draw_blocks, evaluate_allocations, evaluate_policy
+from multicell_env.evaluation.policies import Policy, begin, decide, in_one_line, is_batched, observation_of, shown_name
 from multicell_env.evaluation.results import MethodResult, as_json
-from multicell_env.evaluation.tables import print_table
-from multicell_env.observation import Observation, Observer
+from multicell_env.observation import Observer
 
-OPENING = "_opening"
-"""What the name of a policy ends in where it acts in the first slot only."""
+MODES = (None, 1)
+"""In how many slots every policy acts: in all, and in the first alone."""
 
 
 def compare(
@@ -42,17 +32,15 @@ def compare(
     """Play policies and allocations on the same unseen blocks and print one table.
 
     Every policy plays twice: in every slot, and as `NAME_opening` in the first slot only, after which FLWF goes on alone (the paper's
-    online algorithm). A policy must not keep state between calls: it is asked on other blocks too, for a trial and to measure its time, and
-    not told where a block begins.
+    online algorithm).
 
     Args:
-        policies: By name; from observations of all agents to their actions. A policy's attribute `observation` says what it sees ("gain"
-            where it has none), `batched` whether it takes arrays `{agent: [block, ...]}` of all blocks at once (False).
+        policies: By name; from observations of all agents to their actions. `Policy` says which attributes one may have.
         config: The network; the paper's (8, 4) network by default.
         num_blocks: Unseen blocks to play.
         seed: Block i is the one that `env.reset(seed=seed + i)` draws.
         output: Directory for `results.json` and `comparison.png`; None writes nothing.
-        methods: Allocations to stand beside them, of `multicell_env.evaluation.playing.METHODS`.
+        methods: Allocations to stand beside them, of `METHODS`.
         quiet: True prints nothing.
         settings: Kept in the result as they are.
 
@@ -62,9 +50,21 @@ def compare(
     Raises:
         ValueError: a policy has the name of another method, raises, or returns something else than finite actions of the right shapes;
             what can be seen in the first slot of two blocks is refused before the others are played.
+        ModuleNotFoundError: the extra `plots` is not installed.
     """
+    try:
+        from rich.console import Console
+
+        from multicell_env.evaluation.pictures import save_comparison
+        from multicell_env.evaluation.tables import print_table
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"compare draws tables and pictures with rich and matplotlib; got none ({error}). Install them: "
+            "pip install 'multicell-env[plots]'.",
+            name=error.name,
+        ) from error
     config = config or NetworkConfig()
-    names = [name + mode for name in policies for mode in ("", OPENING)]
+    names = [shown_name(name, slots) for name in policies for slots in MODES]
     if taken := {name for name in names if name in METHODS or names.count(name) > 1}:
         raise ValueError(
             f"a policy must not have the name of an allocation or of another policy; got {sorted(taken)}. Choose another name."
@@ -76,34 +76,52 @@ def compare(
     console = Console(width=None if sys.stdout.isatty() else 100, quiet=quiet)
     with Console(stderr=True, quiet=quiet).status(f"playing {num_blocks} unseen blocks ..."):
         results = [
-            play_policy(name, policy, config, ending=mode, acting_slots=1 if mode else None, num_blocks=num_blocks, seed=seed)
+            play_policy(name, policy, config, acting_slots=slots, num_blocks=num_blocks, seed=seed)
             for name, policy in policies.items()
-            for mode in ("", OPENING)
+            for slots in MODES
         ]
         results += evaluate_allocations(config, num_blocks=num_blocks, seed=seed, methods=methods)
     content = as_json(results, config, seed, num_blocks, **(settings or {}))
-    written = "" if output is None else _write(content, Path(output))  # before anything is printed, which may fail
+    written = ""
+    if output is not None:  # before anything is printed, which may fail
+        file, picture = Path(output) / "results.json", Path(output) / "comparison.png"
+        file.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+        save_comparison(content, picture)
+        written = f"wrote {file} and {picture}"
     print_table(results, config, console)
     console.print(written, highlight=False, end="\n" if written else "")
     return content
 
 
-def play_policy(name: str, policy: Policy, config: NetworkConfig, *, ending: str = "", **blocks: Any) -> MethodResult:
-    """Play a policy as its attributes `observation` and `batched` say.
+def play_policy(
+    name: str,
+    policy: Policy,
+    config: NetworkConfig,
+    *,
+    acting_slots: int | None = None,
+    num_blocks: int = 200,
+    seed: int = FIRST_SEED,
+    timed: bool = True,
+) -> MethodResult:
+    """Play a policy as its attributes say; arguments as for `evaluate_policy`.
 
-    Args:
-        name: Its name.
-        policy: The policy.
-        config: The network.
-        ending: What the name of the result ends in.
-        **blocks: As for `evaluate_policy`.
+    The result has the name that says in how many slots it acted.
 
     Raises:
         ValueError: the policy raises, or returns something else than finite actions of the right shapes.
     """
-    sees: Observation = getattr(policy, "observation", None) or "gain"
     with _named(name):
-        return evaluate_policy(name + ending, policy, config, observation=sees, batched=getattr(policy, "batched", False), **blocks)
+        return evaluate_policy(
+            shown_name(name, acting_slots),
+            policy,
+            config,
+            observation=observation_of(policy),
+            batched=is_batched(policy),
+            acting_slots=acting_slots,
+            num_blocks=num_blocks,
+            seed=seed,
+            timed=timed,
+        )
 
 
 def try_policy(name: str, policy: Policy, config: NetworkConfig) -> None:
@@ -112,11 +130,10 @@ def try_policy(name: str, policy: Policy, config: NetworkConfig) -> None:
     Raises:
         ValueError: its attributes are wrong, it raises, or it returns something else than finite actions of the right shapes.
     """
-    sees = getattr(policy, "observation", None) or "gain"
-    if sees not in ("gain", "csi"):
-        raise ValueError(f"policy {name!r} must see 'gain' or 'csi'; got observation = {sees!r}. Choose one of the two.")
+    sees = observation_of(policy, f"policy {name!r}")
     with _named(name):
-        decide(policy, Observer(sees, draw_blocks(config, 2)), getattr(policy, "batched", False))
+        begin(policy, 2 if is_batched(policy) else 1)
+        decide(policy, Observer(sees, draw_blocks(config, 2)), is_batched(policy))
 
 
 @contextlib.contextmanager
@@ -125,14 +142,6 @@ def _named(name: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise ValueError(f"policy {name!r}: {said(error).removeprefix('ValueError: ')}") from error
+        raise ValueError(f"policy {name!r}: {in_one_line(error).removeprefix('ValueError: ')}") from error
     except (Exception, SystemExit) as error:
-        raise ValueError(f"policy {name!r} must return actions; it raised {said(error)}. Mend it there.") from error
-
-
-def _write(content: dict[str, Any], output: Path) -> str:
-    from multicell_env.evaluation.pictures import save_comparison
-
-    (output / "results.json").write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
-    save_comparison(content, output / "comparison.png")
-    return f"wrote {output / 'results.json'} and {output / 'comparison.png'}"
+        raise ValueError(f"policy {name!r} must return actions; it raised {in_one_line(error)}. Mend it there.") from error

@@ -8,14 +8,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from multicell_env.allocations.wmmse import START_NAMES
+from multicell_env.allocations.registry import ALLOCATIONS, Style
 
-# Okabe and Ito's palette and two dark colours of Tol's, told apart with every common colour blindness; markers and dashes tell the rest.
-STYLES: dict[str, dict[str, Any]] = {
-    "assignment_bound": {"color": "#000000", "linestyle": "--", "label": "best exclusive assignment (channels of all)"},
-    "greedy_assignment": {"color": "#000000", "linestyle": ":", "marker": "1", "label": "greedy exclusive assignment (channels of all)"},
-    "wmmse": {"color": "#000000", "linestyle": "-", "marker": "*", "label": f"WMMSE, best of {len(START_NAMES)} climbs (channels of all)"},
-    "fp": {"color": "#7F3C00", "marker": "P", "linestyle": "-.", "label": "FP, one start (channels of all)"},
+# Of the palettes of `ALLOCATIONS`; markers and dashes tell the rest.
+LEARNED: Mapping[str, Style] = {
     "td3mix": {"color": "#D55E00", "marker": "o", "label": "TD3-MIX + FLWF, every slot"},
     "td3mix_3": {"color": "#D55E00", "marker": "<", "label": "TD3-MIX + FLWF, three slots"},
     "td3mix_opening": {"color": "#E69F00", "marker": "s", "label": "TD3-MIX opening, then FLWF"},
@@ -33,17 +29,10 @@ STYLES: dict[str, dict[str, Any]] = {
     "own_k0": {"color": "#7A3E9D", "marker": "p", "label": "TD3-MIX trained there, k = 0"},
     "own_k5": {"color": "#E69F00", "marker": "s", "label": "TD3-MIX trained there, k = 5"},
     "own_damped": {"color": "#332288", "marker": "D", "label": "TD3-MIX trained there, damping in the action"},
-    "flwf_from_assignment": {"color": "#D55E00", "marker": "o", "label": "FLWF from the best assignment"},
-    "flwf_from_uniform": {"color": "#009E73", "marker": "s", "label": "FLWF from uniform power"},
-    "flwf": {"color": "#0072B2", "marker": "^", "label": "FLWF from random starts"},
-    "reuse": {"color": "#009E73", "linestyle": "-.", "label": "fixed reuse"},
-    "planned": {"color": "#004D3A", "linestyle": (0, (5, 1, 1, 1, 1, 1)), "marker": "d", "label": "best plan (statistics of all)"},
-    "iwf": {"color": "#56B4E9", "marker": "v", "label": "IWF from random starts"},
-    "sswf": {"color": "#CC79A7", "marker": "x", "label": "SSWF"},
-    "uniform": {"color": "#999999", "linestyle": ":", "label": "uniform"},
-    "random": {"color": "#B8A000", "marker": "+", "label": "random"},
 }
-
+"""Styles of learned rows; an allocation has its own in its entry."""
+STYLES: Mapping[str, Style] = {**LEARNED, **{name: allocation.style for name, allocation in ALLOCATIONS.items()}}
+"""Styles of all rows that are known by name."""
 OWN_COLOURS = ("#6A3D9A", "#E7298A", "#648FFF", "#6B6B00")
 """Colours of methods that `STYLES` does not know: lightness tells them apart where hue does not."""
 OWN_MARKERS = ("D", "h", "X", "p", "<")
@@ -126,7 +115,7 @@ def save_learning_curve(metrics: Sequence[Mapping[str, float]], bound: float | N
     figure.savefig(path)
 
 
-def style_of(name: str, others: Sequence[str] = ()) -> dict[str, Any]:
+def style_of(name: str, others: Sequence[str] = ()) -> Style:
     """Colour, marker and label of a method.
 
     One that is not known, a user's own, gets a style by its place among the unknown ones of `others`, and is drawn thicker. Its opening
@@ -138,7 +127,7 @@ def style_of(name: str, others: Sequence[str] = ()) -> dict[str, Any]:
     base = name.removesuffix("_opening")
     unknown = list(dict.fromkeys(other.removesuffix("_opening") for other in others if other not in STYLES))
     place = unknown.index(base) if base in unknown else 0
-    style = {"color": OWN_COLOURS[place % len(OWN_COLOURS)], "marker": OWN_MARKERS[place % len(OWN_MARKERS)]}
+    style: Style = {"color": OWN_COLOURS[place % len(OWN_COLOURS)], "marker": OWN_MARKERS[place % len(OWN_MARKERS)], "label": ""}
     if not opening:
         return {**style, "linewidth": 2.4, "label": f"{name}, every slot"}
     return {**style, "linestyle": "--", "markerfacecolor": "white", "label": f"{base} opening, then FLWF"}

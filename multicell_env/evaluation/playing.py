@@ -2,39 +2,31 @@
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from functools import partial
-from typing import Any
+from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Float
 
-from multicell_env.allocations.greedy_assignment import greedy_assignment
-from multicell_env.allocations.planning import planned_allocation
-from multicell_env.allocations.simple import MAX_BANDS, best_assignment, random_allocation, reuse_allocation, uniform_allocation
-from multicell_env.allocations.wmmse import fractional_programming, wmmse
+from multicell_env.allocations.registry import ALLOCATIONS, METHODS, Allocation, Kind
+from multicell_env.allocations.simple import uniform_allocation
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation.results import Knowledge, MethodResult
-from multicell_env.evaluation.results import summary as summary
+from multicell_env.evaluation.policies import Policy, begin, decide, has_reset
+from multicell_env.evaluation.results import MethodResult
 from multicell_env.model.interference import ingr, sum_rates
-from multicell_env.model.waterfilling import selfish_water_fill
+from multicell_env.model.types import Powers
 from multicell_env.observation import Observation, Observer
 
-Policy = Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]]
-"""Observations of all agents to actions of all agents, as in a PettingZoo loop."""
-
-Clock = Callable[[Callable[[Blocks], Any]], float]
+Clock = Callable[[Callable[[Blocks], object]], float]
 """Measures the time of a decision on one block, ms."""
 
 FIRST_SEED = 1_000_000
 """Seed of the first unseen block: block i of an evaluation is what `env.reset(seed=seed + i)` draws."""
-NUM_STARTS = 5
-"""Random starts per block for the negotiations that begin at random."""
-QUICK_METHODS = ("flwf", "iwf", "sswf", "uniform", "random", "reuse", "planned", "assignment_bound", "greedy_assignment")
-"""Allocations that take next to no time; the best known needs WMMSE too."""
-METHODS = (*QUICK_METHODS, "fp", "wmmse")
-"""All that `evaluate_allocations` plays."""
+STREAMS: Mapping[Kind, int] = MappingProxyType({"static": 0, "redrawn": 1, "negotiated": 2})
+"""An allocation's random numbers are those of the generator seeded with [seed, stream]: negotiations begin at the same starts."""
+DEFAULT_ITERATIONS = 5
+"""Iterations in a slot of a negotiated allocation where the network's own k is 0."""
 
 
 def draw_blocks(config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED, *, keep_channels: bool = True) -> Blocks:
@@ -56,7 +48,6 @@ def play(
     observation: Observation,
     *,
     batched: bool = False,
-    opening_only: bool = False,
     acting_slots: int | None = None,
 ) -> Float[np.ndarray, "block slot"]:
     """Average cell capacity of a policy in every slot, bit/s/Hz.
@@ -66,11 +57,21 @@ def play(
         blocks: Fresh blocks; they are played to their end.
         observation: What the policy sees.
         batched: True calls it once a slot with arrays `{agent: [block, ...]}`; False once for each block.
-        opening_only: True lets it act in the first slot only; then the negotiation goes on from where it stands (the paper's online
-            algorithm).
-        acting_slots: How many slots it acts in, before the negotiation goes on like that; all by default, 1 with `opening_only`.
+        acting_slots: How many slots it acts in, before the negotiation goes on from where it stands; all by default. 1 is the paper's
+            online algorithm.
+
+    Raises:
+        ValueError: no slot to act in, or several blocks for a policy with `reset` that takes one at a time.
     """
-    last = 1 if opening_only else acting_slots or blocks.config.num_slots
+    if acting_slots is not None and acting_slots < 1:
+        raise ValueError(f"acting_slots must be at least 1; got {acting_slots}. Give a positive whole number, or None for all slots.")
+    if has_reset(policy) and not batched and len(blocks) > 1:
+        raise ValueError(
+            f"a policy with reset that takes one block at a time plays one block; got {len(blocks)}. Play them one by one, or let it take "
+            "all at once with batched=True."
+        )
+    begin(policy, len(blocks))
+    last = acting_slots or blocks.config.num_slots
     capacities, observer = [], Observer(observation, blocks)
     for slot in range(blocks.config.num_slots):
         actions = decide(policy, observer, batched) if slot < last else blocks.hold()
@@ -87,27 +88,29 @@ def evaluate_policy(
     num_blocks: int = 200,
     seed: int = FIRST_SEED,
     batched: bool = False,
-    opening_only: bool = False,
     acting_slots: int | None = None,
     timed: bool = True,
 ) -> MethodResult:
     """Play any policy on the unseen blocks that `evaluate_allocations` plays on.
 
-    Arguments as for `play`; without `timed`, the time of a decision is NaN, and nothing is played a second time to measure it.
+    Arguments as for `play`; without `timed`, the time of a decision is NaN, and nothing is played a second time to measure it. A policy
+    with `reset` that takes one block at a time plays one block after the other.
     """
-    modes: dict[str, Any] = {"batched": batched, "opening_only": opening_only, "acting_slots": acting_slots}
-    per_slot = play(policy, draw_blocks(config, num_blocks, seed), observation, **modes)
+    size = 1 if has_reset(policy) and not batched and num_blocks > 1 else num_blocks
+    together = (draw_blocks(config, size, seed + first) for first in range(0, max(num_blocks, 1), max(size, 1)))
+    per_slot = np.concatenate([play(policy, blocks, observation, batched=batched, acting_slots=acting_slots) for blocks in together])
 
     def play_one(block: Blocks) -> None:
         block.play_slot(decide(policy, Observer(observation, block), batched))
 
-    return MethodResult(name, per_slot, "own", _median_ms(play_one, config, seed) if timed else np.nan)
+    begin(policy, 1)
+    return MethodResult(name, per_slot, "own", _median_ms(play_one, config, seed) if timed else np.nan, acting_slots=acting_slots)
 
 
 def evaluate_allocations(
     config: NetworkConfig, *, num_blocks: int = 200, seed: int = FIRST_SEED, methods: Collection[str] = METHODS, timed: bool = True
 ) -> list[MethodResult]:
-    """Play the allocations that are not learned.
+    """Play the allocations that are not learned, those of `multicell_env.allocations.registry.ALLOCATIONS`.
 
     FLWF and IWF begin at `NUM_STARTS` random starts per block and make k iterations a slot (5 where the network's own k is 0). The
     exclusive assignment is `assignment_bound` up to `MAX_BANDS` bands, and `greedy_assignment` beyond, where the best one cannot be
@@ -117,7 +120,7 @@ def evaluate_allocations(
         config: The network.
         num_blocks: Unseen blocks to play.
         seed: Block i is the one that `env.reset(seed=seed + i)` draws.
-        methods: Which of `METHODS`. What a method does depends on no other.
+        methods: Which of `METHODS`; one that is not possible on this network is left out. What a method does depends on no other.
         timed: Whether to measure the time of a decision, which takes 16 of each; NaN otherwise.
 
     Raises:
@@ -127,109 +130,58 @@ def evaluate_allocations(
         raise ValueError(f"methods must be some of {METHODS}; got {unknown}. Leave them out.")
     blocks = draw_blocks(config, num_blocks, seed)
     clock: Clock = partial(_median_ms, config=config, seed=seed) if timed else lambda decide: np.nan
-    play: dict[str, Callable[[], MethodResult]] = {
-        "flwf": lambda: _negotiated("flwf", blocks, seed, clock, forward_looking=True),
-        "iwf": lambda: _negotiated("iwf", blocks, seed, clock, forward_looking=False),
-        "sswf": lambda: _static("sswf", selfish_water_fill, blocks, clock),
-        "uniform": lambda: _static("uniform", uniform_allocation, blocks, clock),
-        "random": lambda: _random(blocks, seed, clock),
-        "reuse": lambda: _static("reuse", reuse_allocation, blocks, clock),
-        "planned": lambda: _static(
-            "planned", lambda gains, budgets: planned_allocation(gains, budgets, config), blocks, clock, "statistics"
-        ),
-        "assignment_bound": lambda: replace(
-            _static("assignment_bound", lambda *known: best_assignment(*known).powers, blocks, clock, "channels"),
-            is_bound=config.num_bands >= config.num_cells,
-        ),
-        "greedy_assignment": lambda: _static(
-            "greedy_assignment", lambda *known: greedy_assignment(*known).powers, blocks, clock, "channels"
-        ),
-        "fp": lambda: _static("fp", lambda *known: fractional_programming(*known).powers, blocks, clock, "channels"),
-        "wmmse": lambda: _static("wmmse", lambda *known: wmmse(*known).powers, blocks, clock, "channels"),
-    }
-    left_out = "assignment_bound" if config.num_bands > MAX_BANDS else "greedy_assignment"
-    return [play[name]() for name in METHODS if name in methods and name != left_out]
+    chosen = [allocation for allocation in ALLOCATIONS.values() if allocation.name in methods and allocation.is_possible(config)]
+    return [_played(allocation, blocks, seed, clock) for allocation in chosen]
 
 
-def decide(policy: Policy, observer: Observer, batched: bool) -> np.ndarray:
-    """The policy's actions on all blocks, padded."""
-    config, planes = observer.blocks.config, observer.observe()
-    agents = {f"bs_{cell}": (cell, int(users)) for cell, users in enumerate(config.users_per_cell)}
-    padded = np.zeros((len(planes), config.num_cells, *config.action_shape(config.max_users)))
-    for rows in [slice(None)] if batched else range(len(planes)):
-        actions: Any = policy({agent: planes[rows, cell, ..., :users].copy() for agent, (cell, users) in agents.items()})
-        if not isinstance(actions, Mapping) or not set(agents) <= set(actions):
-            got = sorted(map(str, actions)) if isinstance(actions, Mapping) else type(actions).__name__
-            raise ValueError(
-                f"the policy must return a mapping with an action for each of {list(agents)}; got {got}. Return {{agent: action}}."
-            )
-        for agent, (cell, users) in agents.items():
-            target = padded[rows, cell, ..., :users]
-            try:
-                action = np.asarray(actions[agent])
-            except ValueError:  # ragged lists
-                action = np.empty(0, dtype=object)
-            is_real = action.dtype.kind in "fiub"
-            is_finite = is_real and bool(np.isfinite(action).all())
-            if not is_finite or action.shape != target.shape:
-                flaw = "" if is_finite else " with NaN or infinity" if is_real else f" of {action.dtype}, which is no real number"
-                raise ValueError(
-                    f"the policy must return finite actions of shape {target.shape} for {agent}; got shape {action.shape}{flaw}. "
-                    "Give fractions [..., band, user] in [0, 1]."
-                )
-            target[...] = action
-    return padded
+def _played(allocation: Allocation, blocks: Blocks, seed: int, clock: Clock) -> MethodResult:
+    generator, num_slots = np.random.default_rng([seed, STREAMS[allocation.kind]]), blocks.config.num_slots
+
+    def allocate(some: Blocks) -> Powers:
+        return allocation.allocate(some.gains, some.user_budgets, some.config, generator)
+
+    std_over_starts = None
+    if allocation.kind == "negotiated":
+        starts = np.stack([_negotiated(allocation, blocks, allocate) for _ in range(allocation.num_starts)])
+        per_slot = starts.mean(axis=0)
+        if allocation.num_starts > 1:
+            std_over_starts = float(starts[..., -1].std(axis=0, ddof=1).mean())
+        # How long a slot takes does not depend on where it opens.
+        ms = clock(lambda one: _iterated(allocation, one, fractions_of(uniform_allocation(one.gains, one.user_budgets), one)))
+    else:
+        draws = 1 if allocation.kind == "static" else num_slots
+        per_slot = np.repeat(np.stack([_capacity(allocate(blocks), blocks) for _ in range(draws)], axis=-1), num_slots // draws, axis=1)
+        ms = clock(allocate)
+    is_bound = allocation.is_bound(blocks.config)
+    return MethodResult(allocation.name, per_slot, allocation.knowledge, ms, std_over_starts, is_bound)
 
 
-def _static(name: str, allocate: Callable[..., np.ndarray], blocks: Blocks, clock: Clock, knowledge: Knowledge = "own") -> MethodResult:
-    """A method that decides by the channels alone, and so the same in every slot."""
-    rates = _capacity(allocate(blocks.gains, blocks.user_budgets), blocks)
-    per_slot = np.repeat(rates[:, None], blocks.config.num_slots, axis=1)
-    return MethodResult(name, per_slot, knowledge, clock(lambda one: allocate(one.gains, one.user_budgets)))
-
-
-def _random(blocks: Blocks, seed: int, clock: Clock) -> MethodResult:
-    generator = np.random.default_rng([seed, 1])
-
-    def draw(some: Blocks) -> np.ndarray:
-        return random_allocation(some.gains, some.user_budgets, generator)
-
-    per_slot = np.stack([_capacity(draw(blocks), blocks) for _ in range(blocks.config.num_slots)], axis=-1)
-    return MethodResult("random", per_slot, "own", clock(draw))
-
-
-def _negotiated(name: str, blocks: Blocks, seed: int, clock: Clock, *, forward_looking: bool) -> MethodResult:
-    """FLWF or IWF from random starts, k iterations a slot."""
-    generator = np.random.default_rng([seed, 2])
-    num_iterations = blocks.config.num_iterations or 5
-
-    def iterate(some: Blocks, fractions: np.ndarray) -> np.ndarray:
-        return some.play_slot(fractions, num_iterations=num_iterations, forward_looking=forward_looking).mean(axis=-1, dtype=np.float64)
-
-    starts = []
-    for _ in range(NUM_STARTS):
-        blocks.restart()
-        opening = random_allocation(blocks.gains, blocks.user_budgets, generator)
-        slots = [iterate(blocks, fractions_of(opening, blocks))]
-        slots += [iterate(blocks, blocks.hold()) for _ in range(1, blocks.config.num_slots)]
-        starts.append(np.stack(slots, axis=-1))
+def _negotiated(allocation: Allocation, blocks: Blocks, allocate: Callable[[Blocks], Powers]) -> Float[np.ndarray, "block slot"]:
+    """Capacity of a negotiation from one opening, k iterations a slot."""
     blocks.restart()
-    stacked = np.stack(starts)
-    ms = clock(lambda one: iterate(one, fractions_of(uniform_allocation(one.gains, one.user_budgets), one)))
-    return MethodResult(name, stacked.mean(axis=0), "own", ms, float(stacked[..., -1].std(axis=0, ddof=1).mean()))
+    slots = [_iterated(allocation, blocks, fractions_of(allocate(blocks), blocks))]
+    slots += [_iterated(allocation, blocks, blocks.hold()) for _ in range(1, blocks.config.num_slots)]
+    blocks.restart()
+    return np.stack(slots, axis=-1)
 
 
-def fractions_of(powers: np.ndarray, blocks: Blocks) -> np.ndarray:
+def _iterated(allocation: Allocation, blocks: Blocks, fractions: np.ndarray) -> Float[np.ndarray, " block"]:
+    k = blocks.config.num_iterations or DEFAULT_ITERATIONS
+    rates = blocks.play_slot(fractions, num_iterations=k, forward_looking=allocation.negotiation == "flwf")
+    return rates.mean(axis=-1, dtype=np.float64)
+
+
+def fractions_of(powers: Powers, blocks: Blocks) -> Float[np.ndarray, "block cell band user"]:
     """Powers as fractions of each user's slot budget."""
     budgets = blocks.user_budgets[..., None, :]
     return np.divide(powers, budgets, out=np.zeros(powers.shape), where=budgets > 0)
 
 
-def _capacity(powers: np.ndarray, blocks: Blocks) -> Float[np.ndarray, " block"]:
+def _capacity(powers: Powers, blocks: Blocks) -> Float[np.ndarray, " block"]:
     return sum_rates(powers, ingr(powers, blocks.gains)).mean(axis=-1)
 
 
-def _median_ms(decide: Callable[[Blocks], Any], config: NetworkConfig, seed: int, repeats: int = 15) -> float:
+def _median_ms(decide: Callable[[Blocks], object], config: NetworkConfig, seed: int, repeats: int = 15) -> float:
     """Median time of a decision on one block, after one call that warms caches."""
     block = draw_blocks(config, 1, seed)
     times = []

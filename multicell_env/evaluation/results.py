@@ -7,10 +7,9 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
+from multicell_env.allocations.registry import BEST_KNOWN, Knowledge
 from multicell_env.config import NetworkConfig
 
-Knowledge = Literal["own", "statistics", "channels"]
-"""What somebody must know: a station's own measurements, the mean gains and loads of all cells, or the channels of all cells."""
 Slots = Literal["last_slot", "all_slots"]
 """A block's last slot, or the mean over its slots."""
 
@@ -33,6 +32,8 @@ class MethodResult:
     """Spread over random starts of the last slot's capacity, mean over blocks; None where there is one start."""
     is_bound: bool = False
     """Whether this is the best exclusive assignment of at least as many bands as there are cells."""
+    acting_slots: int | None = None
+    """In how many first slots a policy acted, before the negotiation went on alone; None for all."""
 
     @property
     def last_slot(self) -> dict[str, float]:
@@ -89,7 +90,7 @@ def percent_of_best_known(results: Iterable[MethodResult], slots: Slots = "last_
     The last slot and the mean over the slots each have their own.
     """
     results = list(results)
-    if not any(result.name == "wmmse" for result in results):
+    if not any(result.name == BEST_KNOWN for result in results):
         return {}
     best = np.max([result.of_blocks(slots) for result in results], axis=0)
     return {result.name: _percent(result.of_blocks(slots), best) for result in results}

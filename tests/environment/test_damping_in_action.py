@@ -103,7 +103,7 @@ def test_a_negotiation_refuses_what_is_no_share(damping: Any) -> None:
 @pytest.mark.parametrize(
     "network", [UNEQUAL, {"num_antennas": 23, "num_users": 21, "num_bands": 3, "num_slots": 2, "damping_in_action": True}]
 )
-def test_the_single_environment_the_batch_and_its_dicts_play_the_same_game_bit_for_bit(network: dict[str, Any], dtype: Any) -> None:
+def test_one_environment_the_batch_and_its_dicts_play_the_same_game_bit_for_bit(network: dict[str, Any], dtype: Any) -> None:
     config = NetworkConfig(**network, dtype=dtype)
     single = multicell_v0.parallel_env(config, observation="gain")
     vector, dicts = MulticellVectorEnv(3, config, observation="gain"), MulticellVectorEnv(3, config, observation="gain").as_dicts()
@@ -149,8 +149,8 @@ def test_holding_goes_on_with_the_undamped_negotiation() -> None:
         actions = {agent: opening[cell] for cell, agent in enumerate(observations)}
         return actions if planes == 1 else {agent: np.stack([action, np.zeros((3, 2))]) for agent, action in actions.items()}
 
-    expected = play_policy(policy, draw_blocks(config, 2), "gain", opening_only=True)
-    played = play_policy(lambda observations: policy(observations, 2), draw_blocks(damped, 2), "gain", opening_only=True)
+    expected = play_policy(policy, draw_blocks(config, 2), "gain", acting_slots=1)
+    played = play_policy(lambda observations: policy(observations, 2), draw_blocks(damped, 2), "gain", acting_slots=1)
     np.testing.assert_array_equal(played, expected)
     assert np.all(np.diff(played.mean(axis=0)) != 0)
     env = multicell_v0.parallel_env(damped, observation="gain")

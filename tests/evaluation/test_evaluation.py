@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 
 from multicell_env import NetworkConfig, multicell_v0
+from multicell_env.allocations.registry import METHODS, Allocation
+from multicell_env.allocations.simple import uniform_allocation
+from multicell_env.evaluation import playing
+from multicell_env.evaluation.comparison import play_policy
 from multicell_env.evaluation.pictures import STYLES, style_of
-from multicell_env.evaluation.playing import (
-    METHODS,
-    draw_blocks,
-    evaluate_allocations,
-    evaluate_policy,
-    play,
-)
+from multicell_env.evaluation.playing import draw_blocks, evaluate_allocations, evaluate_policy, play
 from multicell_env.evaluation.results import as_json, percent_of_bound
+from multicell_env.model.interference import ingr, sum_rates
+from multicell_env.model.types import Gains
+from multicell_env.model.waterfilling import negotiate
 
 SMALL = NetworkConfig(num_antennas=4, num_users=2, num_bands=3, num_slots=4)
 UNEQUAL = NetworkConfig(num_antennas=4, num_users=(1, 3, 2), num_bands=3, num_slots=4)
@@ -43,14 +44,14 @@ def test_a_batched_call_gives_what_single_calls_give():
     np.testing.assert_array_equal(single, batched)
 
 
-def test_opening_only_acts_once_and_then_holds_while_the_negotiation_goes_on():
+def test_a_policy_that_acts_in_one_slot_holds_while_the_negotiation_goes_on():
     calls = []
 
     def counted(observations):
         calls.append(1)
         return strongest_band(observations)
 
-    played = play(counted, draw_blocks(SMALL, 2, seed=9), "gain", batched=True, opening_only=True)
+    played = play(counted, draw_blocks(SMALL, 2, seed=9), "gain", batched=True, acting_slots=1)
     assert len(calls) == 1
     env = multicell_v0.parallel_env(SMALL, observation="gain")
     observations, _ = env.reset(seed=9)
@@ -72,7 +73,60 @@ def test_a_policy_acts_in_as_many_slots_as_it_is_asked_to():
     assert len(calls) == SMALL.num_slots + 3 + 1
     np.testing.assert_array_equal(every[:, :3], three[:, :3])
     assert not np.array_equal(every[:, 3], three[:, 3])
-    np.testing.assert_array_equal(opening, play(strongest_band, draw_blocks(SMALL, 2), "gain", batched=True, opening_only=True))
+    np.testing.assert_array_equal(every[:, :1], opening[:, :1])
+    assert not np.array_equal(three[:, 1], opening[:, 1])
+
+
+@pytest.mark.parametrize("slots", [0, -1])
+def test_a_policy_must_act_in_some_slot(slots):
+    with pytest.raises(ValueError, match=f"acting_slots must be at least 1; got {slots}"):
+        play(strongest_band, draw_blocks(SMALL, 1), "gain", acting_slots=slots)
+
+
+def test_a_result_says_in_how_many_slots_a_policy_acted():
+    results = [play_policy("mine", strongest_band, SMALL, acting_slots=slots, num_blocks=1, timed=False) for slots in (None, 1, 3)]
+    assert [(result.name, result.acting_slots) for result in results] == [("mine", None), ("mine_opening", 1), ("mine_3", 3)]
+
+
+class Counting:
+    """All power on the band of the slot's number in its block, which it remembers itself."""
+
+    def __init__(self, batched):
+        self.batched, self.begun, self.slots = batched, [], np.zeros(0, int)
+
+    def reset(self, num_blocks):
+        self.begun.append(num_blocks)
+        self.slots = np.zeros(num_blocks, int)
+
+    def __call__(self, observations):
+        bands = np.eye(SMALL.num_bands)[self.slots % SMALL.num_bands][..., None]
+        self.slots += 1
+        return {
+            agent: np.broadcast_to(bands if self.batched else bands[0], planes[..., 0, :, :].shape)
+            for agent, planes in observations.items()
+        }
+
+
+def test_a_policy_that_remembers_is_told_where_blocks_begin():
+    together, alone = Counting(True), Counting(False)
+    played = [
+        evaluate_policy("mine", policy, SMALL, observation="gain", num_blocks=3, batched=policy.batched) for policy in (together, alone)
+    ]
+    np.testing.assert_array_equal(played[0].per_slot, played[1].per_slot)
+    assert together.begun == [3, 1]  # the last one for its time
+    assert alone.begun == [1, 1, 1, 1]
+    env = multicell_v0.parallel_env(SMALL, observation="gain")
+    for block in range(3):
+        env.reset(seed=1_000_000 + block)
+        for slot in range(SMALL.num_slots):
+            band = np.eye(SMALL.num_bands)[slot % SMALL.num_bands][:, None] * np.ones(SMALL.max_users)
+            _, rewards, *_ = env.step(dict.fromkeys(env.agents, band))
+            assert np.mean(list(rewards.values())) == pytest.approx(played[0].per_slot[block, slot], rel=1e-5)
+
+
+def test_blocks_side_by_side_are_no_place_for_a_policy_of_one_block_that_remembers():
+    with pytest.raises(ValueError, match=r"takes one block at a time plays one block; got 2.*batched=True"):
+        play(Counting(False), draw_blocks(SMALL, 2), "gain")
 
 
 def test_without_a_clock_the_numbers_are_the_same_and_the_time_is_unknown():
@@ -120,14 +174,31 @@ def test_a_method_alone_gives_what_it_gives_among_others():
         np.testing.assert_array_equal(alone.per_slot, every[name])
 
 
+@pytest.mark.parametrize("rule", ["flwf", "iwf"])
+def test_a_new_entry_negotiates_by_its_rule_from_its_opening(rule, monkeypatch):
+    entry = Allocation(
+        name="new",
+        kind="negotiated",
+        negotiation=rule,
+        allocate=lambda gains, budgets, *_: uniform_allocation(gains, budgets),
+        style={"color": "#123456", "label": "new"},
+    )
+    monkeypatch.setattr(playing, "ALLOCATIONS", {"new": entry})
+    monkeypatch.setattr(playing, "METHODS", ("new",))
+    (result,) = evaluate_allocations(SMALL, num_blocks=2, seed=5, methods=["new"], timed=False)
+    assert (result.name, result.std_over_starts) == ("new", None)
+    blocks = draw_blocks(SMALL, 2, 5)
+    for block in range(2):
+        gains = Gains(blocks.gains.signal_gains[block], blocks.gains.cross_gains[block], blocks.gains.interferers)
+        powers = uniform_allocation(gains, blocks.user_budgets[block])
+        for slot in range(SMALL.num_slots):
+            powers = negotiate(powers, gains, blocks.user_budgets[block], SMALL.num_iterations, forward_looking=rule == "flwf")
+            assert result.per_slot[block, slot] == pytest.approx(sum_rates(powers, ingr(powers, gains)).mean(), rel=1e-3)
+
+
 def test_an_unknown_method_is_refused():
     with pytest.raises(ValueError, match=r"methods must be some of .*; got \['magic'\]"):
         evaluate_allocations(SMALL, num_blocks=2, methods=["magic", "reuse"])
-
-
-def test_every_method_has_a_style_of_its_own():
-    styles = [(STYLES[name]["color"], STYLES[name].get("marker"), STYLES[name].get("linestyle")) for name in METHODS]
-    assert len(set(styles)) == len(METHODS)
 
 
 def test_flwf_plays_k_iterations_a_slot_and_gains_by_them():
@@ -174,7 +245,7 @@ def test_a_policy_that_returns_no_actions_is_told_what_was_expected(policy):
         evaluate_policy("bad", policy, SMALL, observation="gain", num_blocks=1)
 
 
-def test_twenty_policies_of_ones_own_are_told_apart_in_a_picture_and_keep_their_colour():
+def test_twenty_policies_of_ones_own_are_told_apart_and_keep_their_colour():
     names = [f"rule_{number}" for number in range(20)]
     both = [name + mode for name in names for mode in ("", "_opening")]
     looks = {(style["color"], style["marker"], style.get("linestyle")) for style in (style_of(name, ["td3mix", *both]) for name in both)}

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from experiments.studies.scenario_evaluation import evaluate_networks
+from multicell_env.allocations.registry import METHODS, QUICK_METHODS
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation.playing import METHODS, QUICK_METHODS, evaluate_allocations, evaluate_policy
+from multicell_env.evaluation.playing import evaluate_allocations, evaluate_policy
 from multicell_env.evaluation.results import MethodResult, as_json, percent_of_best_known, percent_of_bound
 from multicell_env.scenarios import SCENARIOS, draw_networks
 
@@ -82,7 +83,7 @@ def test_without_wmmse_nothing_is_called_best_known():
 
 
 @pytest.mark.parametrize(("above", "counts"), [(0.0, True), (0.0004, True), (0.0006, False), (1.0, False)])
-def test_the_assignment_is_a_bound_as_far_as_no_method_is_above_it_by_what_a_table_shows(above, counts):
+def test_the_assignment_is_a_bound_while_no_method_is_visibly_above_it(above, counts):
     results = [constant("assignment_bound", 2.0, is_bound=True), constant("mine", 2.0 * (1.0 + above))]
     assert bool(percent_of_bound(results)) == counts
     if counts:
@@ -95,7 +96,7 @@ def test_an_excess_over_the_slots_counts_too():
 
 
 @pytest.mark.parametrize(("num_bands", "is_bound"), [(2, False), (3, True), (6, True), (17, False)])
-def test_the_assignment_is_no_bound_where_bands_are_fewer_than_cells_or_too_many_to_search(num_bands, is_bound):
+def test_the_assignment_is_no_bound_with_fewer_bands_than_cells_or_too_many(num_bands, is_bound):
     config = NetworkConfig(num_antennas=2, num_users=1, num_bands=num_bands, num_slots=1)
     results = evaluate_allocations(config, num_blocks=2, methods=("uniform", "assignment_bound"), timed=False)
     assert any(result.is_bound for result in results) == is_bound

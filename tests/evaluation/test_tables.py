@@ -9,7 +9,7 @@ from multicell_env import NetworkConfig
 from multicell_env.allocations.wmmse import starts
 from multicell_env.evaluation.playing import draw_blocks, evaluate_allocations
 from multicell_env.evaluation.results import MethodResult
-from multicell_env.evaluation.tables import print_generalisation, print_table
+from multicell_env.evaluation.tables import print_table
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +69,12 @@ def test_percentages_of_no_bound_are_not_shown(config):
     assert "no % bound: the best exclusive assignment is none" in " ".join(file.getvalue().split())
 
 
-def test_networks_of_all_sizes_are_never_cut_either(results):
-    file = io.StringIO()
-    print_generalisation(
-        {"a-network-with-a-long-name": results}, Console(file=file, width=30, force_terminal=True, color_system=None), 0.0, 3
-    )
-    assert "…" not in file.getvalue()
-    assert "a-network-with-a-long-name" in file.getvalue()
+def test_a_caption_says_how_many_iterations_negotiate_where_the_network_has_none():
+    config, captions = NetworkConfig(num_slots=2, num_iterations=0), []
+    for methods in (("flwf", "iwf", "sswf"), ("iwf",), ("sswf",)):
+        file = io.StringIO()
+        print_table(evaluate_allocations(config, num_blocks=2, methods=methods, timed=False), config, Console(file=file, width=120))
+        captions.append(" ".join(file.getvalue().split()))
+    assert "flwf and iwf make 5 iterations a slot" in captions[0]
+    assert "; iwf makes 5 iterations a slot" in captions[1]
+    assert "iterations a slot" not in captions[2]

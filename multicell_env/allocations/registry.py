@@ -1,0 +1,207 @@
+"""Every allocation method as one entry: how it allocates, what it must know, where it is possible, how its line looks.
+
+`multicell_env.evaluation.evaluate_allocations` plays the entries in the order of `ALLOCATIONS`; a new method is a new entry.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, Protocol, Required, TypedDict
+
+import numpy as np
+from jaxtyping import Float
+
+from multicell_env.allocations.assignment import MAX_BANDS, Assignment, best_assignment
+from multicell_env.allocations.greedy_assignment import greedy_assignment
+from multicell_env.allocations.planning import planned_allocation
+from multicell_env.allocations.simple import random_allocation, reuse_allocation, uniform_allocation
+from multicell_env.allocations.wmmse import START_NAMES, Climb, fractional_programming, wmmse
+from multicell_env.config import NetworkConfig
+from multicell_env.model.types import Gains, Powers
+from multicell_env.model.waterfilling import selfish_water_fill
+
+UserBudgets = Float[np.ndarray, "*#batch cell user"]
+Knowledge = Literal["own", "statistics", "channels"]
+"""What somebody must know: a station's own measurements, the mean gains and loads of all cells, or the channels of all cells."""
+Kind = Literal["static", "redrawn", "negotiated"]
+"""static: the same in every slot. redrawn: drawn anew in every slot. negotiated: an opening, from which the stations negotiate."""
+Negotiation = Literal["flwf", "iwf"]
+"""The rule of a negotiation."""
+NUM_STARTS = 5
+"""Random starts per block for the negotiations that begin at random."""
+
+
+class Style(TypedDict, total=False):
+    """How a method's line and bar look, in Matplotlib's words."""
+
+    color: Required[str]
+    label: Required[str]
+    marker: str
+    linestyle: str | tuple[int, tuple[int, ...]]
+    linewidth: float
+    markerfacecolor: str
+
+
+class Allocate(Protocol):
+    """Powers of blocks, in sigma^2, from their gains, from what each user spends over its bands, and from what the network is."""
+
+    def __call__(self, gains: Gains, user_budgets: UserBudgets, config: NetworkConfig, generator: np.random.Generator, /) -> Powers:
+        """Allocate; a method that draws nothing leaves the generator alone."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Allocation:
+    """A method that is not learned.
+
+    Raises:
+        ValueError: a rule of negotiation for a method that does not negotiate, none for one that does, or fewer than one start.
+    """
+
+    name: str
+    """Its name in tables and files."""
+    allocate: Allocate
+    """Its powers; of a negotiated method the opening."""
+    style: Style
+    """How its line looks."""
+    knowledge: Knowledge = "own"
+    """What somebody must know."""
+    kind: Kind = "static"
+    """How it goes from slot to slot."""
+    negotiation: Negotiation | None = None
+    """The rule of a negotiated method."""
+    num_starts: int = 1
+    """Openings per block of a negotiated method, each drawn anew; more than one have a spread."""
+    is_quick: bool = True
+    """Whether it takes next to no time."""
+    is_possible: Callable[[NetworkConfig], bool] = lambda config: True
+    """Whether it is played on a network."""
+    is_bound: Callable[[NetworkConfig], bool] = lambda config: False
+    """Whether no method in which each cell has bands of its own is above it there."""
+    note: str = ""
+    """What a table's caption says of it."""
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself."""
+        if (self.kind == "negotiated") != (self.negotiation is not None):
+            raise ValueError(
+                f"a negotiated allocation must have a rule, and no other one; got kind {self.kind!r} with negotiation {self.negotiation!r} "
+                f"for {self.name}. Give both or neither."
+            )
+        if self.num_starts < 1 or (self.num_starts > 1 and self.kind != "negotiated"):
+            raise ValueError(
+                f"num_starts must be at least 1, and more only for a negotiated allocation; got {self.num_starts} for {self.name}. Give 1."
+            )
+
+
+def _of_gains(allocate: Callable[[Gains, UserBudgets], Powers]) -> Allocate:
+    return lambda gains, user_budgets, _config, _generator: allocate(gains, user_budgets)
+
+
+def _powers_of(search: Callable[[Gains, UserBudgets], Assignment | Climb]) -> Allocate:
+    return lambda gains, user_budgets, _config, _generator: search(gains, user_budgets).powers
+
+
+def _random(gains: Gains, user_budgets: UserBudgets, _config: NetworkConfig, generator: np.random.Generator) -> Powers:
+    return random_allocation(gains, user_budgets, generator)
+
+
+def _planned(gains: Gains, user_budgets: UserBudgets, config: NetworkConfig, _generator: np.random.Generator) -> Powers:
+    return planned_allocation(gains, user_budgets, config)
+
+
+# Colours are Okabe and Ito's palette and two dark ones of Tol's, told apart with every common colour blindness; markers and dashes tell
+# the rest.
+ALLOCATIONS: Mapping[str, Allocation] = MappingProxyType(
+    {
+        allocation.name: allocation
+        for allocation in (
+            Allocation(
+                name="flwf",
+                allocate=_random,
+                kind="negotiated",
+                negotiation="flwf",
+                num_starts=NUM_STARTS,
+                style={"color": "#0072B2", "marker": "^", "label": "FLWF from random starts"},
+            ),
+            Allocation(
+                name="iwf",
+                allocate=_random,
+                kind="negotiated",
+                negotiation="iwf",
+                num_starts=NUM_STARTS,
+                style={"color": "#56B4E9", "marker": "v", "label": "IWF from random starts"},
+            ),
+            Allocation(
+                name="sswf",
+                allocate=_of_gains(selfish_water_fill),
+                style={"color": "#CC79A7", "marker": "x", "label": "SSWF"},
+            ),
+            Allocation(
+                name="uniform",
+                allocate=_of_gains(uniform_allocation),
+                style={"color": "#999999", "linestyle": ":", "label": "uniform"},
+            ),
+            Allocation(
+                name="random",
+                allocate=_random,
+                kind="redrawn",
+                style={"color": "#B8A000", "marker": "+", "label": "random"},
+            ),
+            Allocation(
+                name="reuse",
+                allocate=_of_gains(reuse_allocation),
+                style={"color": "#009E73", "linestyle": "-.", "label": "fixed reuse"},
+            ),
+            Allocation(
+                name="planned",
+                allocate=_planned,
+                knowledge="statistics",
+                style={"color": "#004D3A", "linestyle": (0, (5, 1, 1, 1, 1, 1)), "marker": "d", "label": "best plan (statistics of all)"},
+            ),
+            Allocation(
+                name="assignment_bound",
+                allocate=_powers_of(best_assignment),
+                knowledge="channels",
+                is_possible=lambda config: config.num_bands <= MAX_BANDS,
+                is_bound=lambda config: config.num_bands >= config.num_cells,
+                style={"color": "#000000", "linestyle": "--", "label": "best exclusive assignment (channels of all)"},
+            ),
+            # It stands where the best assignment cannot be searched.
+            Allocation(
+                name="greedy_assignment",
+                allocate=_powers_of(greedy_assignment),
+                knowledge="channels",
+                is_possible=lambda config: config.num_bands > MAX_BANDS,
+                style={"color": "#000000", "linestyle": ":", "marker": "1", "label": "greedy exclusive assignment (channels of all)"},
+            ),
+            Allocation(
+                name="fp",
+                allocate=_powers_of(fractional_programming),
+                knowledge="channels",
+                is_quick=False,
+                style={"color": "#7F3C00", "marker": "P", "linestyle": "-.", "label": "FP, one start (channels of all)"},
+            ),
+            Allocation(
+                name="wmmse",
+                allocate=_powers_of(wmmse),
+                knowledge="channels",
+                is_quick=False,
+                note=f"the best of {len(START_NAMES)} climbs",
+                style={
+                    "color": "#000000",
+                    "linestyle": "-",
+                    "marker": "*",
+                    "label": f"WMMSE, best of {len(START_NAMES)} climbs (channels of all)",
+                },
+            ),
+        )
+    }
+)
+"""All allocations by name, in the order in which they are played."""
+METHODS = tuple(ALLOCATIONS)
+"""Their names."""
+QUICK_METHODS = tuple(name for name, allocation in ALLOCATIONS.items() if allocation.is_quick)
+"""Names of those that take next to no time; the best known needs WMMSE too."""
+BEST_KNOWN = "wmmse"
+"""The method without which nothing counts as the best known of a block."""
