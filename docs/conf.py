@@ -42,7 +42,6 @@ toc_object_entries_show_parents = "hide"
 copybutton_exclude = ".linenos, .gp, .go, .c1"  # a comment in a console block is for reading
 
 autodoc_default_options = {"members": True, "member-order": "bysource", "show-inheritance": True}
-autodoc_mock_imports = ["benchmarl", "skrl", "xuance"]  # their adapters need them; the documentation does not
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
@@ -57,7 +56,7 @@ nitpick_ignore_regex = [
     # Other libraries' types: their documentation is on the network, which this build does without.
     (
         r"py:.*",
-        r"(abc|benchmarl|collections|gymnasium|jaxtyping|matplotlib|numpy|os|pathlib|pettingzoo|PIL|rich|skrl|stable_baselines3|tensordict|tianshou|torch|torchrl|typing|xuance)\..*",
+        r"(abc|collections|gymnasium|jaxtyping|matplotlib|numpy|os|pathlib|pettingzoo|PIL|rich|stable_baselines3|tensordict|tianshou|torch|torchrl|typing)\..*",
     ),
     # What jaxtyping writes of them: the type and the names of its axes.
     (r"py:class", r"ndarray|Tensor"),

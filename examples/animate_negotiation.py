@@ -15,7 +15,8 @@ from tqdm import tqdm
 import agents
 from experiments.command_line import check_positive, parse, run_command
 from multicell_env import NetworkConfig
-from multicell_env.allocations.simple import best_assignment, random_allocation
+from multicell_env.allocations.assignment import best_assignment
+from multicell_env.allocations.simple import random_allocation
 from multicell_env.evaluation import FIRST_SEED, decide, draw_blocks, fractions_of
 from multicell_env.evaluation.animation import Negotiation, follow, frames, save_gif
 from multicell_env.observation import Observer

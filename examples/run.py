@@ -59,7 +59,7 @@ def python_of(name: str) -> Path:
         return python
     venv.create(directory, with_pip=True, clear=True)
     constraints.write_text(constraints_beside(wanted.read_text(), (ROOT / "constraints.txt").read_text()))
-    command = [python, "-m", "pip", "install", "--quiet", "-c", constraints, "-e", ROOT, "-r", wanted]
+    command = [python, "-m", "pip", "install", "--quiet", "-c", constraints, "-e", f"{ROOT}[train]", "-r", wanted]
     pip = subprocess.run(command, stderr=subprocess.PIPE, text=True)
     if pip.returncode:
         print(pip.stderr, file=sys.stderr)

@@ -5,14 +5,16 @@ python examples/run.py xuance_mappo
 
 import argparse
 import time
+from typing import Any
 
+import numpy as np
 import torch
 from report import RESULTS, report
 from xuance.common import get_arguments
-from xuance.environment import REGISTRY_MULTI_AGENT_ENV, make_envs
+from xuance.environment import REGISTRY_MULTI_AGENT_ENV, RawMultiAgentEnv, make_envs
 from xuance.torch.agents import MAPPO_Agents
 
-from multicell_env.adapters import XuanceEnv, flat_policy
+from multicell_env.adapters import flat_env, flat_policy
 
 DIRECTORY = str(RESULTS / "xuance_mappo" / "xuance")
 SETTINGS = {
@@ -36,6 +38,54 @@ SETTINGS = {
     "render": False,
     "render_mode": None,
 }
+
+
+class XuanceEnv(RawMultiAgentEnv):
+    """A `FlatEnv` for XuanCe. Put it in `xuance.environment.REGISTRY_MULTI_AGENT_ENV` under a name and give that as `env_name`.
+
+    Args:
+        config: XuanCe's configuration. Its `env_seed` is the seed of the first block, and its `env_arguments`, a dict, where there is one,
+            are what `flat_env` takes.
+    """
+
+    def __init__(self, config: argparse.Namespace) -> None:
+        super().__init__()
+        self.env = flat_env(**getattr(config, "env_arguments", {}))
+        self.render_mode = self.env.render_mode
+        self.agents = list(self.env.possible_agents)  # the environment's own list empties at a block's end
+        self.num_agents = len(self.agents)
+        self.agent_groups = [self.agents]
+        self.observation_space, self.action_space = self.env.observation_spaces, self.env.action_spaces
+        self.state_space = self.env.state_space
+        self.max_episode_steps = self.env.env.config.num_slots
+        self._seed: int | None = config.env_seed
+
+    def reset(self, **kwargs: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Begin a block."""
+        seed, self._seed = self._seed, None
+        return self.env.reset(**{"seed": seed, **kwargs})
+
+    def step(
+        self, action_dict: dict[str, np.ndarray]
+    ) -> tuple[dict[str, np.ndarray], dict[str, float], dict[str, bool], bool, dict[str, Any]]:
+        """Play one slot. All base stations are truncated together, so XuanCe's one flag says it for all."""
+        observations, rewards, terminations, truncations, infos = self.env.step(action_dict)
+        return observations, rewards, terminations, all(truncations.values()), infos
+
+    def state(self) -> np.ndarray:
+        """Global state, a vector."""
+        return self.env.state()
+
+    def avail_actions(self) -> None:
+        """Every action is always there; XuanCe asks all the same."""
+
+    def render(self, *args: Any, **kwargs: Any) -> Any:
+        """As `MulticellEnv.render`."""
+        return self.env.render()
+
+    def close(self) -> None:
+        """As `MulticellEnv.close`."""
+        self.env.close()
 
 
 def main(num_steps: int, seed: int) -> None:

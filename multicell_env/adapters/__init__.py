@@ -12,15 +12,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from multicell_env.adapters.benchmarl import MulticellTask, benchmarl_task
     from multicell_env.adapters.flat import FlatEnv, flat_env, flat_policy
     from multicell_env.adapters.joint import JointEnv, joint_env, joint_policy
     from multicell_env.adapters.rows import RowEnv, row_env
     from multicell_env.adapters.sb3 import SB3VecEnv, sb3_vec_env
-    from multicell_env.adapters.skrl import SkrlEnv
     from multicell_env.adapters.tianshou import TianshouVectorEnv, tianshou_env
     from multicell_env.adapters.torchrl import TorchRLEnv, torchrl_env, torchrl_policy
-    from multicell_env.adapters.xuance import XuanceEnv
 
 _HOMES = {
     "FlatEnv": "flat",
@@ -29,32 +26,24 @@ _HOMES = {
     "JointEnv": "joint",
     "joint_env": "joint",
     "joint_policy": "joint",
-    "MulticellTask": "benchmarl",
-    "benchmarl_task": "benchmarl",
     "RowEnv": "rows",
     "row_env": "rows",
     "SB3VecEnv": "sb3",
     "sb3_vec_env": "sb3",
-    "SkrlEnv": "skrl",
     "TianshouVectorEnv": "tianshou",
     "tianshou_env": "tianshou",
     "TorchRLEnv": "torchrl",
     "torchrl_env": "torchrl",
     "torchrl_policy": "torchrl",
-    "XuanceEnv": "xuance",
 }
 
 __all__ = [
     "FlatEnv",
     "JointEnv",
-    "MulticellTask",
     "RowEnv",
     "SB3VecEnv",
-    "SkrlEnv",
     "TianshouVectorEnv",
     "TorchRLEnv",
-    "XuanceEnv",
-    "benchmarl_task",
     "flat_env",
     "flat_policy",
     "joint_env",

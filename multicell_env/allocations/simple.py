@@ -1,13 +1,10 @@
-"""Allocations that neither learn nor negotiate: random, uniform and fixed reuse; the best exclusive assignment has a file of its own."""
+"""Allocations that neither search nor negotiate: random, uniform and fixed reuse."""
 
 import numpy as np
 from jaxtyping import Float
 
-from multicell_env.allocations.assignment import MAX_BANDS, Assignment, best_assignment
 from multicell_env.model.types import Gains, Powers
 from multicell_env.model.waterfilling import water_fill_within
-
-__all__ = ["MAX_BANDS", "Assignment", "best_assignment", "random_allocation", "reuse_allocation", "uniform_allocation"]
 
 UserBudgets = Float[np.ndarray, "*#batch cell user"]
 

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenarios import CONFIGS, assert_equal, block_of, draw_block, draw_gains, draw_powers, ragged
 
+from multicell_env.allocations.assignment import best_assignment
 from multicell_env.allocations.greedy_assignment import greedy_assignment
-from multicell_env.allocations.simple import best_assignment, random_allocation, uniform_allocation
+from multicell_env.allocations.simple import random_allocation, uniform_allocation
 from multicell_env.allocations.wmmse import START_NAMES, TOLERANCE, climb, fractional_programming, starts, wmmse
 from multicell_env.config import PAPER_8X4, NetworkConfig
 from multicell_env.model.interference import ingr, sum_rates

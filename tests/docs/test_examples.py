@@ -79,10 +79,10 @@ def test_an_example_runs_in_an_environment_of_its_own(name):
 
 @pytest.mark.release
 @pytest.mark.parametrize("name", ["skrl_ippo", "xuance_mappo"])
-def test_an_adapter_that_is_passed_over_here_holds_where_its_framework_is(name):
+def test_a_form_that_is_passed_over_here_holds_where_its_framework_is(name):
     python = python_of(name)
     subprocess.run([python, "-m", "pip", "install", "--quiet", "pytest", "pytest-xdist"], check=True)
-    test = f"tests/test_adapters_{name.split('_')[0]}.py"
+    test = f"tests/docs/test_{name}.py"
     done = subprocess.run([python, "-m", "pytest", "-n", "0", test], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout

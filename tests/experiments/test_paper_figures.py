@@ -18,7 +18,8 @@ from experiments.figures.equilibrium import settle
 from experiments.figures.figure_files import compare, read_figure, shown
 from experiments.figures.measurement import measure, random_draws, random_starts, trajectory
 from experiments.figures.paper_figures import FIGURES, FULL, Actor, Effort, PaperFigure, points
-from multicell_env.allocations.simple import best_assignment, uniform_allocation
+from multicell_env.allocations.assignment import best_assignment
+from multicell_env.allocations.simple import uniform_allocation
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.playing import decide, draw_blocks

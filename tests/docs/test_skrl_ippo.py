@@ -1,17 +1,21 @@
 """skrl's form of the environment; runs where skrl is installed, as in build/examples/skrl_ippo."""
 
+import importlib
+from pathlib import Path
+
 import numpy as np
 import pytest
-
-pytest.importorskip("skrl")
-
 import torch
 
-from multicell_env.adapters import SkrlEnv, flat_env
+from multicell_env.adapters import flat_env
+
+pytest.importorskip("skrl")
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def test_every_environment_is_the_flat_one_of_its_seed() -> None:
-    env = SkrlEnv(2, reward_scale=10.0, seed=5, num_users=(2, 4, 3))
+def test_every_environment_is_the_flat_one_of_its_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    env = importlib.import_module("skrl_ippo").SkrlEnv(2, reward_scale=10.0, seed=5, num_users=(2, 4, 3))
     observations, _ = env.reset()
     singles = [flat_env(reward_scale=10.0, num_users=(2, 4, 3)) for _ in range(2)]
     expected = [single.reset(seed=5 + i)[0] for i, single in enumerate(singles)]

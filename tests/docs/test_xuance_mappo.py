@@ -1,17 +1,22 @@
 """XuanCe's form of the environment; runs where XuanCe is installed, as in build/examples/xuance_mappo."""
 
+import importlib
 from argparse import Namespace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from multicell_env.adapters import flat_env
+
 pytest.importorskip("xuance")
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
-from multicell_env.adapters import XuanceEnv, flat_env
 
-
-def test_it_plays_the_flat_environment_of_its_seed_and_ends_with_one_flag() -> None:
-    env, single = XuanceEnv(Namespace(env_seed=3, env_arguments={"reward_scale": 10.0})), flat_env(reward_scale=10.0)
+def test_it_plays_the_flat_environment_of_its_seed_and_ends_with_one_flag(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    form = importlib.import_module("xuance_mappo").XuanceEnv
+    env, single = form(Namespace(env_seed=3, env_arguments={"reward_scale": 10.0})), flat_env(reward_scale=10.0)
     observations, _ = env.reset()
     expected, _ = single.reset(seed=3)
     for slot in range(env.max_episode_steps):
