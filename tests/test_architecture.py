@@ -15,6 +15,7 @@ FOLDERS = ("multicell_env", "agents", "experiments", "tests", "benchmarks", "exa
 PACKAGES = ("multicell_env", "agents", "experiments")
 LONGEST = 320
 MOST_FILES = 16
+LONGEST_NAME = 80
 
 GAME = ("blocks", "channels", "config", "kernels", "model", "observation", "rewards", "scenarios", "version")
 MAY_IMPORT = {
@@ -197,3 +198,14 @@ def test_no_file_is_longer_than_one_sitting() -> None:
     assert Path(__file__) in paths
     lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in paths}
     assert {path: length for path, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_the_name_of_a_test_is_a_short_sentence() -> None:
+    names = [
+        f"{path.relative_to(ROOT)} {node.name}"
+        for path in sources("tests")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+    ]
+    assert len(names) > 100
+    assert [name for name in names if len(name.split()[1]) > LONGEST_NAME] == []

@@ -119,7 +119,7 @@ def test_a_reward_scale_that_is_not_positive_is_refused():
             flat_env(reward_scale=scale)
 
 
-def test_the_flat_environment_takes_vectors_alone_and_changes_nothing_where_it_refuses():
+def test_the_flat_environment_takes_vectors_alone_and_a_refusal_changes_nothing():
     env = flat_env()
     env.reset(seed=0)
     good = {agent: np.zeros(24) for agent in env.agents}

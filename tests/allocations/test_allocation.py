@@ -2,6 +2,7 @@
 
 import math
 
+import allocation_oracles
 import numpy as np
 import oracles
 import pytest
@@ -62,17 +63,17 @@ def test_reuse_gives_cell_b_the_bands_b_and_b_plus_b_and_so_on_to_water_fill(con
 def test_best_assignment_is_the_best_of_all_enumerated_ones(config):
     block = draw_block(config, seed=5)
     best = best_assignment(block.gains, block.user_budgets)
-    owners, rates = oracles.best_assignment(block.signal, block.budgets)
+    owners, rates = allocation_oracles.best_assignment(block.signal, block.budgets)
     assert best.owners.tolist() == owners
     np.testing.assert_allclose(best.sum_rates, rates, rtol=1e-10)
-    for other in oracles.all_assignments(config.num_cells, config.num_bands):
-        assert best.sum_rates.sum() >= sum(oracles.assignment_rates(other, block.signal, block.budgets)) * (1 - 1e-12)
+    for other in allocation_oracles.all_assignments(config.num_cells, config.num_bands):
+        assert best.sum_rates.sum() >= sum(allocation_oracles.assignment_rates(other, block.signal, block.budgets)) * (1 - 1e-12)
 
 
 def test_best_assignment_of_the_papers_network_is_the_best_of_its_729():
     block = draw_block(PAPER_8X4)
     best = best_assignment(block.gains, block.user_budgets)
-    owners, rates = oracles.best_assignment(block.signal, block.budgets)
+    owners, rates = allocation_oracles.best_assignment(block.signal, block.budgets)
     assert best.owners.tolist() == owners
     np.testing.assert_allclose(best.sum_rates, rates, rtol=1e-10)
 
@@ -88,7 +89,7 @@ def test_owners_powers_and_rates_of_the_best_assignment_agree(config):
         spent = block.user_budgets[b] * (b in owners)
         np.testing.assert_allclose(powers[b].sum(axis=0), spent, rtol=1e-12)
     np.testing.assert_allclose(sum_rates(powers, ingr(powers, block.gains)), rates, rtol=1e-10)
-    np.testing.assert_allclose(rates, oracles.assignment_rates(owners.tolist(), block.signal, block.budgets), rtol=1e-10)
+    np.testing.assert_allclose(rates, allocation_oracles.assignment_rates(owners.tolist(), block.signal, block.budgets), rtol=1e-10)
 
 
 def test_a_cell_may_be_left_without_bands():
@@ -100,7 +101,7 @@ def test_a_cell_may_be_left_without_bands():
     assert 0 not in best.owners
     assert best.sum_rates[0] == 0
     lists = block.signal, ragged(config, budgets)
-    np.testing.assert_allclose(best.sum_rates, oracles.best_assignment(*lists)[1], rtol=1e-10)
+    np.testing.assert_allclose(best.sum_rates, allocation_oracles.best_assignment(*lists)[1], rtol=1e-10)
 
 
 @pytest.mark.parametrize("name", ["small", "one cell", "more cells than bands", "asymmetric, unequal users"])
@@ -158,7 +159,7 @@ def test_average_cell_capacities_are_the_known_ones(size):
         assert lowest - three_errors < values[name].mean() < highest + three_errors, name
 
 
-def test_iterations_raise_the_mean_capacity_from_a_quarter_of_the_assignment_bound_towards_it():
+def test_iterations_raise_the_capacity_from_a_quarter_of_the_bound_towards_it():
     values = capacities(PAPER_8X4, 60)
     assert values["uniform"].mean() < values[5].mean() < values[20].mean() < values[100].mean() < values["assignment"].mean()
     assert values["uniform"].mean() < 0.25 * values["assignment"].mean()

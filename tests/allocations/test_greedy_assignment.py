@@ -2,8 +2,8 @@
 
 import itertools
 
+import allocation_oracles
 import numpy as np
-import oracles
 import pytest
 from scenarios import CONFIGS, EVERY_CONFIG, block_of, draw_block, draw_gains
 
@@ -28,18 +28,18 @@ def test_no_other_owner_of_a_band_and_no_swap_of_two_bands_is_better(config):
     block = draw_block(config, seed=5)
     greedy = greedy_assignment(block.gains, block.user_budgets)
     owners = greedy.owners.tolist()
-    total = sum(oracles.assignment_rates(owners, block.signal, block.budgets))
+    total = sum(allocation_oracles.assignment_rates(owners, block.signal, block.budgets))
     for other in moved(owners, config.num_cells):
-        assert sum(oracles.assignment_rates(other, block.signal, block.budgets)) <= total * (1 + 1e-10)
+        assert sum(allocation_oracles.assignment_rates(other, block.signal, block.budgets)) <= total * (1 + 1e-10)
 
 
 @EVERY_CONFIG
 def test_owners_powers_and_rates_agree_and_are_never_above_the_best(config):
     block = draw_block(config, seed=6)
     owners, powers, rates = greedy_assignment(block.gains, block.user_budgets)
-    np.testing.assert_allclose(rates, oracles.assignment_rates(owners.tolist(), block.signal, block.budgets), rtol=1e-10)
+    np.testing.assert_allclose(rates, allocation_oracles.assignment_rates(owners.tolist(), block.signal, block.budgets), rtol=1e-10)
     np.testing.assert_allclose(sum_rates(powers, ingr(powers, block.gains)), rates, rtol=1e-10)
-    best = sum(oracles.best_assignment(block.signal, block.budgets)[1])
+    best = sum(allocation_oracles.best_assignment(block.signal, block.budgets)[1])
     assert 0.9 * best <= rates.sum() <= best * (1 + 1e-12)
 
 

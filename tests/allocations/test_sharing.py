@@ -95,6 +95,6 @@ def test_full_power_is_what_every_user_receives():
                 assert received.leaks[other, b, f, u] == pytest.approx(heard, rel=1e-12)
 
 
-def test_a_cell_spreads_its_budget_evenly_over_its_bands_and_a_silent_one_spends_nothing():
+def test_a_cell_spreads_its_budget_over_its_bands_and_a_silent_one_spends_nothing():
     owned = np.array([[True, False, True], [False, False, False], [True, True, True]])
     np.testing.assert_allclose(spread(owned), [[0.5, 0.0, 0.5], [0.0, 0.0, 0.0], [1 / 3, 1 / 3, 1 / 3]])

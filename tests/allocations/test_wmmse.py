@@ -3,8 +3,8 @@
 import dataclasses
 import itertools
 
+import allocation_oracles
 import numpy as np
-import oracles
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -68,7 +68,7 @@ def test_a_step_is_fractional_programmings(name):
     powers = draw_powers(config)
     expected = ragged(config, powers)
     for num_steps in range(1, 4):
-        expected = oracles.fractional_programming_step(expected, block.signal, block.heard, block.budgets)
+        expected = allocation_oracles.fractional_programming_step(expected, block.signal, block.heard, block.budgets)
         actual = climb(block.gains, block.user_budgets, powers, tolerance=0.0, max_iterations=num_steps).powers
         assert_equal(config, actual, expected)
 
@@ -83,7 +83,7 @@ def test_the_end_is_a_stationary_point_of_the_sum_rate(name):
     config = CONFIGS[name]
     block = draw_block(config, seed=3)
     end = climb(block.gains, block.user_budgets, uniform_allocation(block.gains, block.user_budgets), tolerance=0.0, max_iterations=30_000)
-    slopes = oracles.network_rate_slopes(ragged(config, end.powers), block.signal, block.heard)
+    slopes = allocation_oracles.network_rate_slopes(ragged(config, end.powers), block.signal, block.heard)
     gap = 0.0
     for slope, power, budget in zip(slopes, ragged(config, end.powers), block.budgets, strict=True):
         best = np.array(budget) * np.maximum(np.max(slope, axis=0), 0.0)
@@ -96,7 +96,7 @@ def test_the_slopes_of_the_oracle_are_finite_differences():
     config = CONFIGS["asymmetric, unequal users"]
     block = draw_block(config)
     powers = draw_powers(config)
-    slopes = oracles.network_rate_slopes(ragged(config, powers), block.signal, block.heard)
+    slopes = allocation_oracles.network_rate_slopes(ragged(config, powers), block.signal, block.heard)
     for b, f in np.ndindex(config.num_cells, config.num_bands):
         for u in range(config.users_per_cell[b]):
             above, below = powers.copy(), powers.copy()

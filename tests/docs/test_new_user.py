@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_new_users_policy_from_the_readme_alone_stands_in_the_table_and_the_picture(tmp_path):
+def test_a_policy_from_the_readme_alone_stands_in_the_table_and_the_picture(tmp_path):
     section = (ROOT / "README.md").read_text().partition("## Plug in your own algorithm")[2].partition("\n## ")[0]
     command = re.search(r"^python (evaluate\.py --policy (\w+):(\w+))", section, flags=re.MULTILINE)
     assert command

@@ -105,7 +105,7 @@ def test_before_the_first_slot_nobody_transmits_and_budgets_are_nominal(config):
 
 
 @EVERY_CONFIG
-def test_each_user_may_spend_an_equal_share_of_its_cells_budget_and_padded_users_nothing(config):
+def test_each_user_has_an_equal_share_of_its_cells_budget_and_padded_users_nothing(config):
     blocks, _ = draw_blocks(config, 1)
     for cell, users in enumerate(config.users_per_cell):
         np.testing.assert_allclose(blocks.user_budgets[0, cell, :users], config.nominal_budgets[cell] / users, rtol=1e-15)

@@ -65,7 +65,7 @@ def test_presets_are_the_papers_networks():
         assert (preset.num_cells, preset.num_bands, preset.sir_db, preset.snr_db, preset.damping) == (3, 6, 0.0, 20.0, 0.0)
 
 
-def test_numpy_numbers_lists_and_arrays_become_plain_fields_so_that_configs_compare_and_hash():
+def test_numpy_numbers_and_arrays_become_plain_fields_that_compare_and_hash():
     plain = NetworkConfig(num_cells=2, num_users=(1, 2), mean_gains=((1.0, 0.5), (0.0, 1.0)))
     converted = NetworkConfig(num_cells=np.int64(2), num_users=[1, np.int32(2)], mean_gains=np.array([[1, 0.5], [0, 1]]))
     assert plain == converted

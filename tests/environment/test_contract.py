@@ -32,7 +32,7 @@ def test_another_seed_gives_another_episode(make: Make) -> None:
     assert all(not np.array_equal(first[agent], second[agent]) for agent in first)
 
 
-def test_without_a_seed_the_generator_goes_on_so_that_blocks_differ_but_repeat_with_the_first_seed(make: Make) -> None:
+def test_without_a_seed_the_generator_of_the_first_seed_goes_on(make: Make) -> None:
     env, twin = make(), make()
     blocks = [play(env, seed=seed) for seed in (7, None, None)]
     assert not any(same(one, other) for one, other in combinations(blocks, 2))

@@ -164,7 +164,7 @@ def test_bad_channels_are_refused_and_change_neither_the_block_nor_the_generator
     assert_refused_without_a_trace(make, lambda env: env.reset(seed=seed, options={"channels": channels}), ValueError, message)
 
 
-def test_a_channel_between_cells_that_do_not_interfere_is_refused_and_changes_nothing() -> None:
+def test_a_channel_between_cells_that_do_not_interfere_is_refused() -> None:
     network = NETWORKS["lopsided gains"]
     channels = recorded_channels(NetworkConfig(**network))
     channels[0, 2, 1, 2, 0] = 1e-3

@@ -109,7 +109,7 @@ def test_the_planes_of_the_csi_observation_are_h_w_log_ingr_and_log_budget(netwo
             np.testing.assert_array_equal(parts[4], gain_planes[1:])
 
 
-def test_before_the_first_slot_nobody_transmits_so_the_ingr_is_one_over_the_signal_gain(network: dict[str, Any]) -> None:
+def test_before_the_first_slot_the_ingr_is_one_over_the_signal_gain(network: dict[str, Any]) -> None:
     env = multicell_v0.parallel_env(observation="gain", **network)
     observations, infos = env.reset(seed=4)
     for b, (planes, info) in enumerate(zip(observations.values(), infos.values(), strict=True)):
@@ -191,7 +191,7 @@ def test_a_fraction_below_zero_lends_no_power_to_the_other_bands() -> None:
     np.testing.assert_allclose(powers["bs_0"][:, 0], [0.0, 0.4 * budget, 0.6 * budget])
 
 
-def test_users_whose_fractions_sum_to_more_than_one_are_scaled_down_to_one_each_on_its_own() -> None:
+def test_users_whose_fractions_sum_to_more_than_one_are_scaled_down_each_alone() -> None:
     env = untouched()
     actions = uniform(env, 0.0)
     actions["bs_1"] = np.array([[1.0, 0.1, 0.5, 0.0], [1.0, 0.2, 0.5, 0.0], [0.5, 0.3, 0.0, 1.0]])
@@ -245,7 +245,7 @@ def test_held_actions_reproduce_the_last_powers_without_negotiation() -> None:
             np.testing.assert_allclose(again[agent]["power"], infos[agent]["power"], rtol=1e-6)
 
 
-def test_held_actions_stay_in_the_action_space_when_the_last_powers_are_beyond_the_coming_budget() -> None:
+def test_held_actions_stay_in_their_space_when_powers_are_beyond_the_coming_budget() -> None:
     env = untouched()
     env.reset(seed=0)
     env.step(uniform(env, 0.0))  # saves the whole budget ...

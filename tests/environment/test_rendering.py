@@ -98,7 +98,7 @@ def test_ansi_names_every_base_station_and_its_rate(network: dict[str, Any]) -> 
         assert lines[-1].endswith(": " + " ".join(f"{mean:.1f}" for mean in means))
 
 
-def test_ansi_before_the_first_slot_names_every_base_station_and_says_that_none_was_played() -> None:
+def test_ansi_before_the_first_slot_names_all_stations_and_says_none_was_played() -> None:
     env, _ = drawn("ansi", NETWORKS["equal users"])
     text = env.render()
     assert isinstance(text, str)
@@ -117,13 +117,13 @@ def test_ansi_marks_the_bands_in_which_a_cell_transmits() -> None:
     assert [line.split("|")[1] for line in text.splitlines()[1:4]] == ["@  ", " @ ", "  @"]
 
 
-def test_a_cell_owns_the_bands_in_which_it_spends_more_of_its_budget_than_all_others_together() -> None:
+def test_a_cell_owns_bands_where_it_spends_a_larger_share_than_all_others_together() -> None:
     powers = np.array([[3.0, 0.5, 0.0, 1.0], [1.0, 0.6, 0.0, 1.0], [1.9, 0.2, 0.0, 0.1]])
     assert owners(powers) == [(0, 0)]
     assert owners(powers[:2]) == [(0, 0), (1, 1)]
 
 
-def test_the_picture_says_every_power_in_percent_of_the_budget_and_frames_what_is_owned() -> None:
+def test_the_picture_has_powers_in_percent_of_the_budget_and_frames_what_is_owned() -> None:
     figure = Figure()
     draw(figure, np.array([[3.0, 0.0, 0.003], [0.6, 0.6, 1.8]]), np.array([[20.0, 40.0]]), num_slots=4)
     tiles, rates = figure.axes[:2]

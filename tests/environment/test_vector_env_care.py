@@ -150,7 +150,7 @@ def test_options_that_a_batch_does_not_know_are_refused_where_silence_would_misl
 
 
 @pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.DISABLED])
-def test_a_reset_that_ctrl_c_ends_between_any_two_lines_can_be_played_on_or_done_again(mode: AutoresetMode) -> None:
+def test_a_reset_that_ctrl_c_ends_at_any_line_can_be_played_on_or_done_again(mode: AutoresetMode) -> None:
     actions = np.full((3, 3, 6, 4), 0.2, np.float32)
 
     def played(line: int) -> tuple[int, bool]:

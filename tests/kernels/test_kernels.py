@@ -1,27 +1,14 @@
 """The compiled kernels are the readable equations: to ten digits in float64, to five in float32."""
 
-import inspect
-import os
-import pickle
-import shutil
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from numba import types
 from scenarios import CONFIGS, draw_block
 
-import multicell_env
 from multicell_env import PAPER_8X4, PAPER_32X16, NetworkConfig
 from multicell_env.blocks import Blocks
 from multicell_env.channels.rayleigh import draw_channels, draw_many
-from multicell_env.kernels.block import beamform
-from multicell_env.kernels.drawing import complex_normal
-from multicell_env.kernels.running import BlockRunner
-from multicell_env.kernels.slot import BlockArrays, SlotOutputs, play_slots
 from multicell_env.model.beamforming import beamforming_gains, zero_forcing
 from multicell_env.model.interference import ingr, spectral_efficiency, sum_rates
 from multicell_env.model.waterfilling import negotiate
@@ -128,51 +115,6 @@ def test_gains_and_beams_are_those_of_the_readable_equations(config, dtype):
     np.testing.assert_allclose(blocks.beamformers[0], block.beamformers, atol=tolerance)
 
 
-def test_both_precisions_play_on_the_same_channels():
-    for config in (PAPER_8X4, NetworkConfig(num_users=(2, 3, 1), mean_gains=((1, 0.1, 0), (0.3, 2, 0), (0.7, 0, 0.5)))):
-        single, double = (draw_channels(replace(config, dtype=dtype), np.random.default_rng(3)) for dtype in ("float32", "float64"))
-        for array, other in zip(single, double, strict=True):
-            assert (array.dtype, other.dtype) == (np.complex64, np.complex128)
-            np.testing.assert_allclose(array, other, rtol=1e-6)
-
-
-def test_a_block_does_not_depend_on_what_is_drawn_beside_it():
-    together = draw_many(PAPER_8X4, [np.random.default_rng(seed) for seed in range(21)])
-    for seed in (0, 7, 20):
-        alone = draw_channels(PAPER_8X4, np.random.default_rng(seed))
-        for array, batch in zip(alone, together, strict=True):
-            assert np.array_equal(array, batch[seed])
-
-
-def test_channels_are_box_and_mullers_of_the_generators_bits():
-    bits = np.random.default_rng(0).integers(0, 2**64 - 1, 4096, dtype=np.uint64, endpoint=True)
-    bits[:4] = 0, 2**64 - 1, 2**33 - 1, 2**33
-    amplitudes = np.random.default_rng(1).uniform(0, 2, len(bits)).astype(np.float32)
-    numbers = np.empty((3, 2 * len(bits)), np.float32)
-    complex_normal(np.stack([bits[::-1], bits, bits]), amplitudes, numbers)
-    numbers = numbers[1]
-    u, v = ((half.astype(float) + 0.5) / 2**31 for half in (bits >> np.uint64(33), bits & np.uint64(2**31 - 1)))
-    expected = amplitudes * np.sqrt(-np.log(np.minimum(u, 1 - 2.0**-24))) * np.exp(2j * np.pi * v)
-    # Near u = 1 the root turns the last digit of float32 into half as many.
-    np.testing.assert_allclose(numbers.view(np.complex64), expected, rtol=1e-5, atol=2e-5)
-
-
-def test_channels_are_complex_normal_with_independent_parts():
-    generator = np.random.default_rng(1)
-    config = NetworkConfig(num_bands=12, num_antennas=16, num_users=16)
-    h = np.concatenate([draw_channels(config, generator)[0].ravel() for _ in range(20)]).astype(complex)
-    count, error = len(h), 5 / np.sqrt(len(h))  # five standard errors of a mean of numbers with variance 1
-    power, squares = np.abs(h) ** 2, h**2
-    assert abs(h.mean()) < error
-    assert abs(power.mean() - 1) < error
-    assert abs((power**2).mean() - 2) < error * np.sqrt(20)
-    assert abs(squares.mean()) < error * np.sqrt(2)
-    # |h|^2 is exponential and the phase uniform: Kolmogorov and Smirnov's distance, 1.95 / sqrt(n) at a level of 0.1 %.
-    for sample in (1 - np.exp(-power), (np.angle(h) / (2 * np.pi)) % 1):
-        distance = np.abs(np.sort(sample) - (np.arange(count) + 0.5) / count).max()
-        assert distance < 1.95 / np.sqrt(count)
-
-
 @EVERY_DTYPE
 def test_close_users_cost_no_digits_of_the_beams_in_either_precision(dtype):
     config = NetworkConfig(num_cells=1, num_antennas=4, num_users=2, num_bands=1, dtype=dtype)
@@ -199,51 +141,6 @@ def test_a_wrong_precision_is_refused():
         NetworkConfig(dtype="float16")
 
 
-def test_no_way_of_use_compiles_a_kernel_anew():
-    for config in (PAPER_8X4, NetworkConfig(num_users=(2, 3, 1)), NetworkConfig(num_cells=1), NetworkConfig(dtype="float64")):
-        for known in (config, pickle.loads(pickle.dumps(config))):  # pickling loses that arrays are read-only
-            blocks = Blocks(known, np.int32(3), keep_channels=True, num_threads=2)
-            blocks.draw([2, 0], [np.random.default_rng(0), np.random.default_rng(1)])
-            own, cross = draw_channels(known, np.random.default_rng(2))
-            own.flags.writeable = False
-            blocks.begin(range(1), np.asfortranarray(own[None]), cross[None].astype(np.complex128))
-            fractions = np.full(blocks.powers.shape, 0.1)
-            fractions.flags.writeable = False
-            for opening in (fractions, fractions.astype(np.float32), np.asfortranarray(fractions), fractions.astype(int)):
-                for kind in ("gain", "csi"):
-                    blocks.play_slot(opening, outputs=Observer(kind, blocks).outputs())
-                blocks.play_slot(opening)
-    assert len(beamform.signatures) == 2  # one for each precision
-    cached = [signature for signature in play_slots.signatures if types.none in signature]  # gains are not asked for ahead
-    assert len(cached) == 2
-
-
-@EVERY_DTYPE
-@pytest.mark.parametrize("config", [PAPER_8X4, replace(PAPER_32X16, num_bands=3), NETWORKS["vectors of every width"]])
-def test_prefetching_gains_changes_no_bit(config, dtype, monkeypatch):
-    def play(prefetches):
-        monkeypatch.setattr(BlockRunner, "prefetches", lambda *_: prefetches)
-        blocks = Blocks(replace(config, dtype=dtype), 3)
-        blocks.draw(range(3), [np.random.default_rng(seed) for seed in range(3)])
-        generator = np.random.default_rng(3)
-        rates = [blocks.play_slot(generator.random(blocks.powers.shape)) for _ in range(3)]
-        return rates, blocks.powers, blocks.ingr, blocks.log_ingr, blocks.log_budget, blocks.power_budget
-
-    for one, other in zip(play(None), play(True), strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_gains_are_prefetched_where_no_cache_keeps_them_and_a_slot_waits_for_them():
-    def prefetches(config, num_blocks, k):
-        blocks = Blocks(config, num_blocks)
-        return blocks.runner.prefetches(blocks._arrays, k) is not None
-
-    assert [prefetches(PAPER_32X16, 512, k) for k in (0, 1, 5, 20)] == [False, True, True, False]
-    assert not prefetches(PAPER_32X16, 32, 5)
-    assert not prefetches(PAPER_8X4, 4096, 5)
-    assert not prefetches(NetworkConfig(num_cells=1), 4096, 5)  # nobody interferes
-
-
 @EVERY_DTYPE
 @pytest.mark.parametrize("num_antennas", [4, 8, 13, 16])
 @pytest.mark.parametrize("user", [0, 1, 3])
@@ -253,13 +150,6 @@ def test_a_zero_channel_is_refused_wherever_it_is(user, num_antennas, dtype):
     own[1, 2, :, user] = 0
     with pytest.raises(ValueError, match=r"sine.*zero channel"):
         Blocks.of(config, own[None], cross[None])
-
-
-def test_no_draw_is_exactly_zero():
-    bits = np.full((1, 8), 2**64 - 1, np.uint64)
-    numbers = np.zeros((1, 16), np.float32)
-    complex_normal(bits, np.ones(8, np.float32), numbers)
-    assert np.all(np.abs(numbers.view(np.complex64)) > 0)
 
 
 def test_rounding_never_takes_from_a_budget():
@@ -331,29 +221,3 @@ def test_arrays_of_another_shape_never_reach_a_kernel():
         blocks.begin([0, 1, 2], own, cross)
     with pytest.raises(ValueError, match="rows"):
         blocks.begin([9], own, cross)
-
-
-def test_the_slots_kernel_takes_outputs_and_arrays_in_the_order_of_their_declarations():
-    order = list(inspect.signature(play_slots.py_func).parameters)
-    assert order[-len(BlockArrays._fields) - len(SlotOutputs._fields) :] == [*SlotOutputs._fields, *BlockArrays._fields]
-
-
-def test_a_kept_kernel_is_not_used_again_once_a_file_that_it_was_compiled_from_has_changed(tmp_path):
-    folder = tmp_path / "multicell_env"
-    shutil.copytree(Path(multicell_env.__file__).parent, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    simd = folder / "kernels" / "simd.py"
-    code = """
-import numpy as np
-from multicell_env.kernels.drawing import complex_normal
-complex_normal(np.zeros((1, 8), np.uint64), np.ones(8, np.float32), np.zeros((1, 16), np.float32))
-print(sum(complex_normal.stats.cache_hits.values()), sum(complex_normal.stats.cache_misses.values()))
-"""
-
-    def hits_and_misses() -> str:
-        return subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
-
-    assert [hits_and_misses(), hits_and_misses()] == ["0 1", "1 0"]
-    before = simd.stat()
-    simd.write_text(simd.read_text().replace("Vectors of numbers", "Vectors of members"))
-    os.utime(simd, ns=(before.st_atime_ns, before.st_mtime_ns))  # neither its size nor its time tell
-    assert hits_and_misses() == "0 1"

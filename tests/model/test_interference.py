@@ -41,7 +41,7 @@ def test_where_nobody_transmits_users_hear_the_noise_alone(config):
 
 
 @EVERY_CONFIG
-def test_a_cells_powers_are_heard_by_exactly_the_cells_that_it_reaches_in_the_same_band(config):
+def test_a_cells_powers_reach_exactly_the_cells_that_it_interferes_with(config):
     gains = draw_block(config).gains
     silence = np.zeros(gains.signal_gains.shape)
     for tx in range(config.num_cells):

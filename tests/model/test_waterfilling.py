@@ -120,7 +120,7 @@ def test_derivative_and_levels_are_those_of_the_equations(config):
             assert actual[at] == pytest.approx(oracle(powers[at], c[at]), rel=1e-10, abs=1e-14 * (powers[at] + c[at])), at
 
 
-def test_a_user_that_is_silent_in_a_band_expects_phi_of_minus_root_half_and_pours_on_its_ingr():
+def test_a_silent_user_expects_phi_of_minus_root_half_and_pours_on_its_ingr():
     c = np.array([[[0.01], [1.0], [300.0]]])
     np.testing.assert_allclose(interference_derivative(np.zeros_like(c), c), -np.sqrt(0.5), rtol=1e-15)
     np.testing.assert_allclose(forward_looking_levels(np.zeros_like(c), c), c, rtol=1e-15)
