@@ -7,13 +7,19 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LinearSegmentedColormap, PowerNorm, to_rgb
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from multicell_env.blocks import Blocks
+
+try:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LinearSegmentedColormap, PowerNorm, to_rgb
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"render() draws with matplotlib; got none ({error}). Install it: pip install 'multicell-env[plots]'.", name=error.name
+    ) from error
 
 BandPowers = Float[np.ndarray, "cell band"]
 Rates = Float[np.ndarray, "slot cell"]

@@ -3,7 +3,6 @@
 import math
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -99,7 +98,7 @@ def print_whole(table: Table, console: Console) -> None:
     console.print(table)
 
 
-def with_interval(summary: Mapping[str, Any]) -> str:
+def with_interval(summary: Mapping[str, float | None]) -> str:
     """A mean and, where it has one, its interval."""
-    unknown = summary["ci95"] is None or math.isnan(summary["ci95"])
-    return f"{summary['mean']:.2f}" + ("" if unknown else f" ± {summary['ci95']:.2f}")
+    half_width = summary["ci95"]
+    return f"{summary['mean']:.2f}" + ("" if half_width is None or math.isnan(half_width) else f" ± {half_width:.2f}")

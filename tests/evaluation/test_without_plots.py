@@ -40,6 +40,19 @@ print(result.name, result.per_slot.shape)
     assert run(MISSING + code) == "reuse (2, 2)"
 
 
+def test_a_picture_names_the_extra_that_is_missing() -> None:
+    code = """
+from multicell_env import multicell_v0
+env = multicell_v0.parallel_env(render_mode="rgb_array")
+env.reset(seed=0)
+try:
+    env.render()
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    assert run(MISSING + code).endswith("Install it: pip install 'multicell-env[plots]'.")
+
+
 def test_compare_names_the_extra_that_is_missing_before_it_plays() -> None:
     code = """
 from multicell_env.evaluation import compare
