@@ -50,6 +50,7 @@ def _joined(results: Sequence[MethodResult]) -> MethodResult:
         _median_of_known([result.ms_per_decision for result in results]),
         float(np.mean(spreads)) if spreads else None,
         all(result.is_bound for result in results),
+        results[0].acting_slots,
     )
 
 

@@ -22,7 +22,8 @@ from multicell_env.allocations.assignment import best_assignment
 from multicell_env.allocations.simple import uniform_allocation
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation.playing import decide, draw_blocks
+from multicell_env.evaluation.playing import draw_blocks
+from multicell_env.evaluation.policies import decide
 from multicell_env.model.interference import ingr, sum_rates
 from multicell_env.model.waterfilling import negotiate, opening_powers
 from multicell_env.observation import Observer
