@@ -92,3 +92,16 @@ def test_docstrings_keep_their_equations_code_and_bars_on_the_site(monkeypatch: 
     ]
     expected = ["What ``it`` does to \\|w\\|.", "", "::", "", "    p_f = a * b", "", "* ``x``: of a\\_, ``--flag``", ""]
     assert as_rst(lines) == [*expected, "Args:", "    x: A ``U_b``,", "        wrapped."]
+
+
+def test_the_page_of_the_paper_names_code_and_tests_that_exist_and_is_short() -> None:
+    page = (ROOT / "docs" / "paper.md").read_text()
+    rows = re.findall(r"(?m)^\| [^|]+ \| [^|]+ \| (`[^|]+`) \| (`test_[^|]+`) \|$", page)
+    assert len(rows) >= 12
+    sources = "".join(path.read_text() for folder in ("multicell_env", "agents", "experiments", "tests") for path in (ROOT / folder).rglob("*.py"))
+    for name in re.findall(r"`([\w.]+)`", " ".join(cell for row in rows for cell in row)):
+        assert re.search(rf"(?m)^\s*(def|class) {name.split('.')[-1]}\b|^\s*{name}: ", sources), name
+    prose = re.sub(r"(?m)^\|.*$", "", page)
+    assert len(prose.split()) <= 1500
+    equations = set(map(int, re.findall(r"\((\d+)\)", " ".join(re.findall(r"(?m)^\| ([^|]+) \|", page)))))
+    assert equations == set(range(1, 24))
