@@ -17,9 +17,9 @@ TRAIN = Path(__file__).parents[2] / "train.py"
 """Only the repository has it; a wheel has not."""
 PRESETS = {"td3mix_mlp": "paper", "td3mix_k0_mlp": "paper-k0"}
 """Methods of the paper's own network, and the presets of train.py that train them: Algorithm 1, and its baseline without the game."""
-LENGTHS = ((32 * 16 * 3, 9600, 5000), (32 * 16 * 6, 4800, 2500), (32 * 16 * 12, 2400, 1200))
+LENGTHS = ((32 * 16 * 3, 4800, 2500), (32 * 16 * 6, 3200, 1700), (32 * 16 * 12, 1600, 800))
 """Up to which M U F these presets take how many slots, with how many in the buffer. Full CSI and layers that read it grow with M U F: so a
-training takes some five minutes on one core at most, and its buffer stays below a gigabyte."""
+training takes some minutes on one core at most, and its buffer stays below a gigabyte."""
 STARTS = {"own_k0": "k0_set", "own_k5": "td3mix", "own_damped": "damped"}
 """Shipped actors, trained at SIR 0 dB, from which those for other SIRs go on."""
 

@@ -33,7 +33,7 @@ def test_the_set_network_is_trained_once_and_the_papers_once_for_each_size() -> 
     assert {"paper-k0_8x4x6", "paper-k0_16x8x6", "paper-k0_32x16x12", "paper_32x16x6"} <= set(names)
     assert names[0] == "paper-k0_32x16x3"
     assert [training.weight for training in found] == sorted((training.weight for training in found), reverse=True)
-    assert [training.name for training in needed_trainings([9])] == ["paper-k0_8x4x12", "paper-k0_32x16x12", "k0_set"]
+    assert [training.name for training in needed_trainings([9])] == ["paper-k0_32x16x12", "paper-k0_8x4x12", "k0_set"]
     assert needed_trainings([10]) == []
     assert training_of("td3mix", PAPER_8X4) is None
     assert training_of("td3mix_k0", PAPER_8X4) == training_of("td3mix_k0", PAPER_32X16)
@@ -44,7 +44,7 @@ def test_the_papers_networks_are_trained_by_its_presets_the_larger_ones_for_fewe
     flags = {method: training_of(method, PAPER_8X4).flags for method in ("td3mix_mlp", "td3mix_k0_mlp")}  # type: ignore[union-attr]
     assert [words[:2] for words in flags.values()] == [("--preset", "paper"), ("--preset", "paper-k0")]
     steps = [dict(pairwise(training_of("td3mix_k0_mlp", config).flags))["--num-steps"] for config in (small, large)]  # type: ignore[union-attr]
-    assert steps == ["9600", "2400"]
+    assert steps == ["4800", "1600"]
     assert ("--num-bands", "12") in set(pairwise(training_of("td3mix_k0_mlp", large).flags))  # type: ignore[union-attr]
 
 
