@@ -9,6 +9,8 @@ from gymnasium.spaces import Box, Dict
 from pettingzoo import ParallelEnv
 from tianshou.data import Batch
 
+from agents.streams import seed_of_actions
+
 JointObservation = dict[str, np.ndarray]
 
 
@@ -165,7 +167,7 @@ class JointVectorEnv:
         self._seeds: list[int | None] = list(seeds)
         for env, seed in zip(self.envs, seeds, strict=True):
             # Tianshou draws its random actions from the spaces; a seed of their own keeps them independent of what the environment draws.
-            env.action_space.seed(np.random.SeedSequence([seed, 1]).generate_state(1).item())
+            env.action_space.seed(seed_of_actions(seed))
 
     def __len__(self) -> int:
         return len(self.envs)

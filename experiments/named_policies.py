@@ -8,8 +8,6 @@ import inspect
 import os
 import re
 import sys
-import sysconfig
-import traceback
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from multicell_env.evaluation.playing import Policy
+from multicell_env.evaluation.policies import in_one_line
 from multicell_env.observation import Observation
 
 ACTING_SLOTS = 3
@@ -81,19 +80,6 @@ def named_policies(
     return found
 
 
-def said(error: BaseException) -> str:
-    """An error in one line: its kind, its words, and the line of a user's own code in which it arose, where it did."""
-    ours = Path(__file__).parent
-    libraries = [ours, ours.with_name("agents"), *(Path(sysconfig.get_path(key)) for key in ("stdlib", "purelib", "platlib"))]
-    theirs = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<") and not any(Path(frame.filename).is_relative_to(folder) for folder in libraries)
-    ]
-    words = f"{type(error).__name__}: {' '.join(str(error).split()).rstrip('.')}"
-    return f"{words} ({theirs[-1].filename}, line {theirs[-1].lineno})" if theirs else words
-
-
 def _callable(module: str, attribute: str) -> Any:
     names, value = attribute.split("."), _module(module)
     for name in names:
@@ -123,13 +109,13 @@ def _module(name: str) -> ModuleType:
         return _of_file(path) if is_file else importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or (name != error.name and not name.startswith(f"{error.name}.")):
-            raise ValueError(f"policy module {name} must import; it raised {said(error)}. Install what it needs.") from error
+            raise ValueError(f"policy module {name} must import; it raised {in_one_line(error)}. Install what it needs.") from error
         raise ValueError(
             f"a policy's module must exist; got {name}, which is neither in {folder} nor installed. Give module:callable or "
             "path/to/file.py:callable."
         ) from error
     except (Exception, SystemExit) as error:
-        raise ValueError(f"policy module {name} must import; it raised {said(error)}. Mend it.") from error
+        raise ValueError(f"policy module {name} must import; it raised {in_one_line(error)}. Mend it.") from error
 
 
 def _of_file(path: Path) -> ModuleType:

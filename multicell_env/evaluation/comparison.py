@@ -9,7 +9,6 @@ from typing import Any
 
 from rich.console import Console
 
-from experiments.named_policies import said
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.playing import (
     FIRST_SEED,
@@ -20,6 +19,7 @@ from multicell_env.evaluation.playing import (
     evaluate_allocations,
     evaluate_policy,
 )
+from multicell_env.evaluation.policies import in_one_line
 from multicell_env.evaluation.results import MethodResult, as_json
 from multicell_env.evaluation.tables import print_table
 from multicell_env.observation import Observation, Observer
@@ -125,9 +125,9 @@ def _named(name: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise ValueError(f"policy {name!r}: {said(error).removeprefix('ValueError: ')}") from error
+        raise ValueError(f"policy {name!r}: {in_one_line(error).removeprefix('ValueError: ')}") from error
     except (Exception, SystemExit) as error:
-        raise ValueError(f"policy {name!r} must return actions; it raised {said(error)}. Mend it there.") from error
+        raise ValueError(f"policy {name!r} must return actions; it raised {in_one_line(error)}. Mend it there.") from error
 
 
 def _write(content: dict[str, Any], output: Path) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from multicell_env import streams
 from multicell_env.allocations.greedy_assignment import greedy_assignment
 from multicell_env.allocations.planning import planned_allocation
 from multicell_env.allocations.simple import MAX_BANDS, best_assignment, random_allocation, reuse_allocation, uniform_allocation
@@ -189,7 +190,7 @@ def _static(name: str, allocate: Callable[..., np.ndarray], blocks: Blocks, cloc
 
 
 def _random(blocks: Blocks, seed: int, clock: Clock) -> MethodResult:
-    generator = np.random.default_rng([seed, 1])
+    generator = streams.generator(seed, streams.ALLOCATIONS)
 
     def draw(some: Blocks) -> np.ndarray:
         return random_allocation(some.gains, some.user_budgets, generator)
@@ -200,7 +201,7 @@ def _random(blocks: Blocks, seed: int, clock: Clock) -> MethodResult:
 
 def _negotiated(name: str, blocks: Blocks, seed: int, clock: Clock, *, forward_looking: bool) -> MethodResult:
     """FLWF or IWF from random starts, k iterations a slot."""
-    generator = np.random.default_rng([seed, 2])
+    generator = streams.generator(seed, streams.STARTS)
     num_iterations = blocks.config.num_iterations or 5
 
     def iterate(some: Blocks, fractions: np.ndarray) -> np.ndarray:

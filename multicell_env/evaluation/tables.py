@@ -9,8 +9,6 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-from experiments.figures.figure_files import shown
-from experiments.figures.paper_figures import FIGURES
 from multicell_env.allocations.wmmse import START_NAMES
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.results import Knowledge, MethodResult, Slots, percent_of_best_known, percent_of_bound
@@ -31,8 +29,8 @@ def print_table(results: list[MethodResult], config: NetworkConfig, console: Con
     columns = {
         "method": [result.name for result in results],
         "first": [f"{result.per_slot[:, 0].mean():.1f}" for result in results],
-        "last slot": [_with_interval(result.last_slot) for result in results],
-        "all slots": [_with_interval(result.all_slots) for result in results],
+        "last slot": [with_interval(result.last_slot) for result in results],
+        "all slots": [with_interval(result.all_slots) for result in results],
         "% best known": _last_and_all(percent_of_best_known, results),
         "% bound": _last_and_all(percent_of_bound, results),
         "starts": ["" if result.std_over_starts is None else f"{result.std_over_starts:.2f}" for result in results],
@@ -99,48 +97,7 @@ def print_whole(table: Table, console: Console) -> None:
     console.print(table)
 
 
-def _with_interval(summary: Mapping[str, Any]) -> str:
+def with_interval(summary: Mapping[str, Any]) -> str:
+    """A mean and, where it has one, its interval."""
     unknown = summary["ci95"] is None or math.isnan(summary["ci95"])
     return f"{summary['mean']:.2f}" + ("" if unknown else f" ± {summary['ci95']:.2f}")
-
-
-def print_figure(content: Mapping[str, Any], console: Console) -> None:
-    """Print the numbers of a figure, one table for each panel, best first at the right end."""
-    figure, rows = FIGURES[content["figure"]], shown(content)
-    places = [x for x, _ in figure.sweep] if not figure.num_iterations else [1, 2, 5, 10, 20, 50, 100]
-    for title, _ in figure.panels:
-        here = [row for row in rows if row["panel"] == title]
-        what = "" if figure.num_iterations else ", equilibrium or last slot" if figure.steady_state else ", mean over the slots"
-        head = f"Figure {content['figure']}: {title}; {figure.y_label}{what}"
-        table = Table(title=head, title_justify="left", box=None, padding=(0, 1, 0, 0))
-        table.add_column(figure.x_label, no_wrap=True)
-        for x in places:
-            table.add_column(str(x), justify="right", no_wrap=True)
-        lines = {row["method"]: {x["x"]: _with_interval(x) for x in here if x["method"] == row["method"]} for row in here}
-        last = {row["method"]: row["mean"] for row in here}
-        for method in sorted(lines, key=lambda name: -last[name]):
-            table.add_row(method, *(lines[method].get(x, "") for x in places))
-        print_whole(table, console)
-
-
-def print_generalisation(rows: Mapping[str, list[MethodResult]], console: Console, damping: float, acting_slots: int) -> None:
-    """Print the last slot of every method on every network in percent of the assignment bound, or in bit/s/Hz where there is none."""
-    names = list(dict.fromkeys(result.name for results in rows.values() for result in results))
-    caption = (
-        "last slot, % of the assignment bound, or in bit/s/Hz where sharing a band pays; the bound itself in bit/s/Hz; "
-        "generalist: one actor for all networks, td3mix: the one "
-        "trained at (8, 4, 6), own: one trained for each; they act in every slot, "
-        f"in the first {acting_slots} (_{acting_slots}), or in the first alone (_opening)"
-    )
-    if damping:
-        caption += f"; damping {damping:g}"
-    table = Table(caption=caption, caption_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("network", no_wrap=True)
-    for name in names:
-        table.add_column(name.replace("assignment_", "").replace("generalist", "general."), justify="right", no_wrap=True)
-    for network, results in rows.items():
-        percent = percent_of_bound(results)
-        means = {result.name: result.last_slot["mean"] for result in results}
-        shown = {**means, **{name: value for name, value in percent.items() if name != "assignment_bound"}}
-        table.add_row(network, *(f"{shown[name]:.1f}" if name in shown else "" for name in names))
-    print_whole(table, console)

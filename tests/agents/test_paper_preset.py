@@ -9,7 +9,7 @@ import pytest
 from test_command_line import call
 
 import train
-from agents.paper_preset import NOT_PRINTED, PAPER, PAPER_K0, PRESETS, explain
+from agents.td3_mix.paper_preset import NOT_PRINTED, PAPER, PAPER_K0, PRESETS, explain
 
 PRINTED = {
     "hidden_sizes": (128, 128),

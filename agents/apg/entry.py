@@ -1,0 +1,47 @@
+"""The analytic policy gradient in the registry of learners."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, cast
+
+from agents.apg.config import APGConfig, APGTrainingConfig
+from agents.learner import Learner, LearnerRun, PoolEnv
+
+# Torch is imported by what needs it: a command line that refuses its arguments does not wait for it.
+if TYPE_CHECKING:
+    from tianshou.utils import BaseLogger
+    from torch import nn
+
+    from agents.apg.training import APGTraining, DifferentiableEnv
+    from agents.joint import JointEnv
+
+
+def _make_run(
+    member: PoolEnv,
+    config: APGConfig,
+    length: APGTrainingConfig,
+    *,
+    seed: int,
+    first: "LearnerRun | Literal['first'] | None" = None,
+    logger: "BaseLogger | None" = None,
+) -> LearnerRun:
+    from agents.apg.training import APGTraining
+
+    envs, pool = cast("DifferentiableEnv", member.stacked_env), cast("APGTraining | Literal['first'] | None", first)
+    return APGTraining(member.make_env, envs, config, seed=seed, pool=pool)
+
+
+def _networks(env: "JointEnv", config: APGConfig) -> "Sequence[nn.Module]":
+    from agents.actors import build_actor
+
+    return (build_actor(env, config.network, config.hidden_sizes),)
+
+
+APG = Learner(
+    name="apg",
+    summary="analytic policy gradient, which climbs the rewards through the equations themselves",
+    config=APGConfig,
+    length=APGTrainingConfig,
+    make_run=_make_run,
+    networks=_networks,
+    is_differentiable=True,
+)
