@@ -23,7 +23,8 @@ from experiments.figures.measurement import measure
 from experiments.figures.paper_figures import FIGURES, FULL, PAPER, QUICK, Actor, points, rows_of
 from experiments.figures.trainings import is_trained, needed_trainings, train_missing, training_of
 from experiments.provenance import provenance
-from experiments.sweep import Point, Result, digest_of_sources, sweep
+from experiments.sources import digest_of_sources
+from experiments.sweep import Point, Result, sweep
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.playing import FIRST_SEED
 

@@ -9,7 +9,7 @@ from multicell_env import NetworkConfig
 from multicell_env.allocations.wmmse import starts
 from multicell_env.evaluation.playing import draw_blocks, evaluate_allocations
 from multicell_env.evaluation.results import MethodResult
-from multicell_env.evaluation.tables import print_generalisation, print_table
+from multicell_env.evaluation.tables import print_table
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +67,3 @@ def test_percentages_of_no_bound_are_not_shown(config):
     assert "% bound" not in file.getvalue().splitlines()[1]
     assert "% best known" in file.getvalue().splitlines()[1]
     assert "no % bound: the best exclusive assignment is none" in " ".join(file.getvalue().split())
-
-
-def test_networks_of_all_sizes_are_never_cut_either(results):
-    file = io.StringIO()
-    print_generalisation(
-        {"a-network-with-a-long-name": results}, Console(file=file, width=30, force_terminal=True, color_system=None), 0.0, 3
-    )
-    assert "…" not in file.getvalue()
-    assert "a-network-with-a-long-name" in file.getvalue()

@@ -56,7 +56,7 @@ def test_a_changed_setting_is_another_point_and_their_order_is_not() -> None:
     assert len({point.key, *(Point({"method": "flwf", "config": config}).key for config in others)}) == 4
 
 
-def test_a_policy_is_made_in_the_process_that_plays_it_and_the_file_tells_the_settings(tmp_path: Path) -> None:
+def test_a_policy_is_made_where_it_plays_and_the_file_tells_the_settings(tmp_path: Path) -> None:
     (point,) = points(tmp_path, [5])
     (result,) = sweep([Point(point.settings, triple)], measure, tmp_path / "cache", num_workers=2)
     assert result == {"doubled": 10, "policy": 15}
