@@ -100,3 +100,36 @@ def test_a_wrong_command_line_is_refused_in_one_line(rules, module, words, messa
     assert message in said
     assert len(said.splitlines()) == 1
     assert [path.name for path in rules.parent.iterdir() if path.name != "__pycache__"] == [rules.name]
+
+
+@pytest.mark.parametrize(
+    ("script", "words", "message"),
+    [
+        ("train.py", ["--no-such-flag"], "got --no-such-flag. Did you mean --num-slots?"),
+        ("evaluate.py", ["--no-such-flag"], "got --no-such-flag. Did you mean --num-slots?"),
+        ("train.py", ["--num-users", "9"], "got U=9, M=8. Raise num_antennas or lower num_users."),
+        ("train.py", ["--scenarios", "mars"], "scenarios must be one of mixture"),
+        ("train.py", ["--start-from", "td3mi"], "there is no actor 'td3mi'"),
+        ("train.py", ["--resume", "runs/none"], "there is no run in runs/none"),
+        ("evaluate.py", ["runs/none"], "there is no run in runs/none"),
+        ("evaluate.py", ["--num-blocks", "0"], "--num-blocks must be at least 1"),
+        ("evaluate.py", ["--figure", "5", "--no-such-flag"], "got --no-such-flag."),
+        ("evaluate.py", ["--claims", "--figuers", "x"], "Did you mean --figures?"),
+    ],
+)
+def test_a_refusal_waits_for_no_library_that_takes_seconds_to_import(tmp_path, script, words, message):
+    code = (
+        "import atexit, runpy, sys\n"
+        "atexit.register(lambda: print({'torch', 'tianshou', 'matplotlib', 'tensorboard'} & set(sys.modules)))\n"
+        f"sys.argv = {[script, *words]}\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        f"runpy.run_path({str(ROOT / script)!r}, run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "set()\n"), done.stderr
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize("script", ["train.py", "evaluate.py"])
+def test_the_scripts_themselves_are_thin(script):
+    assert len((ROOT / script).read_text().splitlines()) < 40
