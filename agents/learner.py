@@ -103,8 +103,10 @@ class Learner(Generic[Config, Length]):
     """How long and on how much at a time it trains: a frozen dataclass with the fields `num_steps` and `num_envs`."""
     make_run: MakeRun[Config, Length]
     """Makes a run."""
-    networks: Callable[["JointEnv", Config], "Sequence[nn.Module]"]
-    """Fresh networks for an environment; environments of one pool need the same weights."""
+    build_actor: "Callable[[JointEnv, Config], SetActor | MLPActor]"
+    """A fresh actor for an environment."""
+    build_critics: "Callable[[JointEnv, Config], Sequence[nn.Module]]" = lambda env, config: ()
+    """Fresh networks for an environment beside the actor; environments of one pool need the same weights."""
     check: Callable[["Sequence[JointEnv]", Length], None] = lambda envs, length: None
     """Refuses, by a ValueError, environments on which a run of this length cannot be made."""
     share: Callable[[Length, int], Length] = lambda length, count: length

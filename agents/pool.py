@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from agents.actors import build_actor
 from agents.joint import JointEnv
 from agents.learner import LearnerRun, PoolEnv
 from agents.networks import MLPActor, SetActor, check_same_shape
@@ -27,7 +26,7 @@ class PoolTraining:
         ValueError: the pool is empty, or an environment would need weights of other shapes.
     """
 
-    def __init__(self, pool: Sequence[PoolEnv], config: Any, length: Any = None, *, seed: int = 0) -> None:
+    def __init__(self, pool: Sequence[PoolEnv], config: object, length: object | None = None, *, seed: int = 0) -> None:
         learner = learner_of(config)
         length = learner.length() if length is None else length
         check_pool([JointEnv(member.make_env()) for member in pool], config, length)
@@ -66,7 +65,7 @@ class PoolTraining:
         self.steps_done, self.last_losses = state["steps_done"], state["last_losses"]
 
 
-def check_pool(envs: Sequence[JointEnv], config: Any, length: Any = None, start: SetActor | MLPActor | None = None) -> None:
+def check_pool(envs: Sequence[JointEnv], config: object, length: object | None = None, start: SetActor | MLPActor | None = None) -> None:
     """Refuse a pool that cannot be trained on, before any work starts. One environment is a pool too.
 
     Args:
@@ -91,9 +90,10 @@ def check_pool(envs: Sequence[JointEnv], config: Any, length: Any = None, start:
                 f"{env.observation_box.shape}. Choose network 'set' and observations with a fixed number of planes."
             )
     if start is not None:
-        check_same_shape(start, build_actor(envs[0], config.network, config.hidden_sizes))
+        check_same_shape(start, learner_of(config).build_actor(envs[0], config))
 
 
-def _weight_shapes(env: JointEnv, config: Any) -> list[tuple[str, tuple[int, ...]]]:
-    networks = learner_of(config).networks(env, config)
+def _weight_shapes(env: JointEnv, config: object) -> list[tuple[str, tuple[int, ...]]]:
+    learner = learner_of(config)
+    networks = (learner.build_actor(env, config), *learner.build_critics(env, config))
     return [(name, tuple(weight.shape)) for network in networks for name, weight in network.named_parameters()]

@@ -79,7 +79,7 @@ class RunDirectory:
                 f"{self.config_path} must be JSON that train.py wrote; it is damaged ({error}). Use another run, or train again."
             ) from error
 
-    def change_argument(self, name: str, value: Any) -> None:
+    def change_argument(self, name: str, value: object) -> None:
         """Change one of the settings that the run goes on with."""
         config = self.config()
         self._write_config({**config, "arguments": {**config["arguments"], name: value}})

@@ -1,4 +1,8 @@
-"""Several seeds in one number: the interquartile mean and its bootstrap interval."""
+"""Several seeds in one number: the interquartile mean and its bootstrap interval.
+
+`rliable` has the same two. It would bring arch, pandas, seaborn and statsmodels, which nothing else here needs, and draws its resamples
+anew at every call: these are drawn alike, so that a report comes out again number by number.
+"""
 
 from typing import NamedTuple
 

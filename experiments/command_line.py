@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -64,6 +64,7 @@ def parse(
     examples: str = "",
     refusal: Callable[..., str] = unknown_words,
     others: Mapping[str, Arguments] = MappingProxyType({}),
+    modes: Iterable[str] = (),
 ) -> Arguments:
     """Read a command line into a dataclass.
 
@@ -74,6 +75,7 @@ def parse(
         examples: Lines for the help, below the dataclass's docstring.
         refusal: What to say of words that stand for nothing, given them and all flags.
         others: Defaults that bring other flags, by the words that choose them; flags that only these bring are refused as theirs.
+        modes: Flags that choose another command line altogether, to be offered for a word that is near.
 
     Raises:
         ValueError: a flag that there is not, or a value that does not fit; in one line.
@@ -109,7 +111,7 @@ def parse(
     theirs = [choice for choice, other in others.items() if flag in _flags(kind, other)]
     if theirs:
         raise ValueError(f"{flag} is a flag of {theirs[0]} alone; got it without. Leave it out, or give {theirs[0]}.")
-    raise ValueError(refusal(unknown, sorted({*_flags(kind, defaults), "--help"})))
+    raise ValueError(refusal(unknown, sorted({*_flags(kind, defaults), *modes, "--help"})))
 
 
 def _flags(kind: type, defaults: object) -> Iterator[str]:

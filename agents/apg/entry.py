@@ -1,6 +1,5 @@
 """The analytic policy gradient in the registry of learners."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, cast
 
 from agents.apg.config import APGConfig, APGTrainingConfig
@@ -9,10 +8,10 @@ from agents.learner import Learner, LearnerRun, PoolEnv
 # Torch is imported by what needs it: a command line that refuses its arguments does not wait for it.
 if TYPE_CHECKING:
     from tianshou.utils import BaseLogger
-    from torch import nn
 
     from agents.apg.training import APGTraining, DifferentiableEnv
     from agents.joint import JointEnv
+    from agents.networks import MLPActor, SetActor
 
 
 def _make_run(
@@ -30,10 +29,10 @@ def _make_run(
     return APGTraining(member.make_env, envs, config, seed=seed, pool=pool)
 
 
-def _networks(env: "JointEnv", config: APGConfig) -> "Sequence[nn.Module]":
+def _build_actor(env: "JointEnv", config: APGConfig) -> "SetActor | MLPActor":
     from agents.actors import build_actor
 
-    return (build_actor(env, config.network, config.hidden_sizes),)
+    return build_actor(env, config.network, config.hidden_sizes)
 
 
 APG = Learner(
@@ -42,6 +41,6 @@ APG = Learner(
     config=APGConfig,
     length=APGTrainingConfig,
     make_run=_make_run,
-    networks=_networks,
+    build_actor=_build_actor,
     is_differentiable=True,
 )

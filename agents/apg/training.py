@@ -23,7 +23,7 @@ class DifferentiableEnv(Protocol):
 
     num_envs: int
 
-    def reset(self, *, seed: list[int]) -> tuple[np.ndarray, Any]:
+    def reset(self, *, seed: list[int]) -> tuple[np.ndarray, object]:
         """Begin an episode in every environment."""
         ...
 
@@ -31,7 +31,7 @@ class DifferentiableEnv(Protocol):
         """Rewards `[env, agent]` that `step` would give for the actions, differentiable in them; nothing moves."""
         ...
 
-    def step(self, actions: np.ndarray) -> tuple[np.ndarray, Any, Any, Any, Any]:
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, object, object, object, object]:
         """Observations and more; an episode that ends is followed by the next one at once."""
         ...
 

@@ -34,11 +34,16 @@ def _make_run(
     return Training(member.make_env, config, length, seed=seed, logger=logger, stacked_env=stacked_env, pool=pool)
 
 
-def _networks(env: "JointEnv", config: TD3MixConfig) -> "Sequence[nn.Module]":
+def _build_actor(env: "JointEnv", config: TD3MixConfig) -> "SetActor | MLPActor":
     from agents.actors import build_actor
+
+    return build_actor(env, config.network, config.hidden_sizes)
+
+
+def _build_critics(env: "JointEnv", config: TD3MixConfig) -> "Sequence[nn.Module]":
     from agents.td3_mix.algorithm import build_critic
 
-    return build_actor(env, config.network, config.hidden_sizes), build_critic(env, config)
+    return (build_critic(env, config),)
 
 
 def _check(envs: "Sequence[JointEnv]", length: TrainingConfig) -> None:
@@ -67,7 +72,8 @@ TD3_MIX = Learner(
     config=TD3MixConfig,
     length=TrainingConfig,
     make_run=_make_run,
-    networks=_networks,
+    build_actor=_build_actor,
+    build_critics=_build_critics,
     check=_check,
     share=_share,
     start_from=_start_from,

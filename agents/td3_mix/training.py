@@ -69,7 +69,7 @@ class Training:
         self.is_pooled = pool is not None
         self.actor: SetActor | MLPActor = cast(Any, self.algorithm.policy.actor)
         buffer = CompactReplayBuffer(training.buffer_size, training.num_envs, random_seed=seed)
-        self.collector: Any = Collector(self.algorithm, cast(Any, envs), buffer, exploration_noise=True)
+        self.collector = Collector(self.algorithm, cast(Any, envs), buffer, exploration_noise=True)
         self.collector.reset()
         params = OffPolicyTrainerParams(
             training_collector=self.collector,

@@ -100,7 +100,7 @@ def evaluation(argv: list[str]) -> Evaluation:
     # The network that the actor was trained on is the default, so it must be known before the command line is read.
     trained = metadata_of(actor)
     defaults = EvaluateArguments(scenario=NetworkConfig.from_json(trained["config"]), scenarios=trained.get("scenarios"))
-    arguments = parse(EvaluateArguments, argv, defaults, examples=EXAMPLES)
+    arguments = parse(EvaluateArguments, argv, defaults, examples=EXAMPLES, modes=("--figure", "--claims"))
     if arguments.run != run:
         if arguments.run is not None and arguments.run.name == str(arguments.run) and not arguments.run.exists():
             locate(str(arguments.run))  # says which actors there are

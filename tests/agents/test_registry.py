@@ -66,7 +66,8 @@ def test_a_learner_that_can_begins_with_another_actor(name: str) -> None:
 def test_networks_of_an_entry_fit_the_environment(name: str) -> None:
     learner = LEARNERS[name]
     env = JointEnv(multicell_v0.parallel_env(observation="gain"))
-    assert all(list(network.parameters()) for network in learner.networks(env, learner.config()))
+    networks = [learner.build_actor(env, learner.config()), *learner.build_critics(env, learner.config())]
+    assert all(list(network.parameters()) for network in networks)
 
 
 def test_the_registry_is_read_without_torch() -> None:

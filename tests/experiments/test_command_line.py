@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from command_lines import call
+from command_lines import ROOT, call
 
 import evaluate
 import train
