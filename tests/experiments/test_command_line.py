@@ -1,6 +1,8 @@
 """The command lines as a person types them: help, and refusals in one line."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 from command_lines import ROOT, call
