@@ -9,6 +9,8 @@ from gymnasium.spaces import Box, Dict
 from pettingzoo import ParallelEnv
 from tianshou.data import Batch
 
+from agents.streams import seed_of_actions
+
 JointObservation = dict[str, np.ndarray]
 
 
@@ -33,7 +35,7 @@ class JointEnv(gymnasium.Env[JointObservation, np.ndarray]):
 
     def __init__(self, env: ParallelEnv[Any, Any, Any], *, with_state: bool = True) -> None:
         self.env = env
-        self.agents: list[Any] = list(env.possible_agents)
+        self.agents: list[str] = list(env.possible_agents)
         self.metadata = {**env.metadata, "render_modes": env.metadata.get("render_modes", [])}
         self.render_mode = getattr(env, "render_mode", None)
         observation_spaces = _boxes("observation", {agent: env.observation_space(agent) for agent in self.agents})
@@ -104,7 +106,7 @@ class JointEnv(gymnasium.Env[JointObservation, np.ndarray]):
         """Close the environment."""
         self.env.close()
 
-    def _joined(self, observations: Mapping[Any, np.ndarray]) -> JointObservation:
+    def _joined(self, observations: Mapping[str, np.ndarray]) -> JointObservation:
         stacked = np.zeros(self.observation_box.shape, dtype=np.float32)
         for index, (agent, corner) in enumerate(zip(self.agents, self._observation_corners, strict=True)):
             if agent in observations:
@@ -114,7 +116,7 @@ class JointEnv(gymnasium.Env[JointObservation, np.ndarray]):
         return {"observation": stacked, "state": np.asarray(self.env.state(), dtype=np.float32)}
 
 
-def _boxes(kind: str, spaces: Mapping[Any, gymnasium.Space[Any]]) -> dict[Any, Box]:
+def _boxes(kind: str, spaces: Mapping[str, gymnasium.Space[Any]]) -> dict[str, Box]:
     boxes = {agent: space for agent, space in spaces.items() if isinstance(space, Box)}
     for agent, space in spaces.items():
         if agent not in boxes:
@@ -165,7 +167,7 @@ class JointVectorEnv:
         self._seeds: list[int | None] = list(seeds)
         for env, seed in zip(self.envs, seeds, strict=True):
             # Tianshou draws its random actions from the spaces; a seed of their own keeps them independent of what the environment draws.
-            env.action_space.seed(np.random.SeedSequence([seed, 1]).generate_state(1).item())
+            env.action_space.seed(seed_of_actions(seed))
 
     def __len__(self) -> int:
         return len(self.envs)

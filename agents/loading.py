@@ -1,16 +1,20 @@
-"""Trained actors by name: those that ship with the project, runs, and files."""
+"""Trained actors by name: those that ship with the project, runs, and files. Torch is imported where an actor is loaded, not before."""
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from agents.files import SAFETENSORS, facts_of
 from agents.run_directory import RunDirectory
-from agents.saved_actor import SAFETENSORS, ActorPolicy, load_actor
+
+if TYPE_CHECKING:
+    from agents.saved_actor import ActorPolicy
 
 PRETRAINED = Path(__file__).with_name("pretrained")
 """Where the actors that ship with the project lie."""
 
 
-def load(actor: str | os.PathLike[str]) -> ActorPolicy:
+def load(actor: str | os.PathLike[str]) -> "ActorPolicy":
     """A trained actor as a policy, from observations of all agents to their actions. No code in the file is executed.
 
     Args:
@@ -20,12 +24,35 @@ def load(actor: str | os.PathLike[str]) -> ActorPolicy:
         FileNotFoundError: there is no such actor.
         ValueError: the file is damaged or no actor.
     """
+    path = locate(actor)
+    from agents.saved_actor import load_actor
+
+    return load_actor(path)
+
+
+def metadata_of(actor: str | os.PathLike[str]) -> dict[str, Any]:
+    """What was saved with an actor, such as the configuration of its environment.
+
+    Arguments and errors as those of `load`.
+    """
+    return dict(facts_of(locate(actor))["metadata"])
+
+
+def locate(actor: str | os.PathLike[str]) -> Path:
+    """The file of an actor.
+
+    Args:
+        actor: As for `load`.
+
+    Raises:
+        FileNotFoundError: there is no actor of this name.
+    """
     if isinstance(actor, str) and actor in shipped():
-        return load_actor(PRETRAINED / f"{actor}{SAFETENSORS}")
+        return PRETRAINED / f"{actor}{SAFETENSORS}"
     path = Path(actor)
     if not path.exists() and path.name == str(actor) and not path.suffix:
         raise FileNotFoundError(f"there is no actor {str(actor)!r}. Give one of {shipped()}, a run directory, or a file.")
-    return load_actor(RunDirectory(path).best_path if path.is_dir() else path)
+    return RunDirectory(path).best_path if path.is_dir() else path
 
 
 def shipped() -> list[str]:

@@ -1,26 +1,13 @@
 """Training one learner on several environments of different sizes."""
 
-import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
-from pettingzoo import ParallelEnv
-
-from agents.apg import APGConfig, APGTraining
 from agents.joint import JointEnv
+from agents.learner import LearnerRun, PoolEnv
 from agents.networks import MLPActor, SetActor, check_same_shape
-from agents.td3_mix import TD3MixConfig, build_actor, build_critic
-from agents.training import Training, TrainingConfig, check_memory
-
-
-class PoolEnv(NamedTuple):
-    """One environment of a pool, as `Training` or `APGTraining` takes it."""
-
-    make_env: Callable[[], ParallelEnv[Any, Any, Any]]
-    """Makes one environment."""
-    stacked_env: Any = None
-    """`num_envs` of them in one: a `StackedEnv`, or None, for TD3-MIX; a `DifferentiableEnv` for the analytic policy gradient."""
+from agents.registry import learner_of
+from agents.streams import seeds_of_parts
 
 
 class PoolTraining:
@@ -31,33 +18,29 @@ class PoolTraining:
 
     Args:
         pool: The environments.
-        learner: Hyperparameters of TD3-MIX or of the analytic policy gradient.
-        training: With TD3-MIX, the width in each environment; `buffer_size` is divided among them.
+        config: Hyperparameters of a learner in `agents.registry`.
+        length: Its length and width in each environment, by default the learner's own. TD3-MIX divides `buffer_size` among them.
         seed: Seed of everything.
 
     Raises:
         ValueError: the pool is empty, or an environment would need weights of other shapes.
     """
 
-    def __init__(
-        self, pool: Sequence[PoolEnv], learner: TD3MixConfig | APGConfig, training: TrainingConfig | None = None, *, seed: int = 0
-    ) -> None:
-        check_pool([JointEnv(member.make_env()) for member in pool], learner, training)
-        self.members: list[Any] = []
-        for member, own in zip(pool, np.random.SeedSequence(seed).generate_state(len(pool)).tolist(), strict=True):
-            settings: dict[str, Any] = {"seed": own, "pool": self.members[0] if self.members else "first"}
-            if isinstance(learner, APGConfig):
-                run: Any = APGTraining(member.make_env, member.stacked_env, learner, **settings)
-            else:
-                whole = training or TrainingConfig()
-                share = dataclasses.replace(whole, buffer_size=whole.buffer_size // len(pool))
-                run = Training(member.make_env, learner, share, stacked_env=member.stacked_env, **settings)
-            self.members.append(run)
-        self.actor, self.env = self.members[0].actor, self.members[0].env
-        self.algorithm: Any = getattr(self.members[0], "algorithm", None)
-        """What the members share; None with the analytic policy gradient, which has nothing but the actor and its optimiser."""
+    def __init__(self, pool: Sequence[PoolEnv], config: object, length: object | None = None, *, seed: int = 0) -> None:
+        learner = learner_of(config)
+        length = learner.length() if length is None else length
+        check_pool([JointEnv(member.make_env()) for member in pool], config, length)
+        share, self.members = learner.share(length, len(pool)), list[LearnerRun]()
+        for member, own in zip(pool, seeds_of_parts(seed, len(pool)), strict=True):
+            self.members.append(learner.make_run(member, config, share, seed=own, first=self.members[0] if self.members else "first"))
+        self.env = self.members[0].env
         self.steps_done = 0
         self.last_losses: dict[str, float] = {}
+
+    @property
+    def actor(self) -> SetActor | MLPActor:
+        """What the members share."""
+        return self.members[0].actor
 
     def step(self) -> None:
         """One vector step in the environment whose turn it is, and its updates."""
@@ -82,45 +65,35 @@ class PoolTraining:
         self.steps_done, self.last_losses = state["steps_done"], state["last_losses"]
 
 
-def check_pool(
-    envs: Sequence[JointEnv],
-    learner: TD3MixConfig | APGConfig,
-    training: TrainingConfig | None = None,
-    start: SetActor | MLPActor | None = None,
-) -> None:
+def check_pool(envs: Sequence[JointEnv], config: object, length: object | None = None, start: SetActor | MLPActor | None = None) -> None:
     """Refuse a pool that cannot be trained on, before any work starts. One environment is a pool too.
 
     Args:
         envs: One of each environment.
-        learner: Hyperparameters.
-        training: With TD3-MIX, length and width of the run.
+        config: Hyperparameters of a learner in `agents.registry`.
+        length: Length and width of the run; None leaves what they decide unchecked.
         start: An actor to begin with.
 
     Raises:
-        ValueError: the pool is empty, an environment would need weights of other shapes, the replay buffer is too large or too small, or
-            the actor to begin with has another shape.
+        ValueError: the pool is empty, an environment would need weights of other shapes, the learner refuses the run's length (TD3-MIX: the
+            replay buffer is too large or too small), or the actor to begin with has another shape.
     """
     if not envs:
         raise ValueError("the pool must have at least one environment; got none. Give some.")
-    if training is not None and training.buffer_size < training.num_envs * len(envs):
-        raise ValueError(
-            f"buffer_size must hold at least one transition of every environment; got {training.buffer_size} for {len(envs)} times "
-            f"{training.num_envs} environments. Raise buffer_size or lower num_envs."
-        )
-    first = _weight_shapes(envs[0], learner)
+    if length is not None:
+        learner_of(config).check(envs, length)
+    first = _weight_shapes(envs[0], config)
     for env in envs:
-        if training is not None:
-            check_memory(env, training)  # as if the largest had the whole buffer
-        if _weight_shapes(env, learner) != first:
+        if _weight_shapes(env, config) != first:
             raise ValueError(
                 f"all environments of a pool must fit the same weights; got observations of {envs[0].observation_box.shape} and "
                 f"{env.observation_box.shape}. Choose network 'set' and observations with a fixed number of planes."
             )
     if start is not None:
-        check_same_shape(start, build_actor(envs[0], learner.network, learner.hidden_sizes))
+        check_same_shape(start, learner_of(config).build_actor(envs[0], config))
 
 
-def _weight_shapes(env: JointEnv, learner: TD3MixConfig | APGConfig) -> list[tuple[str, tuple[int, ...]]]:
-    networks: list[Any] = [build_actor(env, learner.network, learner.hidden_sizes)]
-    networks += [build_critic(env, learner)] if isinstance(learner, TD3MixConfig) else []
+def _weight_shapes(env: JointEnv, config: object) -> list[tuple[str, tuple[int, ...]]]:
+    learner = learner_of(config)
+    networks = (learner.build_actor(env, config), *learner.build_critics(env, config))
     return [(name, tuple(weight.shape)) for network in networks for name, weight in network.named_parameters()]

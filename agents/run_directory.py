@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agents.saved_actor import read_whole, write_whole
+from agents.files import SAFETENSORS, read_whole, write_whole
+
+BEST = f"best{SAFETENSORS}"
+"""The best actor's file in a run."""
 
 
 class RunDirectory:
@@ -49,13 +52,9 @@ class RunDirectory:
 
     @property
     def best_path(self) -> Path:
-        """The best actor so far."""
-        return self.path / "best.pt"
-
-    @property
-    def shared_path(self) -> Path:
-        """The same actor in the form of the shipped ones: numbers and JSON alone, for any language and to be sent to others."""
-        return self.path / "best.safetensors"
+        """The best actor so far; a torch file in runs of earlier versions, which have no other."""
+        path, earlier = self.path / BEST, self.path / "best.pt"
+        return earlier if earlier.exists() and not path.exists() else path
 
     @property
     def metrics_path(self) -> Path:
@@ -80,7 +79,7 @@ class RunDirectory:
                 f"{self.config_path} must be JSON that train.py wrote; it is damaged ({error}). Use another run, or train again."
             ) from error
 
-    def change_argument(self, name: str, value: Any) -> None:
+    def change_argument(self, name: str, value: object) -> None:
         """Change one of the settings that the run goes on with."""
         config = self.config()
         self._write_config({**config, "arguments": {**config["arguments"], name: value}})

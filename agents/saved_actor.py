@@ -2,21 +2,20 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import safetensors
 import safetensors.torch
 import torch
 
+from agents.files import SAFETENSORS, no_actor, read_header, read_whole, replace
 from agents.joint import JointEnv
 from agents.networks import MLPActor, SetActor
 
 _FORMAT = 2
-SAFETENSORS = ".safetensors"
-"""Suffix of actors in files that hold numbers and JSON alone."""
 
 
 class ActorPolicy:
@@ -120,11 +119,17 @@ def _mask(shapes: Sequence[tuple[int, ...]]) -> torch.Tensor:
 def save_actor(path: str | os.PathLike[str], policy: ActorPolicy) -> None:
     """Write an actor with everything that is needed to act; whole or not at all.
 
+    The file is one that any language reads: weights and bounds as tensors, everything else as JSON in the header under `actor`.
+
     Args:
-        path: Where to. `.safetensors` makes a file that any language reads: weights and bounds as tensors, everything else as JSON in the
-            header under `actor`. Any other suffix makes a file of torch.
+        path: Where to; its suffix must be `.safetensors`, by which `load_actor` knows it.
         policy: The actor; its metadata are numbers, strings, and lists and dictionaries of them.
+
+    Raises:
+        ValueError: the path has another suffix.
     """
+    if Path(path).suffix != SAFETENSORS:
+        raise ValueError(f"an actor's file must end in {SAFETENSORS}; got {path}. Name it so.")
     actor = policy.actor
     facts = {
         "format": _FORMAT,
@@ -134,80 +139,34 @@ def save_actor(path: str | os.PathLike[str], policy: ActorPolicy) -> None:
         "metadata": policy.metadata,
     }
     bounds = {"low": torch.as_tensor(policy.low), "high": torch.as_tensor(policy.high)}
-    if Path(path).suffix == SAFETENSORS:
-        weights = {f"actor.{name}": weight.contiguous() for name, weight in actor.state_dict().items()}
-        content = safetensors.torch.save({**bounds, **weights}, {"actor": json.dumps(facts)})
-        _replace(path, lambda file: file.write(content))
-    else:
-        write_whole(path, {**facts, **bounds, "actor": actor.state_dict()})
+    weights = {f"actor.{name}": weight.contiguous() for name, weight in actor.state_dict().items()}
+    content = safetensors.torch.save({**bounds, **weights}, {"actor": json.dumps(facts)})
+    replace(path, lambda file: file.write(content))
 
 
 def load_actor(path: str | os.PathLike[str]) -> ActorPolicy:
-    """Read an actor that `save_actor` wrote. No code in the file is executed.
+    """Read an actor that `save_actor` wrote, or one of torch's files, in which earlier versions saved them. No code in it is executed.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged or no actor.
     """
-    whole = None if Path(path).suffix == SAFETENSORS else read_whole(path, weights_only=True)
+    content = _read_safetensors(path) if Path(path).suffix == SAFETENSORS else read_whole(path, weights_only=True)
     try:
-        content = _read_safetensors(path) if whole is None else whole
         if content["format"] != _FORMAT:
             raise ValueError(f"format {content['format']}")
         actor = {"set": SetActor, "mlp": MLPActor}[content["network"]](**content["arguments"])
         actor.load_state_dict(content["actor"])
         return ActorPolicy(actor, content["low"].numpy(), content["high"].numpy(), content["metadata"], content["action_shapes"])
     except (AttributeError, KeyError, IndexError, TypeError, RuntimeError, ValueError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(":.")  # torch goes on with a line for every weight
-        raise ValueError(f"{path} must be an actor that train.py saved; got something else ({reason}). Give a run's best.pt.") from error
+        # torch goes on with a line for every weight
+        raise no_actor(path, next(iter(str(error).splitlines()), type(error).__name__).rstrip(":.")) from error
 
 
 def _read_safetensors(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What `save_actor` wrote, in the form of its other files."""
-    _check_exists(Path(path))
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            facts, tensors = json.loads((file.metadata() or {})["actor"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except safetensors.SafetensorError as error:
-        raise ValueError(f"the file is damaged: {error}") from error
+    """What `save_actor` wrote, in the form of torch's files."""
+    facts = read_header(path)
+    with safetensors.safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     weights = {name.removeprefix("actor."): tensors.pop(name) for name in list(tensors) if name.startswith("actor.")}
     return {**facts, **tensors, "actor": weights}
-
-
-def write_whole(path: str | os.PathLike[str], content: Any) -> None:
-    """Save with torch so that an interruption leaves either the old file or the new one, never half of one."""
-    _replace(path, lambda file: torch.save(content, file))
-
-
-def _replace(path: str | os.PathLike[str], write: Callable[[BinaryIO], Any]) -> None:
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    with open(partial, "wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
-
-
-def read_whole(path: str | os.PathLike[str], *, weights_only: bool) -> Any:
-    """Load what `write_whole` saved.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is damaged.
-    """
-    path = Path(path)
-    _check_exists(path)
-    try:
-        return torch.load(path, weights_only=weights_only, map_location="cpu")
-    except Exception as error:  # torch and pickle raise a dozen types for damaged files, and torch advises to load them unsafely
-        raise ValueError(
-            f"{path} must be a file that train.py saved; it is damaged or foreign. Use another run, or train again."
-        ) from error
-
-
-def _check_exists(path: Path) -> None:
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"there is no file {path}. Give a run directory that train.py made, or train one: python train.py --algo td3mix"
-        )

@@ -7,6 +7,8 @@ import gymnasium
 import numpy as np
 from tianshou.data import Batch
 
+from agents.streams import seed_of_actions
+
 
 class StackedEnv(Protocol):
     """What is needed of a batched environment: Gymnasium's vector interface on arrays `[env, agent, ...]`, without automatic resets."""
@@ -62,7 +64,7 @@ class StackedVectorEnv:
         self.action_space: list[gymnasium.Space] = []
         for seed in seeds:
             space = gymnasium.spaces.Box(env.single_action_space.low, env.single_action_space.high, dtype=np.float32)
-            space.seed(np.random.SeedSequence([seed, 1]).generate_state(1).item())
+            space.seed(seed_of_actions(seed))
             self.action_space.append(space)
 
     def __len__(self) -> int:

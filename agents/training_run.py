@@ -4,16 +4,15 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from agents.apg import APGTraining
-from agents.pool import PoolTraining
-from agents.run_directory import RunDirectory
+from agents.learner import LearnerRun
+from agents.run_directory import BEST, RunDirectory
 from agents.saved_actor import ActorPolicy, save_actor
-from agents.training import Training
 
 Metrics = list[dict[str, float]]
 
@@ -53,7 +52,7 @@ class TrainingRun:
 
     def __init__(
         self,
-        training: Training | PoolTraining | APGTraining,
+        training: LearnerRun,
         directory: RunDirectory,
         state: Mapping[str, Any] | None,
         writer: SummaryWriter,
@@ -107,7 +106,7 @@ class TrainingRun:
             self._save_best()  # somebody removed the best one; the last is what there is
         return self.stopped_by is None
 
-    def _stop(self, number: int, frame: Any) -> None:
+    def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopped_by = signal.Signals(number).name
         signal.signal(number, signal.default_int_handler)  # a second one does not wait; what is on disk is whole
 
@@ -133,12 +132,11 @@ class TrainingRun:
         self.evaluation.draw(self.metrics)
 
     def _save_best(self) -> None:
-        for path in (self.directory.shared_path, self.directory.best_path):
-            save_actor(path, self._policy())
+        save_actor(self.directory.path / BEST, self._policy())
 
     def _save(self, seconds: float) -> None:
         self.directory.save_checkpoint({"training": self.training.state_dict(), "metrics": self.metrics, "seconds": seconds})
 
-    def _show(self, bar: Any) -> None:
+    def _show(self, bar: tqdm) -> None:
         if self.metrics:
             bar.set_postfix_str(self.evaluation.describe(self.metrics[-1]))

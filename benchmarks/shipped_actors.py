@@ -71,7 +71,7 @@ def score(policy: ActorPolicy, num_blocks: int) -> dict[str, MethodResult]:
     if scenario is None:
         results = play(config, 0, num_blocks)
     else:
-        results = evaluate_networks(draw_networks(scenario_named(scenario), num_blocks, FIRST_SEED, config.damping), play)
+        results = evaluate_networks(draw_networks(scenario_named(scenario), num_blocks, FIRST_SEED), play)
     return {result.name: result for result in results}
 
 

@@ -21,8 +21,8 @@ from rich.console import Console
 from throughput import table
 
 from agents.saved_actor import ActorPolicy
-from agents.td3_mix import TD3MixConfig
-from agents.training import Training, TrainingConfig
+from agents.td3_mix.config import TD3MixConfig, TrainingConfig
+from agents.td3_mix.training import Training
 from experiments.studies.scenario_evaluation import Validation
 from multicell_env import PAPER_8X4, PAPER_32X16, MulticellVectorEnv, NetworkConfig, multicell_v0
 

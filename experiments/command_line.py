@@ -7,17 +7,19 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TypeVar, get_args, get_type_hints
 
 import tyro
 
 from multicell_env.config import NetworkConfig
 
+POSITIONAL, ONE_WAY = (get_args(marked)[1] for marked in (tyro.conf.Positional[str], tyro.conf.FlagCreatePairsOff[bool]))
+"""How tyro marks what is no flag, and flags without a `--no-` form."""
 MeanGains = tuple[tuple[float, ...], ...]
 Arguments = TypeVar("Arguments")
 
@@ -29,6 +31,8 @@ EXIT_CODES = """Exit codes:
   141  whoever read the output, as head does, left before its end"""
 UNKNOWN = "Unrecognized options: "
 """How tyro begins to speak of words that stand for nothing."""
+NEAR = 0.45
+"""How much a flag must be like a word to be offered for it: the share of letters in common, in order."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ def unknown_words(words: list[str], flags: list[str]) -> str:
     if not first.startswith("-"):
         return f"the command line must be flags and their values; got {first!r} beside them. Leave it out, or see --help."
     flag = first.split("=")[0]
-    nearest = difflib.get_close_matches(flag, flags, n=1)
+    nearest = difflib.get_close_matches(flag, flags, n=1, cutoff=NEAR)
     hint = f"Did you mean {nearest[0]}? --help lists all." if nearest else "--help lists all."
     return f"a flag must be one that there is; got {flag}. {hint}"
 
@@ -60,6 +64,7 @@ def parse(
     examples: str = "",
     refusal: Callable[..., str] = unknown_words,
     others: Mapping[str, Arguments] = MappingProxyType({}),
+    modes: Iterable[str] = (),
 ) -> Arguments:
     """Read a command line into a dataclass.
 
@@ -70,6 +75,7 @@ def parse(
         examples: Lines for the help, below the dataclass's docstring.
         refusal: What to say of words that stand for nothing, given them and all flags.
         others: Defaults that bring other flags, by the words that choose them; flags that only these bring are refused as theirs.
+        modes: Flags that choose another command line altogether, to be offered for a word that is near.
 
     Raises:
         ValueError: a flag that there is not, or a value that does not fit; in one line.
@@ -77,7 +83,7 @@ def parse(
     registry = tyro.constructors.ConstructorRegistry()
 
     @registry.primitive_rule
-    def _mean_gains(info: tyro.constructors.PrimitiveTypeInfo) -> tyro.constructors.PrimitiveConstructorSpec[Any] | None:
+    def _mean_gains(info: tyro.constructors.PrimitiveTypeInfo) -> tyro.constructors.PrimitiveConstructorSpec[MeanGains | None] | None:
         if info.type != MeanGains | None:  # as one type, so that what is wrong is said by us and not by a union
             return None
         return tyro.constructors.PrimitiveConstructorSpec(
@@ -88,33 +94,41 @@ def parse(
             str_from_instance=lambda gains: ["None" if gains is None else json.dumps(gains)],
         )
 
-    def read(words: list[str], defaults: Arguments = defaults) -> Arguments:
-        description = "\n\n".join(filter(None, (kind.__doc__, examples, EXIT_CODES)))
-        with registry:
-            return tyro.cli(kind, args=words, default=defaults, description=description)
-
-    def flags(defaults: Arguments) -> list[str]:
-        shown = io.StringIO()
-        with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
-            read(["--help"], defaults)
-        return sorted(set(re.findall(r"--[a-z][a-z-]*", shown.getvalue())))
-
     said = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):
-            return read(argv)
+        with contextlib.redirect_stderr(said), registry:
+            description = "\n\n".join(filter(None, (kind.__doc__, examples, EXIT_CODES)))
+            return tyro.cli(kind, args=argv, default=defaults, description=description)
     except SystemExit as left:
         if left.code != 2:
             raise
-        message = _in_one_line(said.getvalue())
-    if message.startswith(UNKNOWN):
-        unknown = message.removeprefix(UNKNOWN).split(", ")
-        flag = unknown[0].split("=")[0].replace("_", "-")
-        theirs = [choice for choice, other in others.items() if flag in flags(other)]
-        if theirs:
-            raise ValueError(f"{flag} is a flag of {theirs[0]} alone; got it without. Leave it out, or give {theirs[0]}.")
-        message = refusal(unknown, flags(defaults))
-    raise ValueError(message)
+    message = _in_one_line(said.getvalue())
+    if not message.startswith(UNKNOWN):
+        raise ValueError(f"{message}. See --help.")
+    # tyro answers unknown words with the help of several flags, drawn in a box; one line with the nearest flag says it.
+    unknown = message.removeprefix(UNKNOWN).split(", ")
+    flag = unknown[0].split("=")[0].replace("_", "-")
+    theirs = [choice for choice, other in others.items() if flag in _flags(kind, other)]
+    if theirs:
+        raise ValueError(f"{flag} is a flag of {theirs[0]} alone; got it without. Leave it out, or give {theirs[0]}.")
+    raise ValueError(refusal(unknown, sorted({*_flags(kind, defaults), *modes, "--help"})))
+
+
+def _flags(kind: type, defaults: object) -> Iterator[str]:
+    """The flags of a dataclass, those of dataclasses in it included, whose names stand without their group's."""
+    hints = get_type_hints(kind, include_extras=True)
+    for one in fields(kind):
+        usual = one.default_factory() if callable(one.default_factory) else one.default
+        value = getattr(defaults, one.name, usual)
+        if is_dataclass(value):
+            yield from _flags(type(value), value)
+            continue
+        about = getattr(hints[one.name], "__metadata__", ())
+        if POSITIONAL not in about:
+            name = next((extra.name for extra in about if getattr(extra, "name", None)), one.name).replace("_", "-")
+            yield f"--{name}"
+            if isinstance(value, bool) and ONE_WAY not in about:
+                yield f"--no-{name}"
 
 
 def _gains(word: str) -> MeanGains:
@@ -139,10 +153,10 @@ def _in_one_line(box: str) -> str:
     if found := re.fullmatch(r"Error parsing (--\S+): .*?\[?('.*')\]?", message):
         kinds = [row.removeprefix(found[1]).strip() for row in rows[rule:] if row.startswith(f"{found[1]} ")]
         message = f"{found[1]} must be {kinds[0]}; got {found[2]}" if kinds else message
-    return message if message.startswith(UNKNOWN) else f"{re.sub(r'^Error parsing [a-z]+: ', '', message)}. See --help."
+    return re.sub(r"^Error parsing [a-z]+: ", "", message)
 
 
-def report(reporting: Reporting, work: Callable[[], Any]) -> None:
+def report(reporting: Reporting, work: Callable[[], object]) -> None:
     """Do the work and show what it prints, or its result as JSON, as was asked for.
 
     Args:
@@ -183,7 +197,7 @@ def check_folder(**paths: Path | None) -> None:
 
 
 def check_drawn(flag: str, network: NetworkConfig, usual: NetworkConfig) -> None:
-    """Refuse flags of a network where networks are drawn or named; the damping alone holds for all of them.
+    """Refuse flags of a network where networks are drawn or named.
 
     Args:
         flag: What says which networks there are.
@@ -194,10 +208,10 @@ def check_drawn(flag: str, network: NetworkConfig, usual: NetworkConfig) -> None
         ValueError: one of the network's fields was given.
     """
     for name, value in asdict(network).items():
-        if name != "damping" and value != getattr(usual, name):
+        if value != getattr(usual, name):
             raise ValueError(
-                f"{flag} says which networks there are, so that no flag but --damping may change them; "
-                f"got --{name.replace('_', '-')} {value} beside it. Leave one of the two out."
+                f"{flag} says which networks there are, so that no flag may change them; got --{name.replace('_', '-')} {value} beside it. "
+                "Leave one of the two out."
             )
 
 

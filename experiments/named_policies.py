@@ -11,7 +11,7 @@ import sys
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -80,7 +80,7 @@ def named_policies(
     return found
 
 
-def _callable(module: str, attribute: str) -> Any:
+def _callable(module: str, attribute: str) -> Policy:
     names, value = attribute.split("."), _module(module)
     for name in names:
         if not hasattr(value, name):
@@ -92,7 +92,7 @@ def _callable(module: str, attribute: str) -> Any:
         raise ValueError(f"a policy must be a callable from observations to actions; got the class {attribute}. Name an instance of it.")
     if not callable(value):
         raise ValueError(f"a policy must be a callable from observations to actions; got {attribute} = {value!r:.60}. Name a function.")
-    return value
+    return cast(Policy, value)
 
 
 @functools.cache

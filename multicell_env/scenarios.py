@@ -1,7 +1,7 @@
 """Networks drawn at random, one for every block: mixtures of sizes, unequal loads, and interference that no plan fits."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol, cast
 
@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from multicell_env.config import NetworkConfig
+from multicell_env.streams import NETWORKS, generator
 
 
 class Scenario(Protocol):
@@ -247,19 +248,17 @@ def scenario_named(name: str) -> Scenario:
     return SCENARIOS[name]
 
 
-def draw_networks(scenario: Scenario, num_networks: int, seed: int, damping: float = 0.0) -> list[NetworkConfig]:
+def draw_networks(scenario: Scenario, num_networks: int, seed: int) -> list[NetworkConfig]:
     """Networks of a scenario; network i is the same however many there are.
 
     Args:
         scenario: What they are drawn from.
         num_networks: How many.
         seed: Of the draws.
-        damping: Share of its last powers that a user keeps in each FLWF iteration, in all of them; 0 leaves what the scenario says.
 
     Raises:
         ValueError: fewer than one.
     """
     if num_networks < 1:
         raise ValueError(f"num_networks must be at least 1; got {num_networks}. Give a positive whole number.")
-    drawn = [scenario.sample(np.random.default_rng([seed, index, 3])) for index in range(num_networks)]
-    return [replace(network, damping=damping) for network in drawn] if damping else drawn
+    return [scenario.sample(generator(seed, NETWORKS, index=index)) for index in range(num_networks)]

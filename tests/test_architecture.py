@@ -17,11 +17,12 @@ LONGEST = 320
 MOST_FILES = 16
 LONGEST_NAME = 80
 
-GAME = ("blocks", "channels", "config", "kernels", "model", "observation", "rewards", "scenarios", "version")
+GAME = ("blocks", "channels", "config", "kernels", "model", "observation", "rewards", "scenarios", "streams", "version")
 MAY_IMPORT = {
     "config": (),
     "version": (),
-    "scenarios": ("config",),
+    "scenarios": ("config", "streams"),
+    "streams": (),
     "model": ("config", "model"),
     "kernels": ("kernels", "model.types"),
     "channels": ("channels", "config", "kernels.drawing", "kernels.random_bits", "model.types"),
@@ -41,10 +42,10 @@ MAY_IMPORT = {
 ONLY_IN = {
     "numba": ("multicell_env/kernels",),
     "llvmlite": ("multicell_env/kernels",),
-    "torch": ("agents", "experiments", "multicell_env/adapters", "train.py", "evaluate.py"),
-    "tianshou": ("agents", "experiments", "multicell_env/adapters", "train.py"),
+    "torch": ("agents", "experiments", "multicell_env/adapters"),
+    "tianshou": ("agents", "experiments", "multicell_env/adapters"),
     "matplotlib": ("multicell_env/evaluation", "multicell_env/rendering.py", "experiments"),
-    "rich": ("multicell_env/evaluation", "experiments", "train.py", "evaluate.py"),
+    "rich": ("multicell_env/evaluation", "experiments"),
 }
 """Where a library may be imported, beside tests, benchmarks, examples and documents."""
 

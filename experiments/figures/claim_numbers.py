@@ -8,6 +8,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from experiments.figures.paper_figures import X
+
 Shown = Literal["settled", "all"]
 """The equilibrium, or the last slot of what does not negotiate; or the mean over the slots."""
 
@@ -118,11 +120,11 @@ class Capacities:
             for entry in content["points"]
         }
 
-    def __call__(self, figure: int, panel: str, x: Any, method: str) -> Capacity:
+    def __call__(self, figure: int, panel: str, x: X, method: str) -> Capacity:
         """The capacity at a place, bit/s/Hz of a cell."""
         return Capacity.of(self.result(figure, panel, x, method)[self.which])
 
-    def result(self, figure: int, panel: str, x: Any, method: str) -> dict[str, Any]:
+    def result(self, figure: int, panel: str, x: X, method: str) -> dict[str, Any]:
         """All that was measured at a place.
 
         Raises:
@@ -133,7 +135,7 @@ class Capacities:
         except KeyError:
             raise MissingError(f"{method} is not in figure {figure}; python evaluate.py --figure {figure} --train measures it") from None
 
-    def places(self, figure: int, panel: str) -> list[Any]:
+    def places(self, figure: int, panel: str) -> list[X]:
         """Where a panel has points."""
         found = list(dict.fromkeys(key[2] for key in self._results if key[:2] == (figure, panel)))
         if not found:

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from experiments.figures.claim_numbers import Capacities, Capacity, Number, Numbers, Region, at_least
+from experiments.figures.paper_figures import X
 
 ABOUT = 0.15
 """How far, relatively, a factor may be from the paper's "4 times"."""
@@ -54,12 +55,12 @@ def _by_size(method: str, *others: str) -> Callable[[Capacities], Numbers]:
     """A method over the best of others, for each size of figure 5."""
 
     def measure(found: Capacities) -> Numbers:
-        return {x: _over_best(found, 5, SIZES, x, method, others) for x in found.places(5, SIZES)}
+        return {str(x): _over_best(found, 5, SIZES, x, method, others) for x in found.places(5, SIZES)}
 
     return measure
 
 
-def _over_best(found: Capacities, figure: int, panel: str, x: Any, method: str, others: Iterable[str]) -> Number:
+def _over_best(found: Capacities, figure: int, panel: str, x: X, method: str, others: Iterable[str]) -> Number:
     best = max((found(figure, panel, x, other) for other in others), key=lambda other: other.number.mean)
     return found(figure, panel, x, method).over(best)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
@@ -50,7 +51,7 @@ def save_claims(judged: Sequence[Verdict], path: Path) -> None:
     figure.savefig(path)
 
 
-def _draw(panel: Any, axis: str, group: list[Verdict]) -> None:
+def _draw(panel: Axes, axis: str, group: list[Verdict]) -> None:
     low, high = _limits(axis, group)
     if axis == "multiple":
         panel.set_xscale("log")

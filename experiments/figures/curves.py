@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -71,7 +72,7 @@ def save_figure(content: Mapping[str, Any], path: Path) -> None:
     figure.savefig(path)
 
 
-def _draw_ends(strip: Any, results: Mapping[str, Any]) -> None:
+def _draw_ends(strip: Axes, results: Mapping[str, Any]) -> None:
     """Where the best methods settle, on an axis of their own: means, 95 % intervals over channels, bands over starts."""
     best = max(result["settled"]["mean"] for result in results.values())
     near = {method: result["settled"] for method, result in results.items() if result["settled"]["mean"] >= NEAR * best}
@@ -89,7 +90,7 @@ def _draw_ends(strip: Any, results: Mapping[str, Any]) -> None:
     strip.grid(alpha=0.3)
 
 
-def _draw(panel: Any, paper: PaperFigure, method: str, rows: list[dict[str, Any]]) -> Any:
+def _draw(panel: Axes, paper: PaperFigure, method: str, rows: list[dict[str, Any]]) -> Any:
     style = {"markersize": 5, **style_of(method)}
     means = np.array([row["mean"] for row in rows])
     if paper.num_iterations:
@@ -145,8 +146,8 @@ def _what_else(paper: PaperFigure, rows: list[dict[str, Any]]) -> dict[str, Any]
 
 def _positions(paper: PaperFigure) -> list[float]:
     """Where the swept values stand: numbers at their value, sizes side by side."""
-    places = [x for x, _ in paper.sweep]
-    return places if all(isinstance(x, int) for x in places) else list(range(len(places)))
+    numbers: list[float] = [x for x, _ in paper.sweep if isinstance(x, int)]
+    return numbers if len(numbers) == len(paper.sweep) else list(range(len(paper.sweep)))
 
 
 def style_of(method: str) -> Style:

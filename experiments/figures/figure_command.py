@@ -2,84 +2,43 @@
 
 import hashlib
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import tyro
 from rich.console import Console
 
-from experiments.command_line import Reporting, check_folder, check_positive
+from agents.loading import PRETRAINED, load
+from agents.run_directory import RunDirectory
+from experiments.command_line import check_folder, check_positive
 from experiments.figures.equilibrium import MOST_ITERATIONS, TOLERANCE
+from experiments.figures.figure_arguments import FIGURES_FOLDER, ClaimsArguments, FigureArguments
 from experiments.figures.figure_files import compare, read_figure, write_files
 from experiments.figures.figure_table import print_figure
 from experiments.figures.measurement import measure
 from experiments.figures.paper_figures import FIGURES, FULL, PAPER, QUICK, Actor, points, rows_of
 from experiments.figures.trainings import is_trained, needed_trainings, train_missing, training_of
 from experiments.provenance import provenance
-from experiments.sweep import Point, Result, digest_of_sources, sweep
+from experiments.sources import digest_of_sources
+from experiments.sweep import Point, Result, sweep
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.playing import FIRST_SEED
 
-EXAMPLES = """Examples:
-  python evaluate.py --figure all --quick    a first look, a minute or two
-  python evaluate.py --figure all --train    as they are in docs/figures; goes on where it was stopped
-  python evaluate.py --figure 5 --from docs/figures/figure5.json   whether its numbers come out again"""
-FIGURES_FOLDER = Path("docs/figures")
+if TYPE_CHECKING:
+    from agents.saved_actor import ActorPolicy
+
 ROOT = Path(__file__).parents[2]
-PRETRAINED = ROOT / "agents" / "pretrained" / "td3mix.safetensors"
 SETTINGS_OF_FILE = ("quick", "num_blocks", "train", "output", "actor")
 """What measuring a figure again takes from the figure's file, or does not need."""
-Load = Callable[[Path], Any]
+Load = Callable[[Path], "ActorPolicy"]
 """Reads a trained actor; picklable, because other processes read it too."""
 
 
-@dataclass(frozen=True)
-class FigureArguments:
-    """Make the paper's figures: tables, and figureN.png, .csv and .json with every setting. Goes on where it was stopped."""
-
-    figure: Literal["5", "6", "7", "8", "9", "10", "11", "all"]
-    """Which figure: the paper's 5 to 9, or ours: 10, why capacity falls; 11, what high SIR needs."""
-    quick: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Few channels, for a first look; the files go to results/quick."""
-    num_blocks: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Channels of every point; 200, or 100 of networks with more than 8 users a cell, and a tenth of that with --quick."""
-    train: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Train what is neither shipped nor trained; otherwise such methods are left out."""
-    seed: int | None = None
-    """Block i is the one that env.reset(seed=seed + i) draws."""
-    source: Annotated[Path | None, tyro.conf.arg(name="from")] = None
-    """A figure's JSON to measure again by its own settings: the same numbers, or, with another --seed, numbers within the interval."""
-    output: Path | None = None
-    """Where the files go; docs/figures, or results/quick."""
-    actor: Path = PRETRAINED
-    """The actor of td3mix and td3mix_opening."""
-    runs: Path = Path("runs/figures")
-    """Where trainings and finished points are kept."""
-    num_workers: int = os.cpu_count() or 2
-    """Processes that measure."""
-    reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
-    """What is shown, and where."""
-
-
-@dataclass(frozen=True)
-class ClaimsArguments:
-    """Compare the paper's claims with the figures' numbers; writes claims.md, claims.json and claims.png beside the figures."""
-
-    claims: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Ask for the claims."""
-    figures: Path = FIGURES_FOLDER
-    """Where the figures' JSON files are."""
-    reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
-    """What is shown, and where."""
-
-
-def make_figures(arguments: FigureArguments, load: Load) -> dict[str, Any]:
+def make_figures(arguments: FigureArguments, load: Load = load) -> dict[str, Any]:
     """Measure, print, write and draw figures; or measure one again and compare.
 
     Args:
@@ -108,7 +67,7 @@ def make_figures(arguments: FigureArguments, load: Load) -> dict[str, Any]:
 
     numbers = sorted(FIGURES) if arguments.figure == "all" else [int(arguments.figure)]
     if arguments.train:
-        shipped = {path.stem for path in PRETRAINED.parent.iterdir()}
+        shipped = {path.stem for path in PRETRAINED.iterdir()}
         train_missing([one for one in needed_trainings(numbers) if one.name not in shipped], arguments.runs)
     effort = QUICK if arguments.quick else FULL
     if arguments.num_blocks is not None:
@@ -172,11 +131,11 @@ def _actor(arguments: FigureArguments, load: Load, method: str, config: NetworkC
     training = training_of(method, config)
     if training is None:
         return _described_actor(arguments.actor, load)
-    shipped = PRETRAINED.parent / f"{training.name}.safetensors"
+    shipped = PRETRAINED / f"{training.name}.safetensors"
     if shipped.exists():
         return _described_actor(shipped, load)
     # A run in progress has a best actor too, and another one a minute later.
-    return _described_actor(arguments.runs / training.name / "best.pt", load) if is_trained(training, arguments.runs) else None
+    return _described_actor(RunDirectory(arguments.runs / training.name).best_path, load) if is_trained(training, arguments.runs) else None
 
 
 def _described_actor(path: Path, load: Load) -> Actor:

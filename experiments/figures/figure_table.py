@@ -1,4 +1,4 @@
-"""The numbers of a figure as tables on the terminal."""
+"""A figure's numbers as tables on the terminal."""
 
 from collections.abc import Mapping
 from typing import Any

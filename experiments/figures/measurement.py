@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from experiments.figures.equilibrium import MOST_ITERATIONS, settle
+from multicell_env import streams
 from multicell_env.allocations.assignment import best_assignment
 from multicell_env.allocations.simple import random_allocation, uniform_allocation
 from multicell_env.blocks import Blocks
@@ -21,9 +22,6 @@ OPENINGS = {"flwf_from_assignment": lambda *known: best_assignment(*known).power
 """Openings from which FLWF is followed, beside random ones."""
 FROM_RANDOM = ("flwf", "iwf")
 """Negotiations that begin at random starts."""
-STARTS_STREAM, DRAWS_STREAM = 3, 4
-"""Random numbers of starts and of random allocations: those of the generator seeded with [seed, stream], all blocks of one start after
-another. FLWF and IWF begin at the same starts."""
 NEAR = 0.01
 """Share of its end within which a capacity counts as there."""
 DIGITS = 4
@@ -88,8 +86,8 @@ def trajectory(policy: Policy, blocks: Blocks, observation: Observation, num_ite
 
 
 def random_draws(blocks: Blocks, num_draws: int, seed: int) -> Float[np.ndarray, "draw block"]:
-    """Average cell capacity of random allocations, bit/s/Hz."""
-    generator, draws = np.random.default_rng([seed, DRAWS_STREAM]), []
+    """Average cell capacity of random allocations, bit/s/Hz: all blocks of one draw after another."""
+    generator, draws = streams.generator(seed, streams.FIGURE_DRAWS), []
     for _ in range(num_draws):
         powers = random_allocation(blocks.gains, blocks.user_budgets, generator)
         draws.append(sum_rates(powers, ingr(powers, blocks.gains)).mean(axis=-1, dtype=np.float64))
@@ -97,8 +95,8 @@ def random_draws(blocks: Blocks, num_draws: int, seed: int) -> Float[np.ndarray,
 
 
 def random_starts(blocks: Blocks, num_starts: int, seed: int) -> list[np.ndarray]:
-    """Random openings of all blocks, as fractions of the users' budgets."""
-    generator = np.random.default_rng([seed, STARTS_STREAM])
+    """Random openings of all blocks, as fractions of the users' budgets; FLWF and IWF begin at the same."""
+    generator = streams.generator(seed, streams.FIGURE_STARTS)
     return [fractions_of(random_allocation(blocks.gains, blocks.user_budgets, generator), blocks) for _ in range(num_starts)]
 
 

@@ -10,7 +10,10 @@ from typing import Any, Literal
 
 from experiments.sweep import Point, Result
 from multicell_env.config import NetworkConfig
+from multicell_env.evaluation.playing import Policy
 
+X = int | str | None
+"""A position on the x axis; None where there is one alone."""
 SMALL, LARGE = {"num_antennas": 8, "num_users": 4}, {"num_antennas": 32, "num_users": 16}
 BOTH_SIZES = (("(M, U) = (8, 4)", SMALL), ("(M, U) = (32, 16)", LARGE))
 NEGOTIATED = ("td3mix", "td3mix_opening", "flwf")
@@ -35,7 +38,7 @@ class PaperFigure:
 
     title: str
     x_label: str
-    sweep: tuple[tuple[Any, Mapping[str, Any]], ...]
+    sweep: tuple[tuple[X, Mapping[str, Any]], ...]
     """Where the points stand, and what of the network changes there."""
     panels: tuple[tuple[str, Mapping[str, Any]], ...]
     """Titles, and what of the network is another in each."""
@@ -149,7 +152,7 @@ class Actor:
     path: str
     sha256: str
     observation: Literal["gain", "csi"]
-    make_policy: Callable[[], Any]
+    make_policy: Callable[[], Policy]
 
     @property
     def settings(self) -> dict[str, str]:
@@ -157,11 +160,11 @@ class Actor:
         return {"path": self.path, "sha256": self.sha256, "observation": self.observation}
 
 
-Place = tuple[str, Any, str]
+Place = tuple[str, X, str]
 """Panel, position on the x axis, method."""
 
 
-def networks(figure: PaperFigure) -> Iterator[tuple[str, Any, NetworkConfig]]:
+def networks(figure: PaperFigure) -> Iterator[tuple[str, X, NetworkConfig]]:
     """All networks of a figure with the panel and the position where they stand."""
     for title, panel in figure.panels:
         for x, swept in figure.sweep:

@@ -1,4 +1,4 @@
-"""Methods on networks of all sizes as one table on the terminal."""
+"""How policies do on networks of all sizes, as a table on the terminal."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from multicell_env.evaluation.results import MethodResult, percent_of_bound
 from multicell_env.evaluation.tables import print_whole
 
 
-def print_generalisation(rows: Mapping[str, list[MethodResult]], console: Console, damping: float, acting_slots: int) -> None:
+def print_generalisation(rows: Mapping[str, list[MethodResult]], console: Console, acting_slots: int) -> None:
     """Print the last slot of every method on every network in percent of the assignment bound, or in bit/s/Hz where there is none."""
     names = list(dict.fromkeys(result.name for results in rows.values() for result in results))
     caption = (
@@ -18,8 +18,6 @@ def print_generalisation(rows: Mapping[str, list[MethodResult]], console: Consol
         "trained at (8, 4, 6), own: one trained for each; they act in every slot, "
         f"in the first {acting_slots} (_{acting_slots}), or in the first alone (_opening)"
     )
-    if damping:
-        caption += f"; damping {damping:g}"
     table = Table(caption=caption, caption_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("network", no_wrap=True)
     for name in names:

@@ -3,13 +3,14 @@
 import json
 import sys
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 
+from agents.run_directory import RunDirectory
 from experiments.figures.trainings import run_training
 from experiments.named_policies import ACTING_SLOTS, modes
 from experiments.provenance import provenance
@@ -69,14 +70,13 @@ def compare_on_scenario(
         results = evaluate_networks(networks, play_all)
     content = as_json(results, networks[0], seed, len(networks), scenario=scenario, **provenance())
     _write(output / file, content)
-    damped = f", damping {networks[0].damping:g}" if networks[0].damping else ""
-    print_table(results, networks[0], console, title=f"{len(networks)} networks of the scenario {scenario}, one block each{damped}")
+    print_table(results, networks[0], console, title=f"{len(networks)} networks of the scenario {scenario}, one block each")
     console.print(f"wrote {output / file}", highlight=False)
     return content
 
 
 def compare_all_scenarios(
-    policies: Mapping[str, Policy], load: Load, *, num_blocks: int, seed: int, output: Path, train: bool = False, damping: float = 0.0
+    policies: Mapping[str, Policy], load: Load, *, num_blocks: int, seed: int, output: Path, train: bool = False
 ) -> dict[str, Any]:
     """Play policies, actors of a scenario's own and every allocation on all scenarios; one table and file each, one picture.
 
@@ -87,7 +87,6 @@ def compare_all_scenarios(
         seed: Of the networks and their blocks.
         output: Directory for the files.
         train: Whether to train an actor for each scenario that has none.
-        damping: Share of its last powers that a user keeps in each FLWF iteration, everywhere.
 
     Returns:
         What the files hold, by the scenario's name.
@@ -96,8 +95,8 @@ def compare_all_scenarios(
 
     contents = {}
     for name in (name for name in SCENARIOS if name != "mixture"):
-        own = _own(name, load, ("--scenarios", name, *OWN_ACTOR) if train else None, damping)
-        networks = draw_networks(SCENARIOS[name], num_blocks, seed, damping)
+        own = _own(name, load, ("--scenarios", name, *OWN_ACTOR) if train else None)
+        networks = draw_networks(SCENARIOS[name], num_blocks, seed)
         contents[name] = compare_on_scenario({**policies, **own}, name, networks, seed=seed, output=output, file=f"{name}.json")
     save_scenarios(contents, output / "scenarios.png")
     print(f"wrote {output / 'scenarios.png'}")
@@ -112,7 +111,6 @@ def generalise(
     seed: int,
     output: Path,
     train: bool = False,
-    damping: float = 0.0,
     acting_slots: int = ACTING_SLOTS,
 ) -> dict[str, Any]:
     """Play policies on networks of all sizes, print the table, write `generalise.json`.
@@ -122,15 +120,14 @@ def generalise(
     output.mkdir(parents=True, exist_ok=True)
     console, rows, content = Console(width=140), {}, {}
     for name, config in {**PAPER, **UNSEEN}.items():
-        own = _own(name, load, _flags(config) if train else None, damping)
-        config = replace(config, damping=damping)
+        own = _own(name, load, _flags(config) if train else None)
         blocks: dict[str, Any] = {"num_blocks": num_blocks, "seed": seed}
         with Console(stderr=True).status(f"playing {num_blocks} unseen blocks of {name} ..."):
             rows[name] = _play_modes({**policies, **own}, config, blocks, acting_slots)
             rows[name] += evaluate_allocations(config, methods=("flwf", "reuse", "assignment_bound"), **blocks)
         content[name] = as_json(rows[name], config, seed, num_blocks)
     _write(output / "generalise.json", content)
-    print_generalisation(rows, console, damping, acting_slots)
+    print_generalisation(rows, console, acting_slots)
     console.print(f"wrote {output / 'generalise.json'}", highlight=False)
     return content
 
@@ -145,15 +142,14 @@ def _play_modes(
     ]
 
 
-def _own(name: str, load: Load, words: tuple[str, ...] | None, damping: float) -> dict[str, Policy]:
-    """The actor trained for one scenario or network in this game, where there is one; trained now where words for train.py are given."""
-    directory = OWN_RUNS / (f"own-{name}-damping-{damping:g}" if damping else f"own-{name}")
-    if words is not None and not (directory / "best.pt").exists():
-        words = (*words, "--damping", str(damping)) if damping else words
-        code = run_training(("--runs", str(OWN_RUNS), "--name", directory.name, *words), sys.stderr.fileno())
+def _own(name: str, load: Load, words: tuple[str, ...] | None) -> dict[str, Policy]:
+    """The actor trained for one scenario or network, where there is one; trained now where words for train.py are given."""
+    directory = RunDirectory(OWN_RUNS / f"own-{name}")
+    if words is not None and not directory.best_path.exists():
+        code = run_training(("--runs", str(OWN_RUNS), "--name", directory.path.name, *words), sys.stderr.fileno())
         if code:
-            raise ValueError(f"the training of {directory} must end well; it ended with exit code {code}. See above.")
-    return {"own": load(directory)} if (directory / "best.pt").exists() else {}
+            raise ValueError(f"the training of {directory.path} must end well; it ended with exit code {code}. See above.")
+    return {"own": load(directory.path)} if directory.best_path.exists() else {}
 
 
 def _flags(config: NetworkConfig) -> tuple[str, ...]:

@@ -1,14 +1,14 @@
 """Comparing methods on equal channels: every allocation, and any policy, on the same unseen blocks."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from functools import partial
-from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Float
 
-from multicell_env.allocations.registry import ALLOCATIONS, METHODS, Allocation, Kind
+from multicell_env import streams
+from multicell_env.allocations.registry import ALLOCATIONS, METHODS, Allocation
 from multicell_env.allocations.simple import uniform_allocation
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
@@ -23,8 +23,6 @@ Clock = Callable[[Callable[[Blocks], object]], float]
 
 FIRST_SEED = 1_000_000
 """Seed of the first unseen block: block i of an evaluation is what `env.reset(seed=seed + i)` draws."""
-STREAMS: Mapping[Kind, int] = MappingProxyType({"static": 0, "redrawn": 1, "negotiated": 2})
-"""An allocation's random numbers are those of the generator seeded with [seed, stream]: negotiations begin at the same starts."""
 DEFAULT_ITERATIONS = 5
 """Iterations in a slot of a negotiated allocation where the network's own k is 0."""
 
@@ -135,7 +133,8 @@ def evaluate_allocations(
 
 
 def _played(allocation: Allocation, blocks: Blocks, seed: int, clock: Clock) -> MethodResult:
-    generator, num_slots = np.random.default_rng([seed, STREAMS[allocation.kind]]), blocks.config.num_slots
+    stream = streams.STARTS if allocation.kind == "negotiated" else streams.ALLOCATIONS
+    generator, num_slots = streams.generator(seed, stream), blocks.config.num_slots
 
     def allocate(some: Blocks) -> Powers:
         return allocation.allocate(some.gains, some.user_budgets, some.config, generator)

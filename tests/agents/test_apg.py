@@ -35,7 +35,7 @@ def losses(run, count):
 
 @pytest.mark.parametrize("reward", ["cell", "network", "predicted", "user"])
 @pytest.mark.parametrize("overrides", [{"num_iterations": 0}, {}, UNEQUAL, {"damping": 0.3, "num_cells": 1}], ids=str)
-def test_the_loss_is_minus_the_mean_reward_that_the_environment_gives_for_the_same_actions(overrides, reward):
+def test_the_loss_is_minus_the_mean_reward_that_the_same_actions_earn(overrides, reward):
     run, env = (training(dtype="float64", reward=reward, **overrides) for _ in range(2))
     for _ in range(4):
         actions = run.act().detach()

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import agents
+import agents.loading
 from agents.networks import SetActor
 from agents.run_directory import RunDirectory
 from agents.saved_actor import ActorPolicy, save_actor
@@ -52,19 +53,44 @@ def test_every_shipped_actor_loads_by_its_name_and_acts():
         assert all(np.all((action >= 0.0) & (action <= 1.0)) for action in actions.values())
 
 
-def test_a_run_directory_and_both_of_its_files_are_the_same_actor(tmp_path):
+def save_as_torch(path: Path, policy: ActorPolicy) -> None:
+    """Write an actor in the form of earlier versions."""
+    facts = {"format": 2, "network": "set", "arguments": policy.actor.arguments, "metadata": policy.metadata}
+    bounds = {"low": torch.as_tensor(policy.low), "high": torch.as_tensor(policy.high)}
+    torch.save({**facts, **bounds, "action_shapes": [list(s) for s in policy.action_shapes], "actor": policy.actor.state_dict()}, path)
+
+
+def save(path: Path, policy: ActorPolicy) -> None:
+    (save_as_torch if path.suffix == ".pt" else save_actor)(path, policy)
+
+
+@pytest.mark.parametrize("name", ["best.pt", "best.safetensors"])
+def test_a_run_directory_and_its_file_are_the_same_actor_in_either_form(tmp_path, name):
     directory = RunDirectory.create(tmp_path / "run", {})
-    for path in (directory.best_path, directory.shared_path):
-        save_actor(path, small_policy())
+    save(directory.path / name, small_policy())
     expected = small_policy()(observations())
-    for place in (directory.path, str(directory.path), directory.best_path, directory.shared_path):
+    for place in (directory.path, str(directory.path), directory.path / name):
+        assert agents.loading.metadata_of(place) == small_policy().metadata
         loaded = agents.load(place)
         assert loaded.metadata == small_policy().metadata
         for agent, action in loaded(observations()).items():
             np.testing.assert_array_equal(action, expected[agent])
 
 
-def test_in_a_fresh_process_both_files_give_the_same_actions_bit_for_bit(tmp_path):
+def test_a_run_of_an_earlier_version_that_found_a_better_actor_plays_that_one(tmp_path):
+    directory, better = RunDirectory.create(tmp_path / "run", {}), small_policy()
+    save_as_torch(directory.path / "best.pt", small_policy())
+    better.metadata["step"] = 8
+    save_actor(directory.path / "best.safetensors", better)
+    assert agents.load(directory.path).metadata["step"] == 8
+
+
+def test_an_actor_is_written_in_one_form_only(tmp_path):
+    with pytest.raises(ValueError, match=r"must end in \.safetensors; got .*best\.pt\. Name it so\."):
+        save_actor(tmp_path / "best.pt", small_policy())
+
+
+def test_in_a_fresh_process_both_forms_give_the_same_actions_bit_for_bit(tmp_path):
     code = """
 import sys, agents, numpy as np
 for actor in sys.argv[2:]:
@@ -73,11 +99,17 @@ for actor in sys.argv[2:]:
     np.savez(tmp_path / "observations.npz", **observations())
     actors = [tmp_path / "best.pt", tmp_path / "best.safetensors"]
     for path in actors:
-        save_actor(path, small_policy())
+        save(path, small_policy())
     subprocess.run([sys.executable, "-c", code, tmp_path / "observations.npz", *actors], cwd=ROOT, check=True)
     first, second = ({agent: action.tobytes() for agent, action in np.load(f"{path}.npz").items()} for path in actors)
     assert first == second
     assert len(first) == 3
+
+
+def test_names_and_metadata_of_actors_are_read_without_torch():
+    code = "import sys, agents.loading as l; print(l.shipped(), l.metadata_of('td3mix')['observation'], 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "['damped', 'generalist', 'k0_set', 'td3mix'] gain False"
 
 
 def test_an_unknown_name_is_answered_with_those_that_there_are():
@@ -92,7 +124,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path, place):
 
 
 def test_a_directory_that_is_no_run_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"best\.pt"):
+    with pytest.raises(FileNotFoundError, match=r"best\.safetensors"):
         agents.load(tmp_path)
 
 
@@ -116,7 +148,7 @@ def test_the_exploit_of_these_tests_works_where_pickles_are_trusted(tmp_path):
 @pytest.mark.parametrize("damage", ["empty", "cut", "nonsense", "flipped header"])
 def test_a_damaged_file_is_refused_in_one_line(tmp_path, suffix, damage):
     path = tmp_path / f"best{suffix}"
-    save_actor(path, small_policy())
+    save(path, small_policy())
     content = path.read_bytes()
     changed = {
         "empty": b"",
@@ -135,8 +167,8 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path, suffix, damage):
 def test_an_actor_without_its_weights_is_refused_in_one_line(tmp_path, suffix, monkeypatch):
     path, policy = tmp_path / f"best{suffix}", small_policy()
     monkeypatch.setattr(policy.actor, "state_dict", dict)
-    save_actor(path, policy)
-    with pytest.raises(ValueError, match=r"^.*got something else \(Error.*\)\. Give a run's best\.pt\.$"):
+    save(path, policy)
+    with pytest.raises(ValueError, match=r"^.*got something else \(Error.*\)\. Give a run's best\.safetensors\.$"):
         agents.load(path)
 
 

@@ -6,10 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from test_command_line import call
+from command_lines import call
 
 import train
-from agents.paper_preset import NOT_PRINTED, PAPER, PAPER_K0, PRESETS, explain
+from agents.learner import explain
+from agents.registry import LEARNERS
+from agents.td3_mix.paper_preset import NOT_PRINTED, PAPER, PAPER_K0, PRESETS, is_printed
+from experiments.commands.training_arguments import TrainArguments, defaults_of
 
 PRINTED = {
     "hidden_sizes": (128, 128),
@@ -40,15 +43,15 @@ def workplace(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def settings_of(arguments: train.TrainArguments) -> dict:
+def settings_of(arguments: TrainArguments) -> dict:
     own = asdict(arguments)
     parts = [own.pop(name) for name in ("learner", "training", "scenario")]
     return {**own, **parts[0], **parts[1], **parts[2]}
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_a_preset_takes_the_values_of_its_table_and_differs_from_the_defaults_nowhere_else(preset):
-    usual, taken = (settings_of(train.DEFAULTS["td3mix", name]) for name in ("default", preset))
+def test_a_preset_takes_its_tables_values_and_the_defaults_elsewhere(preset):
+    usual, taken = (settings_of(defaults_of(LEARNERS["td3mix"], name)) for name in ("default", preset))
     table = PRESETS[preset]
     assert {name: taken[name] for name in table} == {name: setting.value for name, setting in table.items()}
     assert {name for name in taken if taken[name] != usual[name]} <= {*table, "preset"}
@@ -59,8 +62,8 @@ def test_everything_that_the_paper_prints_is_in_the_table_as_printed(preset):
     table = PRESETS[preset]
     for name, value in PRINTED.items():
         assert table[name].value == value
-        assert table[name].is_printed, name
-    assert {name for name in OPEN if table[name].is_printed} == ({"num_iterations"} if preset == "paper-k0" else set())
+        assert is_printed(table[name]), name
+    assert {name for name in OPEN if is_printed(table[name])} == ({"num_iterations"} if preset == "paper-k0" else set())
     assert all(setting.source.removeprefix(NOT_PRINTED).strip() for setting in table.values())
 
 

@@ -60,7 +60,7 @@ def test_every_turn_moves_the_weights_that_all_share():
         assert not np.array_equal(before, weights(steps(run, 1)))
 
 
-def test_the_critics_offset_and_scale_are_those_of_the_rewards_of_the_environment_whose_turn_it_is():
+def test_offset_and_scale_are_those_of_the_environment_whose_turn_it_is():
     # 16 users earn many times what 2 users earn.
     run = steps(pool_of((NetworkConfig(num_antennas=32, num_users=16), NetworkConfig(num_users=2))), 2)
     horizon, units = 1 / (1 - LEARNER.gamma), []
@@ -108,7 +108,7 @@ def actor_weights(run: PoolTraining) -> np.ndarray:
 
 
 @pytest.mark.parametrize("before", [1, 7])
-def test_a_pool_of_analytic_policy_gradients_shares_one_actor_and_goes_on_bit_for_bit(before):
+def test_a_pool_of_policy_gradients_shares_one_actor_and_goes_on_bit_for_bit(before):
     run = steps(apg_pool(), before)
     assert all(member.actor is run.actor for member in run.members)
     file = io.BytesIO()

@@ -8,8 +8,8 @@ from gymnasium.vector import AutoresetMode
 
 from agents.joint import JointEnv, JointVectorEnv
 from agents.stacked import StackedVectorEnv
-from agents.td3_mix import TD3MixConfig
-from agents.training import Training, TrainingConfig
+from agents.td3_mix.config import TD3MixConfig, TrainingConfig
+from agents.td3_mix.training import Training
 from multicell_env import MulticellVectorEnv, NetworkConfig, multicell_v0
 
 CONFIG = NetworkConfig(num_antennas=4, num_users=3, num_bands=4, num_slots=3)

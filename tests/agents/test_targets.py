@@ -9,8 +9,8 @@ from test_td3_mix import SMALL, game, without_qmix
 from tianshou.data import Batch
 
 from agents import JointEnv, TD3Mix, TD3MixConfig
-from agents.observed_targets import observed_target
 from agents.replay_buffer import CompactReplayBuffer
+from agents.td3_mix.observed_targets import observed_target
 from multicell_env import multicell_v0
 
 

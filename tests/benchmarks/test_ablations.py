@@ -172,7 +172,7 @@ def test_steps_done_are_those_of_the_last_evaluation(tmp_path: Path) -> None:
     assert run.steps_done(tmp_path) == 100
 
 
-def test_the_table_holds_each_variant_in_percent_of_the_bound_and_leaves_out_what_has_not_finished(tmp_path: Path) -> None:
+def test_the_table_is_in_percent_of_the_bound_without_what_has_not_finished(tmp_path: Path) -> None:
     good = [pretend_run(tmp_path / f"good{seed}", percent, seed=seed) for seed, percent in enumerate([90.0, 80.0, 88.0, 86.0, 10.0])]
     paths = {"mixer": {"default": good, "late": [tmp_path / "late"]}, "critic": {"one": [pretend_run(tmp_path / "one", 40.0)]}}
     groups = collected(paths, tmp_path / "nothing")

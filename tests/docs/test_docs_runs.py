@@ -17,7 +17,8 @@ from threading import Lock
 import pytest
 from pages import PAGES, ROOT, blocks, commands, name, unrolled
 
-from experiments import scenario_comparison, trainings
+from experiments.figures import trainings
+from experiments.studies import scenario_comparison
 
 SHOWN = [page for page in PAGES if {"python", "console"} & {language for language, _ in blocks(page)}]
 ENVIRONMENT = ".ci/run makes an environment and installs into it"

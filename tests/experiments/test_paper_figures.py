@@ -11,10 +11,11 @@ import oracles
 import pytest
 from scenarios import SMALL, ragged, ragged_cross_gains
 
-from agents import load as load_actor
-from evaluate import FigureArguments, main, make_figures
-from experiments import paper_figures
+from evaluate import main
+from experiments.figures import paper_figures
 from experiments.figures.equilibrium import settle
+from experiments.figures.figure_arguments import FigureArguments
+from experiments.figures.figure_command import make_figures
 from experiments.figures.figure_files import compare, read_figure, shown
 from experiments.figures.measurement import measure, random_draws, random_starts, trajectory
 from experiments.figures.paper_figures import FIGURES, FULL, Actor, Effort, PaperFigure, points
@@ -50,7 +51,7 @@ def tiny_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def made(folder: Path, number: str) -> dict:
-    make_figures(FigureArguments(number, quick=True, output=folder, runs=folder / "runs", num_workers=1), load_actor)  # type: ignore[arg-type]
+    make_figures(FigureArguments(number, quick=True, output=folder, runs=folder / "runs", num_workers=1))  # type: ignore[arg-type]
     return json.loads((folder / f"figure{number}.json").read_text())
 
 
@@ -66,15 +67,15 @@ def test_a_figure_is_written_with_its_settings_and_comes_out_again(tiny_figures:
     for entry in content["points"]:
         assert (entry["settings"]["actor"] is None) == (not entry["method"].startswith("td3mix"))
     arguments = FigureArguments(number, source=tmp_path / f"figure{number}.json", num_workers=1)  # type: ignore[arg-type]
-    make_figures(arguments, load_actor)
+    make_figures(arguments)
     content["points"][0]["result"]["settled"]["mean"] += 1e-4
     (tmp_path / f"figure{number}.json").write_text(json.dumps(content))
     with pytest.raises(ValueError, match="must come out again"):
-        make_figures(arguments, load_actor)
+        make_figures(arguments)
 
 
 def test_a_figure_averages_over_as_many_channels_as_it_is_told(tiny_figures: None, tmp_path: Path) -> None:
-    contents = make_figures(FigureArguments("8", num_blocks=4, output=tmp_path, runs=tmp_path / "runs", num_workers=1), load_actor)
+    contents = make_figures(FigureArguments("8", num_blocks=4, output=tmp_path, runs=tmp_path / "runs", num_workers=1))
     assert {entry["settings"]["num_blocks"] for entry in contents["8"]["points"]} == {4}
 
 
@@ -98,7 +99,7 @@ def test_another_seed_must_lie_within_the_interval() -> None:
     assert not compare(before, [result(100.0), result(109.0)], same_seed=False)[0]
 
 
-def test_without_the_game_the_network_has_no_iterations_and_large_networks_have_fewer_blocks() -> None:
+def test_without_the_game_k_is_0_and_large_networks_have_fewer_blocks() -> None:
     actor = Actor("file", "hash", "gain", dict)
     places, left_out = points(
         FIGURES[6], Effort(num_blocks=7, num_large_blocks=5, num_starts=9, num_iwf_starts=3), 1, lambda method, config: actor
@@ -195,7 +196,7 @@ def test_when_blocks_settle_is_counted_over_starts_and_blocks() -> None:
     assert found["near"]["mean"] == pytest.approx(np.mean([one.iterations_to(0.01) for one in played]), abs=1e-4)
 
 
-def test_an_opening_is_measured_where_it_settles_and_what_does_not_negotiate_in_its_last_slot() -> None:
+def test_openings_are_measured_where_they_settle_and_others_in_the_last_slot() -> None:
     config = NetworkConfig(**SMALL)
     blocks = draw_blocks(config, 2, 7)
     fractions = np.random.default_rng(1).random((2, config.num_cells, config.num_bands, config.max_users))
@@ -213,7 +214,7 @@ def test_an_opening_is_measured_where_it_settles_and_what_does_not_negotiate_in_
     assert level["mean"] == [level["settled"]["mean"]] * 3
 
 
-def test_random_allocations_have_the_spread_of_their_means_and_the_best_draw_of_every_block() -> None:
+def test_random_allocations_have_a_spread_and_the_best_draw_of_every_block() -> None:
     config = NetworkConfig(**SMALL)
     draws = random_draws(draw_blocks(config, 3, 7), 5, 7)
     found = measure(settings_of("random", config, 3, 7, num_starts=5), None)

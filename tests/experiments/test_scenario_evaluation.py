@@ -1,8 +1,12 @@
 """Judging on many networks: every network's own results, joined, and none counted for more because it is larger."""
 
+import io
+
 import numpy as np
 import pytest
+from rich.console import Console
 
+from experiments.studies.generalisation_table import print_generalisation
 from experiments.studies.scenario_evaluation import Validation, evaluate_networks
 from multicell_env.allocations.assignment import best_assignment
 from multicell_env.config import NetworkConfig
@@ -69,3 +73,11 @@ def test_validation_without_a_bound_still_measures():
     measured = validation.measure(uniform)
     assert measured["last_slot"] > 0.0
     assert np.isnan(measured["percent_of_bound"])
+
+
+def test_the_table_of_networks_of_all_sizes_is_never_cut():
+    file = io.StringIO()
+    console = Console(file=file, width=30, force_terminal=True, color_system=None)
+    print_generalisation({"a-network-with-a-long-name": some(NETWORKS[0], 0)}, console, 3)
+    assert "…" not in file.getvalue()
+    assert "a-network-with-a-long-name" in file.getvalue()

@@ -2,11 +2,18 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from experiments.sweep import Point, sweep
+
+ROOT = Path(__file__).parents[2]
 
 
 def measure(settings, policy):
@@ -56,10 +63,91 @@ def test_a_changed_setting_is_another_point_and_their_order_is_not() -> None:
     assert len({point.key, *(Point({"method": "flwf", "config": config}).key for config in others)}) == 4
 
 
-def test_a_policy_is_made_in_the_process_that_plays_it_and_the_file_tells_the_settings(tmp_path: Path) -> None:
+def test_a_policy_is_made_where_it_plays_and_the_file_tells_the_settings(tmp_path: Path) -> None:
     (point,) = points(tmp_path, [5])
     (result,) = sweep([Point(point.settings, triple)], measure, tmp_path / "cache", num_workers=2)
     assert result == {"doubled": 10, "policy": 15}
     (file,) = (tmp_path / "cache").iterdir()
     assert file.stem == point.key
     assert json.loads(file.read_text()) == {"settings": dict(point.settings), "result": result}
+
+
+def test_an_error_says_at_which_point_it_arose(tmp_path: Path) -> None:
+    (tmp_path / "broken").touch()
+    for workers in (1, 2):
+        (point, other) = points(tmp_path, [workers, 7], fails=str(tmp_path / "broken"))
+        with pytest.raises(RuntimeError, match="told to fail") as failure:
+            sweep([point, other], measure, tmp_path / "cache", num_workers=workers)
+        assert failure.value.__notes__[0] in {f"while {one} was measured" for one in (point, other)}
+        assert f"x {workers}" in str(point)
+
+
+def die(settings, policy):
+    """Measure, or end the process as the system does where memory runs out."""
+    if settings["x"] == 2:
+        time.sleep(1.0)  # the other point is finished by then
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"doubled": 2 * settings["x"]}
+
+
+def test_a_worker_that_dies_is_an_error_that_names_its_point_and_loses_no_other(tmp_path: Path) -> None:
+    first, second = points(tmp_path, [1, 2])
+    with pytest.raises(ChildProcessError, match="What is finished is kept") as failure:
+        sweep([first, second], die, tmp_path / "cache", num_workers=2)
+    assert str(second) in str(failure.value)
+    assert str(first) not in str(failure.value)
+    assert json.loads((tmp_path / "cache" / f"{first.key}.json").read_text())["result"] == {"doubled": 2}
+
+
+class Counting(ThreadPoolExecutor):
+    """Counts how many measurements are in work at once."""
+
+    most = in_work = 0
+
+    def submit(self, function, /, *args, **kwargs):
+        self.in_work += 1
+        self.most = max(self.most, self.in_work)
+        future = super().submit(function, *args, **kwargs)
+        future.add_done_callback(lambda _: setattr(self, "in_work", self.in_work - 1))
+        return future
+
+
+def test_any_executor_measures_and_this_process_writes(tmp_path: Path) -> None:
+    with Counting(3) as executor:
+        results = sweep(points(tmp_path, range(6)), measure, tmp_path / "cache", num_workers=2, executor=executor)
+        assert executor.most == 2
+        assert executor.submit(int, "3").result() == 3  # it is left open
+    assert [result["doubled"] for result in results] == [0, 2, 4, 6, 8, 10]
+    assert len(list((tmp_path / "cache").iterdir())) == 6
+
+
+def wait_long(settings, policy):
+    """Say who measures, then take as long as a large point."""
+    Path(settings["log"]).with_name(f"worker{os.getpid()}").touch()
+    time.sleep(600.0)
+
+
+def sweep_long(folder: str) -> None:
+    """What the process does that is interrupted."""
+    sweep(points(Path(folder), range(4)), wait_long, Path(folder) / "cache", num_workers=2)
+
+
+def is_running(pid: int) -> bool:
+    state = Path(f"/proc/{pid}/stat")
+    return state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def test_an_interruption_leaves_no_process_after_ten_seconds(tmp_path: Path) -> None:
+    code = (
+        f"import sys; sys.path[:0] = {[str(ROOT), str(Path(__file__).parent)]}; import test_sweep; test_sweep.sweep_long({str(tmp_path)!r})"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 120.0
+    while len(workers := [int(path.name[6:]) for path in tmp_path.glob("worker*")]) < 2:
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert all(is_running(pid) for pid in workers)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=10.0) != 0
+    assert not any(is_running(pid) for pid in workers)

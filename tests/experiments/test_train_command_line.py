@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_command_line import ROOT, TRAINING, call
+from command_lines import ROOT, TRAINING, call
 
 import train
 
@@ -66,7 +66,7 @@ def test_what_no_run_can_have_is_refused_with_a_remedy(words, message):
     assert not list(Path().iterdir())
 
 
-def test_a_checkpoint_of_something_else_is_refused_and_standard_error_need_not_be_open():
+def test_a_foreign_checkpoint_is_refused_and_standard_error_may_be_closed():
     words = [sys.executable, str(ROOT / "train.py"), "--name", "tiny", *TRAINING]
     done = subprocess.run(["sh", "-c", f"exec {shlex.join(words)} 2>&-"], stdout=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 0, done.stdout

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments import trainings
+from experiments.figures import trainings
 from experiments.figures.trainings import NeededTraining, needed_trainings, train_missing, training_of
 from multicell_env.config import PAPER_8X4, PAPER_32X16, NetworkConfig
 
@@ -39,7 +39,7 @@ def test_the_set_network_is_trained_once_and_the_papers_once_for_each_size() -> 
     assert training_of("td3mix_k0", PAPER_8X4) == training_of("td3mix_k0", PAPER_32X16)
 
 
-def test_the_papers_networks_are_trained_by_its_presets_the_larger_ones_for_fewer_slots() -> None:
+def test_the_papers_networks_are_trained_by_presets_large_ones_for_fewer_slots() -> None:
     small, large = NetworkConfig(num_iterations=0), NetworkConfig(num_antennas=32, num_users=16, num_bands=12, num_iterations=0)
     flags = {method: training_of(method, PAPER_8X4).flags for method in ("td3mix_mlp", "td3mix_k0_mlp")}  # type: ignore[union-attr]
     assert [words[:2] for words in flags.values()] == [("--preset", "paper"), ("--preset", "paper-k0")]

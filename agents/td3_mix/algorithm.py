@@ -1,6 +1,5 @@
 """TD3-MIX (Algorithm 1): TD3 whose twin critics are factored over the agents and mixed monotonically."""
 
-from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -13,6 +12,7 @@ from tianshou.data import Batch, ReplayBuffer
 from tianshou.exploration import GaussianNoise
 from torch import Tensor, nn
 
+from agents.actors import agent_shapes, build_actor, check_image_like, joint_mask
 from agents.joint import JointEnv
 from agents.networks import (
     FlatStateEncoder,
@@ -25,8 +25,8 @@ from agents.networks import (
     SetStateEncoder,
     check_same_shape,
 )
-from agents.observed_targets import observed_target
-from agents.td3_mix_config import TD3MixConfig
+from agents.td3_mix.config import TD3MixConfig
+from agents.td3_mix.observed_targets import observed_target
 
 
 class JointPolicy(ContinuousDeterministicPolicy):
@@ -247,18 +247,9 @@ class TD3Mix(TD3):
         return self.actor_penalty * real.square().mean() - objective.mean()
 
 
-def build_actor(env: JointEnv, network: Literal["set", "mlp"], hidden_sizes: Sequence[int]) -> SetActor | MLPActor:
-    """A fresh actor for the environment."""
-    observation_shape, action_shape = _agent_shapes(env)
-    if network == "mlp":
-        return MLPActor(observation_shape, action_shape, hidden_sizes)
-    check_image_like(observation_shape, action_shape)
-    return SetActor(observation_shape[0], hidden_sizes, action_shape[:-2])
-
-
 def build_critic(env: JointEnv, config: TD3MixConfig) -> MixedCritic:
     """Fresh twin critics with their mixers for the environment."""
-    observation_shape, action_shape = _agent_shapes(env)
+    observation_shape, action_shape = agent_shapes(env)
     num_agents, feature_size = len(env.agents), config.hidden_sizes[-1]
     own_state = env.state_box if config.mixer_state == "state" else None
     state_shape = (own_state or env.observation_box).shape
@@ -282,28 +273,6 @@ def build_critic(env: JointEnv, config: TD3MixConfig) -> MixedCritic:
     return MixedCritic(critic, encoder, mixer, mask, config.mixer_state)
 
 
-def check_image_like(observation_shape: tuple[int, ...], action_shape: tuple[int, ...]) -> None:
-    """Refuse spaces that the `set` family cannot read.
-
-    Raises:
-        ValueError: not `(plane, band, user)` with `(band, user)` or `(plane, band, user)`.
-    """
-    if len(observation_shape) != 3 or len(action_shape) not in (2, 3) or observation_shape[1:] != action_shape[-2:]:
-        raise ValueError(
-            "network 'set' needs observations (plane, band, user) and actions (band, user) or (plane, band, user); got "
-            f"{observation_shape} and {action_shape}. Choose network 'mlp', which reads any Box."
-        )
-
-
-def joint_mask(env: JointEnv) -> Mask:
-    """False where an action's entry is padding; None where nothing is."""
-    return None if env.action_mask.all() else torch.from_numpy(env.action_mask)
-
-
 def as_tensor(array: Any) -> Tensor:
     """A float32 tensor of an array, or the tensor itself."""
     return array if isinstance(array, Tensor) else torch.as_tensor(array, dtype=torch.float32)
-
-
-def _agent_shapes(env: JointEnv) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    return env.observation_box.shape[1:], env.action_box.shape[1:]

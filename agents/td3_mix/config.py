@@ -1,4 +1,4 @@
-"""Hyperparameters of TD3-MIX."""
+"""Hyperparameters of TD3-MIX, and how long and on how much at a time it is trained."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -94,3 +94,33 @@ class TD3MixConfig:
         for name, choices in choices_of.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {choices}; got {getattr(self, name)!r}. Choose one of them.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """How long and on how many environments to train.
+
+    Raises:
+        ValueError: a field breaks its rule.
+    """
+
+    num_steps: int = 1000
+    """Vector steps to learn from; each steps every environment once and updates the critics."""
+    num_envs: int = 32
+    """Environments stepped side by side."""
+    num_updates: int = 2
+    """Critic updates after every vector step."""
+    warmup_steps: int = 20
+    """Vector steps of random actions before learning begins."""
+    buffer_size: int = 20_000
+    """Transitions in the replay buffer."""
+
+    def __post_init__(self) -> None:
+        for name in ("num_steps", "num_envs", "num_updates", "warmup_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}. Give a positive whole number.")
+        if self.buffer_size < self.num_envs:
+            raise ValueError(
+                f"buffer_size must hold at least one transition of every environment; got {self.buffer_size} for "
+                f"{self.num_envs} environments. Raise buffer_size or lower num_envs."
+            )

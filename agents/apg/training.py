@@ -4,7 +4,6 @@ No critic, no replay and no exploration: what this learner reaches is what its p
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -13,51 +12,10 @@ from jaxtyping import Float
 from pettingzoo import ParallelEnv
 from torch import Tensor
 
+from agents.actors import build_actor, joint_mask
+from agents.apg.config import APGConfig
 from agents.joint import JointEnv
-from agents.td3_mix import build_actor, joint_mask
-
-
-@dataclass(frozen=True, kw_only=True)
-class APGConfig:
-    """Hyperparameters of the analytic policy gradient.
-
-    Raises:
-        ValueError: a field breaks its rule; the message gives the value, the rule and the remedy.
-    """
-
-    network: Literal["set", "mlp"] = "set"
-    """set: weights shared over bands and users, for image-like spaces. mlp: for any Box."""
-    hidden_sizes: tuple[int, ...] = (32, 32)
-    """Width of each hidden layer of the actor."""
-    learning_rate: float = 3e-3
-    """Adam's learning rate."""
-
-    def __post_init__(self) -> None:
-        if self.network not in ("set", "mlp"):
-            raise ValueError(f"network must be 'set' or 'mlp'; got {self.network!r}. Choose one of the two.")
-        if not self.hidden_sizes or min(self.hidden_sizes) < 1:
-            raise ValueError(f"hidden_sizes must be positive whole numbers, at least one; got {self.hidden_sizes}. Give for example 32 32.")
-        if not 0.0 < self.learning_rate < np.inf:
-            raise ValueError(f"learning_rate must be finite and positive; got {self.learning_rate}. Try 3e-3.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class APGTrainingConfig:
-    """How long and on how many environments to train.
-
-    Raises:
-        ValueError: a field breaks its rule.
-    """
-
-    num_steps: int = 500
-    """Vector steps to learn from; each steps every environment once and updates the actor once."""
-    num_envs: int = 32
-    """Environments stepped side by side."""
-
-    def __post_init__(self) -> None:
-        for name in ("num_steps", "num_envs"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}. Give a positive whole number.")
+from agents.streams import seeds_of_parts
 
 
 class DifferentiableEnv(Protocol):
@@ -65,7 +23,7 @@ class DifferentiableEnv(Protocol):
 
     num_envs: int
 
-    def reset(self, *, seed: list[int]) -> tuple[np.ndarray, Any]:
+    def reset(self, *, seed: list[int]) -> tuple[np.ndarray, object]:
         """Begin an episode in every environment."""
         ...
 
@@ -73,7 +31,7 @@ class DifferentiableEnv(Protocol):
         """Rewards `[env, agent]` that `step` would give for the actions, differentiable in them; nothing moves."""
         ...
 
-    def step(self, actions: np.ndarray) -> tuple[np.ndarray, Any, Any, Any, Any]:
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, object, object, object, object]:
         """Observations and more; an episode that ends is followed by the next one at once."""
         ...
 
@@ -116,7 +74,7 @@ class APGTraining:
         self.mask = joint_mask(self.env)
         box = self.env.action_box
         self._low, self._range = torch.from_numpy(box.low), torch.from_numpy(box.high - box.low)
-        self._observations, _ = envs.reset(seed=np.random.SeedSequence(seed).generate_state(envs.num_envs).tolist())
+        self._observations, _ = envs.reset(seed=seeds_of_parts(seed, envs.num_envs))
         self.steps_done = 0
         self.last_losses: dict[str, float] = {}
 

@@ -4,25 +4,16 @@ Source: K.-K. Wong et al., IEEE Access 2021, DOI 10.1109/ACCESS.2021.3059587.
 """
 
 from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any, NamedTuple
+
+from agents.learner import Setting
 
 NOT_PRINTED = "not printed: "
 """How the source of a setting begins that the paper leaves open."""
 
 
-class Setting(NamedTuple):
-    """One setting of a preset."""
-
-    value: Any
-    """What the preset takes."""
-    source: str
-    """Section or line of Algorithm 1 with a short phrase of it, or why this value where the paper prints none."""
-
-    @property
-    def is_printed(self) -> bool:
-        """Whether the paper prints the value."""
-        return not self.source.startswith(NOT_PRINTED)
+def is_printed(setting: Setting) -> bool:
+    """Whether the paper prints a setting's value."""
+    return not setting.source.startswith(NOT_PRINTED)
 
 
 _MLP = 'section V: "All MLPs here have 2 hidden layers"; "The size of each hidden layer is 128"'
@@ -90,28 +81,3 @@ PAPER_K0: Mapping[str, Setting] = {
 
 PRESETS: Mapping[str, Mapping[str, Setting]] = {"paper": PAPER, "paper-k0": PAPER_K0}
 """By the names that the command line knows."""
-
-
-def values_for(settings: Mapping[str, Setting], kind: type) -> dict[str, Any]:
-    """Values of those settings that are fields of a dataclass."""
-    return {field.name: settings[field.name].value for field in fields(kind) if field.name in settings}
-
-
-def explain(settings: Mapping[str, Setting], used: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Where every setting of a preset comes from.
-
-    Args:
-        settings: The preset.
-        used: Values that are in use, by the same names.
-
-    Returns:
-        A row for each, with `setting`, `value` (in use) and `source`; where the command line has changed the value, the source says so.
-    """
-    return [
-        {
-            "setting": name,
-            "value": used[name],
-            "source": setting.source if used[name] == setting.value else f"changed: the preset has {setting.value}, {setting.source}",
-        }
-        for name, setting in settings.items()
-    ]

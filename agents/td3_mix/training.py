@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -17,37 +16,9 @@ from agents.joint import JointEnv, JointVectorEnv
 from agents.networks import MLPActor, SetActor
 from agents.replay_buffer import CompactReplayBuffer
 from agents.stacked import StackedEnv, StackedVectorEnv
-from agents.td3_mix import TD3Mix, TD3MixConfig
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
-    """How long and on how many environments to train.
-
-    Raises:
-        ValueError: a field breaks its rule.
-    """
-
-    num_steps: int = 1000
-    """Vector steps to learn from; each steps every environment once and updates the critics."""
-    num_envs: int = 32
-    """Environments stepped side by side."""
-    num_updates: int = 2
-    """Critic updates after every vector step."""
-    warmup_steps: int = 20
-    """Vector steps of random actions before learning begins."""
-    buffer_size: int = 20_000
-    """Transitions in the replay buffer."""
-
-    def __post_init__(self) -> None:
-        for name in ("num_steps", "num_envs", "num_updates", "warmup_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}. Give a positive whole number.")
-        if self.buffer_size < self.num_envs:
-            raise ValueError(
-                f"buffer_size must hold at least one transition of every environment; got {self.buffer_size} for "
-                f"{self.num_envs} environments. Raise buffer_size or lower num_envs."
-            )
+from agents.streams import seeds_of_parts
+from agents.td3_mix.algorithm import TD3Mix
+from agents.td3_mix.config import TD3MixConfig, TrainingConfig
 
 
 class Training:
@@ -85,7 +56,7 @@ class Training:
         np.random.seed(seed)  # noqa: NPY002 - Tianshou's buffer and noise draw from the global generator
         torch.manual_seed(seed)
         self.training = training
-        env_seeds = np.random.SeedSequence(seed).generate_state(training.num_envs).tolist()
+        env_seeds = seeds_of_parts(seed, training.num_envs)
         with_state = learner.mixer_state == "state"
         self.env = JointEnv(make_env(), with_state=with_state)
         if stacked_env is None:
@@ -98,7 +69,7 @@ class Training:
         self.is_pooled = pool is not None
         self.actor: SetActor | MLPActor = cast(Any, self.algorithm.policy.actor)
         buffer = CompactReplayBuffer(training.buffer_size, training.num_envs, random_seed=seed)
-        self.collector: Any = Collector(self.algorithm, cast(Any, envs), buffer, exploration_noise=True)
+        self.collector = Collector(self.algorithm, cast(Any, envs), buffer, exploration_noise=True)
         self.collector.reset()
         params = OffPolicyTrainerParams(
             training_collector=self.collector,

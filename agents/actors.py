@@ -1,0 +1,41 @@
+"""Fresh actors that fit an environment's spaces."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+
+from agents.joint import JointEnv
+from agents.networks import Mask, MLPActor, SetActor
+
+
+def build_actor(env: JointEnv, network: Literal["set", "mlp"], hidden_sizes: Sequence[int]) -> SetActor | MLPActor:
+    """A fresh actor for the environment."""
+    observation_shape, action_shape = agent_shapes(env)
+    if network == "mlp":
+        return MLPActor(observation_shape, action_shape, hidden_sizes)
+    check_image_like(observation_shape, action_shape)
+    return SetActor(observation_shape[0], hidden_sizes, action_shape[:-2])
+
+
+def check_image_like(observation_shape: tuple[int, ...], action_shape: tuple[int, ...]) -> None:
+    """Refuse spaces that the `set` family cannot read.
+
+    Raises:
+        ValueError: not `(plane, band, user)` with `(band, user)` or `(plane, band, user)`.
+    """
+    if len(observation_shape) != 3 or len(action_shape) not in (2, 3) or observation_shape[1:] != action_shape[-2:]:
+        raise ValueError(
+            "network 'set' needs observations (plane, band, user) and actions (band, user) or (plane, band, user); got "
+            f"{observation_shape} and {action_shape}. Choose network 'mlp', which reads any Box."
+        )
+
+
+def joint_mask(env: JointEnv) -> Mask:
+    """False where an action's entry is padding; None where nothing is."""
+    return None if env.action_mask.all() else torch.from_numpy(env.action_mask)
+
+
+def agent_shapes(env: JointEnv) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Shapes of one agent's observation and action, padded to the largest."""
+    return env.observation_box.shape[1:], env.action_box.shape[1:]

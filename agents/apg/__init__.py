@@ -1,0 +1,1 @@
+"""Analytic policy gradient: the actor climbs the rewards themselves, through an environment that can be differentiated."""

@@ -1,0 +1,46 @@
+"""The analytic policy gradient in the registry of learners."""
+
+from typing import TYPE_CHECKING, Literal, cast
+
+from agents.apg.config import APGConfig, APGTrainingConfig
+from agents.learner import Learner, LearnerRun, PoolEnv
+
+# Torch is imported by what needs it: a command line that refuses its arguments does not wait for it.
+if TYPE_CHECKING:
+    from tianshou.utils import BaseLogger
+
+    from agents.apg.training import APGTraining, DifferentiableEnv
+    from agents.joint import JointEnv
+    from agents.networks import MLPActor, SetActor
+
+
+def _make_run(
+    member: PoolEnv,
+    config: APGConfig,
+    length: APGTrainingConfig,
+    *,
+    seed: int,
+    first: "LearnerRun | Literal['first'] | None" = None,
+    logger: "BaseLogger | None" = None,
+) -> LearnerRun:
+    from agents.apg.training import APGTraining
+
+    envs, pool = cast("DifferentiableEnv", member.stacked_env), cast("APGTraining | Literal['first'] | None", first)
+    return APGTraining(member.make_env, envs, config, seed=seed, pool=pool)
+
+
+def _build_actor(env: "JointEnv", config: APGConfig) -> "SetActor | MLPActor":
+    from agents.actors import build_actor
+
+    return build_actor(env, config.network, config.hidden_sizes)
+
+
+APG = Learner(
+    name="apg",
+    summary="analytic policy gradient, which climbs the rewards through the equations themselves",
+    config=APGConfig,
+    length=APGTrainingConfig,
+    make_run=_make_run,
+    build_actor=_build_actor,
+    is_differentiable=True,
+)

@@ -1,0 +1,81 @@
+"""TD3-MIX in the registry of learners."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, cast
+
+from agents.learner import Learner, LearnerRun, PoolEnv
+from agents.td3_mix.config import TD3MixConfig, TrainingConfig
+from agents.td3_mix.paper_preset import PRESETS
+
+# Torch and Tianshou are imported by what needs them: a command line that refuses its arguments does not wait for them.
+if TYPE_CHECKING:
+    from tianshou.utils import BaseLogger
+    from torch import nn
+
+    from agents.joint import JointEnv
+    from agents.networks import MLPActor, SetActor
+    from agents.stacked import StackedEnv
+    from agents.td3_mix.training import Training
+
+
+def _make_run(
+    member: PoolEnv,
+    config: TD3MixConfig,
+    length: TrainingConfig,
+    *,
+    seed: int,
+    first: "LearnerRun | Literal['first'] | None" = None,
+    logger: "BaseLogger | None" = None,
+) -> LearnerRun:
+    from agents.td3_mix.training import Training
+
+    stacked_env, pool = cast("StackedEnv | None", member.stacked_env), cast("Training | Literal['first'] | None", first)
+    return Training(member.make_env, config, length, seed=seed, logger=logger, stacked_env=stacked_env, pool=pool)
+
+
+def _build_actor(env: "JointEnv", config: TD3MixConfig) -> "SetActor | MLPActor":
+    from agents.actors import build_actor
+
+    return build_actor(env, config.network, config.hidden_sizes)
+
+
+def _build_critics(env: "JointEnv", config: TD3MixConfig) -> "Sequence[nn.Module]":
+    from agents.td3_mix.algorithm import build_critic
+
+    return (build_critic(env, config),)
+
+
+def _check(envs: "Sequence[JointEnv]", length: TrainingConfig) -> None:
+    from agents.td3_mix.training import check_memory
+
+    if length.buffer_size < length.num_envs * len(envs):
+        raise ValueError(
+            f"buffer_size must hold at least one transition of every environment; got {length.buffer_size} for {len(envs)} times "
+            f"{length.num_envs} environments. Raise buffer_size or lower num_envs."
+        )
+    for env in envs:
+        check_memory(env, length)  # as if the largest had the whole buffer
+
+
+def _share(length: TrainingConfig, count: int) -> TrainingConfig:
+    return dataclasses.replace(length, buffer_size=length.buffer_size // count)
+
+
+def _start_from(run: LearnerRun, actor: "SetActor | MLPActor") -> None:
+    cast("Training", run).algorithm.start_from(actor)
+
+
+TD3_MIX = Learner(
+    name="td3mix",
+    summary="the paper's TD3-MIX",
+    config=TD3MixConfig,
+    length=TrainingConfig,
+    make_run=_make_run,
+    build_actor=_build_actor,
+    build_critics=_build_critics,
+    check=_check,
+    share=_share,
+    start_from=_start_from,
+    presets=PRESETS,
+)

@@ -1,0 +1,1 @@
+"""The command lines: their arguments, which are read without torch, and what they do."""

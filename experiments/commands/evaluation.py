@@ -1,0 +1,66 @@
+"""Evaluations as evaluate.py plays them: on one network, on a scenario, on all scenarios, on networks of all sizes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+
+from agents.loading import load
+from agents.saved_actor import ActorPolicy
+from experiments.commands.evaluation_arguments import Evaluation
+from experiments.named_policies import named_policies
+from experiments.studies.scenario_comparison import compare_all_scenarios, compare_on_scenario, generalise
+from multicell_env.config import NetworkConfig
+from multicell_env.evaluation.comparison import compare
+from multicell_env.evaluation.pictures import STYLES
+from multicell_env.evaluation.playing import METHODS, Policy
+from multicell_env.scenarios import draw_networks, scenario_named
+
+
+def evaluate(asked: Evaluation) -> dict[str, Any]:
+    """Play what was asked for, print the table, write the files. Returns what the JSON file holds, or what each of several holds."""
+    arguments, actor = asked.arguments, load(asked.actor)
+    torch.set_num_threads(arguments.num_threads)
+    given = arguments.policies
+    # Importing them may print, which is shown where everything else is.
+    taken = {*STYLES, *METHODS, _name(actor)}
+    policies = named_policies(given.policy, taken=taken, observation=given.observation, batched=given.batched)
+    blocks: dict[str, Any] = {"num_blocks": arguments.num_blocks, "seed": arguments.seed}
+    if arguments.generalise:
+        both: dict[str, Policy] = {"generalist": actor, "td3mix": load("td3mix")}  # in the order of the table
+        output = arguments.output or Path("results")
+        return generalise(both, load, output=output, train=arguments.train, acting_slots=arguments.acting_slots, **blocks)
+    if arguments.scenarios == "all":
+        both = {"td3mix": load("td3mix"), "generalist": actor}
+        return compare_all_scenarios(both, load, output=arguments.output or Path("results/scenarios"), train=arguments.train, **blocks)
+    if arguments.scenarios is not None:
+        networks = draw_networks(scenario_named(arguments.scenarios), arguments.num_blocks, arguments.seed)
+        together = {_name(actor): actor, **policies}
+        return compare_on_scenario(together, arguments.scenarios, networks, seed=arguments.seed, output=asked.output)
+    return evaluate_actor(actor, arguments.scenario, policies=policies, output=asked.output, **blocks)
+
+
+def evaluate_actor(
+    actor: ActorPolicy, config: NetworkConfig, *, policies: Mapping[str, Policy] = MappingProxyType({}), **settings: Any
+) -> dict[str, Any]:
+    """Play the actor, policies and the allocations, print the table, write `results.json` and `comparison.png`.
+
+    Args:
+        actor: A trained actor.
+        config: The network to play on.
+        policies: Others beside it, by name.
+        **settings: As for `compare`.
+
+    Returns:
+        What `results.json` holds.
+    """
+    content = compare({_name(actor): actor, **policies}, config, settings={"observation": actor.observation}, **settings)
+    if config != (trained_on := NetworkConfig.from_json(actor.metadata["config"])):
+        print(f"note: this actor was trained on another network ({trained_on.describe()})")
+    return content
+
+
+def _name(actor: ActorPolicy) -> str:
+    return actor.metadata.get("algo", "td3mix")

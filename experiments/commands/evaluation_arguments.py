@@ -1,0 +1,135 @@
+"""Arguments of evaluate.py on one network, on a scenario or on all; reading them imports no torch."""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from agents.loading import locate, metadata_of, shipped
+from agents.run_directory import RunDirectory
+from experiments.command_line import Reporting, check_drawn, check_folder, check_positive, parse
+from experiments.named_policies import ACTING_SLOTS
+from multicell_env.config import NetworkConfig
+from multicell_env.evaluation.playing import FIRST_SEED
+from multicell_env.observation import Observation
+from multicell_env.scenarios import SCENARIOS, scenario_named
+
+EXAMPLES = """Examples:
+  python evaluate.py                                the actor that ships, on the paper's network
+  python evaluate.py runs/NAME                      your own run, on its network; or the name of a shipped actor
+  python evaluate.py --policy my_module:my_policy   any callable from observations to actions beside them
+  python evaluate.py --policy rule=file.py:act --policy file.py:other --num-antennas 32 --num-users 16
+  python evaluate.py --num-blocks 50 --json > table.json
+  python evaluate.py --scenarios irregular-7        networks drawn at random; all: where a plan wins, in one picture
+  python evaluate.py --generalise                   one actor on networks that it never saw
+  python evaluate.py --figure all --quick           the paper's figures on few channels; --figure 5 --help has more
+  python evaluate.py --claims                       the paper's claims beside the figures' numbers"""
+
+SCENARIOS_HELP = f"Play on networks drawn at random, one block each, of {', '.join(SCENARIOS)}, or of all."
+
+
+@dataclass(frozen=True)
+class PolicyArguments:
+    """Policies that stand beside the actor."""
+
+    policy: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """module:callable or path/to/file.py:callable, NAME=... before it to name it otherwise; again for more. It maps {agent: observation}
+    to {agent: action}. Importing it runs its module."""
+    observation: Observation = "gain"
+    """What policies without an attribute `observation` see: gain (3 planes) or csi (4M + 2 planes)."""
+    batched: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Policies without an attribute `batched` take arrays {agent: [block, ...]} of all blocks at once."""
+
+
+@dataclass(frozen=True)
+class EvaluateArguments:
+    """Play a trained actor, any policies and every allocation on the same unseen channels: a table, results.json, comparison.png."""
+
+    run: tyro.conf.Positional[Path | None] = None
+    """Run directory made by train.py, whose best actor plays, or the name of a shipped actor; the one that ships for this by default."""
+    num_blocks: int = 200
+    """Unseen blocks to play (with --scenarios: networks, one block each)."""
+    seed: int = FIRST_SEED
+    """Block i is the one that env.reset(seed=seed + i) draws."""
+    output: Annotated[Path | None, tyro.conf.arg(metavar="DIRECTORY")] = None
+    """Directory for results.json and comparison.png; the run's, or results/ without a run, on another network or with policies."""
+    num_threads: int = 1
+    """Threads of torch; small networks are fastest on one."""
+    scenarios: Annotated[str | None, tyro.conf.arg(metavar="NAME", help=SCENARIOS_HELP)] = None
+    generalise: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Play on the paper's networks and on named ones that no actor was trained on; beside actors trained for each, where there are any."""
+    acting_slots: int = ACTING_SLOTS
+    """With --generalise: in how many slots an actor acts, in the mode between every slot and the first alone."""
+    train: tyro.conf.FlagCreatePairsOff[bool] = False
+    """With --generalise or --scenarios all: train an actor for each network or scenario that has none in runs/own-<name>."""
+    policies: tyro.conf.OmitArgPrefixes[PolicyArguments] = field(default_factory=PolicyArguments)
+    """Any callables from observations to actions, beside the actor in the table and the picture."""
+    reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
+    """What is shown, and where."""
+    scenario: Annotated[tyro.conf.OmitArgPrefixes[NetworkConfig], tyro.conf.arg(name="network")] = field(default_factory=NetworkConfig)
+    """Network to play on; the run's own unless said otherwise. Decibels where a name ends in -db; noise power is 1."""
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether all named networks or all scenarios are played."""
+        return self.generalise or self.scenarios == "all"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is evaluated, and where the results go."""
+
+    arguments: EvaluateArguments
+    actor: str
+    """The actor, as `load` takes it."""
+    output: Path
+    """Directory for the files of one network or scenario."""
+
+
+def evaluation(argv: list[str]) -> Evaluation:
+    """The command line of an evaluation; what needs no torch is checked.
+
+    Raises:
+        FileNotFoundError: there is no such run or actor.
+        ValueError: the arguments break a rule, or are of several kinds that do not go together.
+    """
+    flags = {word.split("=")[0] for word in argv}
+    run, actor = _run_and_actor(argv, many=bool(flags & {"--scenarios", "--generalise"}))
+    # The network that the actor was trained on is the default, so it must be known before the command line is read.
+    trained = metadata_of(actor)
+    defaults = EvaluateArguments(scenario=NetworkConfig.from_json(trained["config"]), scenarios=trained.get("scenarios"))
+    arguments = parse(EvaluateArguments, argv, defaults, examples=EXAMPLES, modes=("--figure", "--claims"))
+    if arguments.run != run:
+        if arguments.run is not None and arguments.run.name == str(arguments.run) and not arguments.run.exists():
+            locate(str(arguments.run))  # says which actors there are
+        RunDirectory(arguments.run or Path()).config()  # says what is wrong with it
+        raise ValueError(f"it is not clear which run to evaluate: {run} or {arguments.run}. Give the run directory first.")
+    _check(arguments, defaults)
+    is_own = (arguments.scenario, arguments.scenarios) == (defaults.scenario, defaults.scenarios) and not arguments.policies.policy
+    return Evaluation(arguments, actor, arguments.output or (run if run is not None and run.is_dir() and is_own else Path("results")))
+
+
+def _run_and_actor(argv: list[str], *, many: bool) -> tuple[Path | None, str]:
+    """The run or actor that is named, where one is, and the actor to play."""
+    words = [word for before, word in pairwise(["", *argv]) if before not in ("--output", "--policy") and not word.startswith("-")]
+    run = next((Path(word) for word in words if word in shipped() or (Path(word) / "config.json").exists()), None)
+    return run, ("generalist" if many else "td3mix") if run is None else str(run)
+
+
+def _check(arguments: EvaluateArguments, defaults: EvaluateArguments) -> None:
+    check_positive(num_blocks=arguments.num_blocks, num_threads=arguments.num_threads, acting_slots=arguments.acting_slots)
+    if arguments.acting_slots != ACTING_SLOTS and not arguments.generalise:
+        raise ValueError(f"--acting-slots goes with --generalise; got {arguments.acting_slots} without. Leave it out.")
+    if arguments.seed < 0:
+        raise ValueError(f"--seed must not be negative; got {arguments.seed}. Give 0 or more.")
+    check_folder(output=arguments.output)
+    if arguments.is_everywhere or arguments.scenarios is not None:
+        check_drawn("--generalise" if arguments.generalise else "--scenarios", arguments.scenario, defaults.scenario)
+    if arguments.scenarios not in (None, "all"):
+        scenario_named(arguments.scenarios)
+    if arguments.policies.policy and arguments.is_everywhere:
+        raise ValueError("--policy stands beside an actor on one network or scenario; got it with all of them. Give --scenarios NAME.")
+    if arguments.train and not arguments.is_everywhere:
+        raise ValueError("--train goes with --generalise or --scenarios all; got it alone. python train.py trains an actor.")

@@ -1,0 +1,142 @@
+"""A training as train.py runs it: on which networks, how it is judged, and the closing table."""
+
+import dataclasses
+from dataclasses import asdict
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import torch
+from gymnasium.vector import AutoresetMode
+from tianshou.utils import TensorboardLogger
+from torch.utils.tensorboard import SummaryWriter
+
+from agents.joint import JointEnv
+from agents.learner import LearnerRun, PoolEnv
+from agents.loading import load
+from agents.pool import PoolTraining, check_pool
+from agents.registry import LEARNERS
+from agents.run_directory import RunDirectory
+from agents.training_run import Evaluation, TrainingRun
+from experiments.commands.evaluation import evaluate_actor
+from experiments.commands.training_arguments import PRESETS, ResumeArguments, TrainArguments, explained
+from experiments.provenance import provenance
+from experiments.studies.scenario_comparison import compare_on_scenario
+from experiments.studies.scenario_evaluation import Validation
+from multicell_env import MulticellVectorEnv, NetworkConfig, multicell_v0
+from multicell_env.allocations.registry import QUICK_METHODS
+from multicell_env.evaluation.pictures import save_learning_curve
+from multicell_env.evaluation.playing import FIRST_SEED
+from multicell_env.scenarios import draw_networks, scenario_named
+
+VALIDATION_SEED = 2_000_000
+"""Blocks that choose the best actor; neither trained on nor part of the closing table."""
+
+
+def begin(arguments: TrainArguments) -> RunDirectory:
+    """A new run: everything is checked before its directory is made.
+
+    Raises:
+        FileExistsError: there is a run of this name.
+        ValueError: the networks, the learner and the actor to begin with do not fit one another.
+    """
+    envs = [JointEnv(multicell_v0.parallel_env(config, observation=arguments.observation)) for config in _networks(arguments)]
+    start_from = None if arguments.start_from is None else str(arguments.start_from)
+    check_pool(envs, arguments.learner, arguments.training, None if start_from is None else load(start_from).actor)
+    name = f"{arguments.algo}-{datetime.now():%Y%m%d-%H%M%S-%f}" if arguments.name is None else arguments.name
+    settings = {**asdict(arguments), "runs": str(arguments.runs), "start_from": start_from, "resume": None}
+    del settings["reporting"], settings["explain"]  # of the command, not of the run
+    sources = {"explained": explained(arguments)} if arguments.preset in PRESETS else {}
+    return RunDirectory.create(arguments.runs / name, {"arguments": settings, **sources, **provenance()})
+
+
+def resume(given: ResumeArguments, arguments: TrainArguments) -> tuple[TrainArguments, RunDirectory, dict[str, Any] | None]:
+    """A run that goes on with the settings that it has, to more steps where that was asked for.
+
+    Raises:
+        FileNotFoundError: its checkpoint is gone.
+        ValueError: its checkpoint is damaged, or fewer steps than it has done were asked for.
+    """
+    directory = RunDirectory(given.resume)
+    state = directory.load_checkpoint()
+    if given.num_steps is not None:
+        done = 0 if state is None else state["training"]["steps_done"]
+        if given.num_steps < max(done, 1):
+            raise ValueError(f"--num-steps counts all steps of the run, of which {done} are done; got {given.num_steps}. Give more.")
+        arguments = dataclasses.replace(arguments, training=dataclasses.replace(arguments.training, num_steps=given.num_steps))
+        directory.change_argument("training", asdict(arguments.training))  # so that it counts when this is stopped and resumed, too
+    return arguments, directory, state
+
+
+def run(arguments: TrainArguments, directory: RunDirectory, state: dict[str, Any] | None) -> dict[str, Any]:
+    """Train to the end or until a signal, then play. Returns where the run is, how far it came, and what the closing table says."""
+    torch.set_num_threads(arguments.num_threads)
+    run = _training_run(arguments, directory, state)
+    closing = _close(arguments, directory) if run.learn() else {}
+    return {"run": str(directory.path), "steps_done": run.training.steps_done, "stopped_by": run.stopped_by, **closing}
+
+
+def _learner_run(arguments: TrainArguments, writer: SummaryWriter) -> LearnerRun:
+    """The learner that was asked for, on the networks that were asked for."""
+    pool = [_pool_env(config, arguments) for config in _networks(arguments)]
+    if arguments.scenarios is not None:
+        return PoolTraining(pool, arguments.learner, arguments.training, seed=arguments.seed)
+    logger = TensorboardLogger(writer, info_interval=10**9, write_flush=False)
+    return LEARNERS[arguments.algo].make_run(pool[0], arguments.learner, arguments.training, seed=arguments.seed, logger=logger)
+
+
+def _training_run(arguments: TrainArguments, directory: RunDirectory, state: dict[str, Any] | None) -> TrainingRun:
+    """The run that was asked for, at its beginning or where its checkpoint was written."""
+    steps_done = 0 if state is None else state["training"]["steps_done"]
+    writer = SummaryWriter(str(directory.path), purge_step=steps_done + 1)
+    training = _learner_run(arguments, writer)
+    start_from = LEARNERS[arguments.algo].start_from
+    if state is None and arguments.start_from is not None and start_from is not None:
+        first = training.members[0] if isinstance(training, PoolTraining) else training  # the members of a pool share their weights
+        start_from(first, load(str(arguments.start_from)).actor)
+    if arguments.scenarios is None:
+        validation = Validation([arguments.scenario], arguments.eval_blocks, VALIDATION_SEED, arguments.observation)
+    else:
+        unseen = draw_networks(scenario_named(arguments.scenarios), arguments.eval_blocks, VALIDATION_SEED)
+        validation = Validation(unseen, 1, VALIDATION_SEED, arguments.observation)
+
+    def describe(row: dict[str, float]) -> str:
+        of_bound = "" if validation.bound is None else f", {row['percent_of_bound']:.1f} % of bound"
+        return f"{row['last_slot']:.1f} bit/s/Hz{of_bound}"
+
+    evaluation = Evaluation(
+        measure=validation.measure,
+        judge="all_slots" if arguments.scenarios is None else "percent_all_slots",  # so that no network counts more because it is larger
+        draw=lambda metrics: save_learning_curve(metrics, validation.bound, directory.path / "learning_curve.png"),
+        describe=describe,
+        interval=arguments.eval_interval,
+    )
+    metadata = {"config": asdict(arguments.scenario)} | {
+        key: getattr(arguments, key) for key in ("algo", "scenarios", "observation", "seed")
+    }
+    length = {"num_steps": arguments.training.num_steps, "num_envs": arguments.training.num_envs}
+    return TrainingRun(training, directory, state, writer, evaluation, metadata=metadata, **length)
+
+
+def _networks(arguments: TrainArguments) -> list[NetworkConfig]:
+    """What is trained on."""
+    if arguments.scenarios is None:
+        return [arguments.scenario]
+    return draw_networks(scenario_named(arguments.scenarios), arguments.num_networks, arguments.seed)
+
+
+def _pool_env(config: NetworkConfig, arguments: TrainArguments) -> PoolEnv:
+    settings: dict[str, Any] = {"config": config, "observation": arguments.observation}
+    mode = AutoresetMode.SAME_STEP if LEARNERS[arguments.algo].is_differentiable else AutoresetMode.DISABLED
+    stacked = MulticellVectorEnv(arguments.training.num_envs, **settings, autoreset_mode=mode)
+    return PoolEnv(partial(multicell_v0.parallel_env, **settings), stacked)
+
+
+def _close(arguments: TrainArguments, directory: RunDirectory) -> dict[str, Any]:
+    """Play the best actor on unseen channels and print the closing table."""
+    actor = load(directory.best_path)
+    settings: dict[str, Any] = {"seed": FIRST_SEED, "output": directory.path, "methods": QUICK_METHODS}
+    if arguments.scenarios is None:
+        return evaluate_actor(actor, arguments.scenario, num_blocks=arguments.final_blocks, **settings)
+    networks = draw_networks(scenario_named(arguments.scenarios), arguments.final_blocks, FIRST_SEED)
+    return compare_on_scenario({arguments.algo: actor}, arguments.scenarios, networks, **settings)

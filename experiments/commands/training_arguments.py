@@ -1,0 +1,189 @@
+"""Arguments of train.py, and reading them; torch is not imported for it."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from agents.learner import Learner, explain, values_for
+from agents.loading import locate
+from agents.registry import LEARNERS
+from agents.run_directory import RunDirectory
+from experiments.command_line import Reporting, check_drawn, check_folder, check_positive, parse, values_of
+from multicell_env.config import NetworkConfig
+from multicell_env.observation import Observation
+from multicell_env.scenarios import SCENARIOS, scenario_named
+
+EXAMPLES = """Examples:
+  python train.py                                                            TD3-MIX on the paper's network, a minute on two cores
+  python train.py --num-antennas 32 --num-users 16 --name large
+  python train.py --algo apg --scenarios mixture --num-networks 64           networks drawn at random take turns
+  python train.py --preset paper                                             the paper's Algorithm 1 (--explain: from where each setting is)
+  python train.py --sir-db 10 --start-from RUN/best.safetensors --actor-rest 100      go on from another actor
+  python train.py --resume runs/NAME                                         after Ctrl-C, SIGTERM or a power cut
+  python train.py --resume runs/NAME --num-steps 2000                        a finished run learns on"""
+COUNTS = ("num_threads", "eval_interval", "eval_blocks", "final_blocks", "num_networks")
+USUAL = next(iter(LEARNERS.values()))
+PRESETS = {name: (learner, preset) for learner in LEARNERS.values() for name, preset in learner.presets.items()}
+"""Presets of all learners by their names, which differ."""
+if TYPE_CHECKING:
+    LearnerName = PresetName = str
+else:
+    LearnerName = tyro.extras.literal_type_from_choices(tuple(LEARNERS))
+    PresetName = tyro.extras.literal_type_from_choices(("default", *PRESETS))
+SCENARIOS_HELP = f"Train on networks drawn at random, of {', '.join(SCENARIOS)}, instead of on one network."
+
+
+@dataclass(frozen=True)
+class TrainArguments:
+    """Train an actor to open the negotiation of base stations. The result is a run directory with the best actor, curves and a table."""
+
+    algo: Annotated[LearnerName, tyro.conf.arg(help=" ".join(f"{one.name}: {one.summary}." for one in LEARNERS.values()))] = USUAL.name
+    preset: PresetName = "default"
+    """paper: Algorithm 1 as the paper prints it. paper-k0: its baseline without negotiation. Other flags still apply."""
+    explain: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print each setting of the preset with the place in the paper that it comes from, and train nothing."""
+    observation: Observation = "gain"
+    """What a base station sees: gain (3 planes) or csi (the paper's local state, 4M + 2 planes)."""
+    name: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """Name of the run; the date and time by default."""
+    runs: Path = Path("runs")
+    """Where run directories go."""
+    resume: Annotated[Path | None, tyro.conf.arg(metavar="RUN")] = None
+    """Continue this run from its last checkpoint, with the settings that it has."""
+    start_from: Annotated[Path | None, tyro.conf.arg(metavar="ACTOR")] = None
+    """Begin with this actor (a file, a run directory, or the name of a shipped one) instead of a random one (td3mix; see --actor-rest)."""
+    seed: int = 0
+    """Seed of everything."""
+    num_threads: int = 1
+    """Threads of torch; small networks run faster on one thread than on two that compete."""
+    eval_interval: int = 50
+    """Vector steps between evaluations; each also writes a checkpoint."""
+    eval_blocks: int = 100
+    """Blocks of these evaluations, always the same."""
+    final_blocks: int = 200
+    """Unseen blocks of the closing table."""
+    scenarios: Annotated[str | None, tyro.conf.arg(metavar="NAME", help=SCENARIOS_HELP)] = None
+    num_networks: int = 16
+    """Networks to draw; they take turns. Evaluations are on others of the scenario, one block each."""
+    reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
+    """What is shown, and where."""
+    scenario: Annotated[tyro.conf.OmitArgPrefixes[NetworkConfig], tyro.conf.arg(name="network")] = field(default_factory=NetworkConfig)
+    """Network to train on. Decibels where a name ends in -db; noise power is 1."""
+    # Which learner it is, and so which flags there are, is the default's to say.
+    learner: tyro.conf.OmitArgPrefixes[Any] = field(default_factory=USUAL.config)
+    """Hyperparameters of the learner; those of another one: --algo NAME --help."""
+    training: tyro.conf.OmitArgPrefixes[Any] = field(default_factory=USUAL.length)
+    """How long and on how many environments to train."""
+
+
+@dataclass(frozen=True)
+class ResumeArguments:
+    """Continue a run from its last checkpoint, with the settings that it has. With --num-steps it goes on for longer."""
+
+    resume: Annotated[Path, tyro.conf.arg(metavar="RUN")]
+    """Run directory."""
+    num_threads: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Threads of torch; as before by default."""
+    num_steps: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Vector steps in all, for a run that should go on beyond what it was made for; as before by default."""
+    reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
+
+
+def defaults_of(learner: Learner[Any, Any], preset: str = "default") -> TrainArguments:
+    """What is not given on the command line, of a learner with one of its presets."""
+    if preset == "default":
+        return TrainArguments(algo=learner.name, learner=learner.config(), training=learner.length())
+    settings = learner.presets[preset]
+    return TrainArguments(
+        algo=learner.name,
+        preset=preset,
+        learner=learner.config(**values_for(settings, learner.config)),
+        training=learner.length(**values_for(settings, learner.length)),
+        scenario=NetworkConfig(**values_for(settings, NetworkConfig)),
+        **values_for(settings, TrainArguments),
+    )
+
+
+def new_run(argv: list[str]) -> TrainArguments:
+    """The command line of a new run; what needs no torch is checked.
+
+    Raises:
+        ValueError: the arguments break a rule, or are of several kinds that do not go together.
+    """
+    # What is chosen decides which other flags there are, so it must be known before the command line is read.
+    learner = next((LEARNERS[name] for name in values_of("--algo", argv) if name in LEARNERS), USUAL)
+    preset = next((name for name in values_of("--preset", argv) if name in PRESETS), "default")
+    if preset != "default" and preset not in learner.presets:
+        remedy = "Leave the preset out, and give for example --network mlp --hidden-sizes 128 128 --observation csi."
+        raise ValueError(f"--preset {preset} holds hyperparameters of {PRESETS[preset][0].name}; got --algo {learner.name}. {remedy}")
+    others = {f"--algo {other.name}": defaults_of(other) for other in LEARNERS.values() if other is not learner}
+    arguments = parse(TrainArguments, argv, defaults_of(learner, preset), examples=EXAMPLES, others=others)
+    if arguments.explain:
+        if arguments.preset not in PRESETS:
+            raise ValueError(f"--explain is for a preset of the paper; got none. Give --preset {' or --preset '.join(PRESETS)}.")
+        return arguments
+    _check(arguments)
+    return arguments
+
+
+def _check(arguments: TrainArguments) -> None:
+    check_folder(runs=arguments.runs)
+    check_positive(**{name: getattr(arguments, name) for name in COUNTS})
+    if arguments.scenarios is not None:
+        check_drawn("--scenarios", arguments.scenario, NetworkConfig())
+        scenario_named(arguments.scenarios)
+    if not 0 <= arguments.seed < 2**32:  # what NumPy's global generator takes
+        raise ValueError(f"--seed must be from 0 to {2**32 - 1}; got {arguments.seed}. Give one of these.")
+    if (name := arguments.name) is not None and (Path(name).name != name or name in ("", "..")):
+        raise ValueError(f"--name must be a plain name; got {name!r}. Leave it out for date and time, and choose the place by --runs.")
+    if arguments.start_from is not None:
+        if LEARNERS[arguments.algo].start_from is None:
+            able = " or ".join(learner.name for learner in LEARNERS.values() if learner.start_from is not None)
+            raise ValueError(f"--start-from is for {able}; got --algo {arguments.algo}. Leave one of them out.")
+        locate(str(arguments.start_from))
+
+
+def explained(arguments: TrainArguments) -> list[dict[str, Any]]:
+    """Where every setting of the arguments' preset comes from."""
+    parts = (arguments, arguments.learner, arguments.training, arguments.scenario)
+    _, settings = PRESETS[arguments.preset]
+    return explain(settings, {name: value for part in parts for name, value in vars(part).items()})
+
+
+def resumed_run(argv: list[str]) -> tuple[ResumeArguments, TrainArguments]:
+    """The command line that continues a run, and the settings that the run has.
+
+    Raises:
+        FileNotFoundError: there is no such run.
+        ValueError: an argument breaks its rule, or the run's settings are damaged.
+    """
+    given = parse(ResumeArguments, argv, ResumeArguments(Path()), refusal=_keeps_its_settings)
+    arguments = dataclasses.replace(_stored_arguments(RunDirectory(given.resume)), reporting=given.reporting)
+    if given.num_threads is not None:
+        check_positive(num_threads=given.num_threads)
+        arguments = dataclasses.replace(arguments, num_threads=given.num_threads)
+    return given, arguments
+
+
+def _keeps_its_settings(words: list[str], flags: list[str]) -> str:
+    return f"a resumed run keeps the settings that it has; got {' '.join(words)} beside --resume. Leave that out, or start a new run."
+
+
+def _stored_arguments(directory: RunDirectory) -> TrainArguments:
+    """The settings that a run was started with."""
+    stored = directory.config()
+    try:
+        fields = dict(stored["arguments"])
+        of = LEARNERS[fields["algo"]]
+        learner, start_from = {**fields.pop("learner")}, fields.get("start_from")
+        return TrainArguments(
+            scenario=NetworkConfig.from_json(fields.pop("scenario")),
+            learner=of.config(**{**learner, "hidden_sizes": tuple(learner["hidden_sizes"])}),
+            training=of.length(**fields.pop("training")),
+            **{**fields, "runs": Path(fields["runs"]), "start_from": start_from and Path(start_from), "resume": None},
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{directory.config_path} must be what train.py wrote; got something else ({error}). Use another run.") from error

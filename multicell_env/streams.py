@@ -1,0 +1,24 @@
+"""Which random numbers of a seed are whose: every use has a stream of its own, so that none moves another's.
+
+The blocks themselves are drawn as `env.reset(seed=seed)` draws them, from the seed alone.
+"""
+
+from typing import Final
+
+import numpy as np
+
+ALLOCATIONS: Final = 1
+"""Random allocations that an evaluation plays."""
+STARTS: Final = 2
+"""Random starts from which an evaluation's negotiations begin; FLWF and IWF begin at the same."""
+FIGURE_STARTS: Final = 3
+"""Random starts of a figure's negotiations."""
+FIGURE_DRAWS: Final = 4
+"""Random allocations of a figure."""
+NETWORKS: Final = 3
+"""Networks of a scenario, each of which has its index too: no stream of two numbers is one of three."""
+
+
+def generator(seed: int, stream: int, *, index: int | None = None) -> np.random.Generator:
+    """The random numbers of a stream, or of one of its parts."""
+    return np.random.default_rng([seed, stream] if index is None else [seed, index, stream])
