@@ -7,15 +7,16 @@ from array_api_compat import array_namespace
 from jaxtyping import Complex, Float, Int
 
 from multicell_env.channels.rayleigh import draw_many
-from multicell_env.config import NetworkConfig
+from multicell_env.config import Negotiation, NetworkConfig
 from multicell_env.kernels.block import beamform
 from multicell_env.kernels.running import ONE_LAYOUT, BlockRunner, aligned_zeros, announced
 from multicell_env.kernels.slot import NO_OUTPUTS, BlockArrays, SlotOutputs
 from multicell_env.kernels.steps import LOG_LIMIT
 from multicell_env.model.beamforming import MIN_SINE, refuse_inseparable
 from multicell_env.model.interference import ingr, sum_rates
+from multicell_env.model.negotiation import negotiate
 from multicell_env.model.types import Array, CrossChannels, Gains, OwnChannels, Powers
-from multicell_env.model.waterfilling import negotiate, opening_powers
+from multicell_env.model.waterfilling import opening_powers
 
 DRAWN_AT_ONCE = 64
 """Most blocks that are drawn together, which spreads the cost of a call."""
@@ -163,7 +164,7 @@ class Blocks:
         actions: Float[np.ndarray, "block cell *plane band user"],
         *,
         num_iterations: int | None = None,
-        forward_looking: bool = True,
+        negotiation: Negotiation | None = None,
         transmit: bool = True,
         outputs: SlotOutputs | None = None,
     ) -> Float[np.ndarray, "block cell"]:
@@ -178,7 +179,7 @@ class Blocks:
                 whose fractions sum to more than 1 is scaled down to 1. Actions of two planes `[block, cell, 2, band, user]` have the
                 fractions in the first; the mean of the second over the bands is the user's damping, instead of the network's own.
             num_iterations: k, the network's own by default.
-            forward_looking: True is FLWF, False is IWF.
+            negotiation: The rule, the network's own by default.
             transmit: False negotiates and measures only: no energy is spent, and no slot is used up.
             outputs: Where to write observations and powers, from an `Observer` of these blocks; nowhere by default.
 
@@ -205,7 +206,9 @@ class Blocks:
             raise ValueError(
                 f"outputs must be for {tokens}; got {outputs.transmitted_powers.shape}. Give what an Observer of these blocks returned."
             )
-        return self.runner.play_slots(opening, damping, k, forward_looking, transmit, outputs or NO_OUTPUTS[number], self._arrays)
+        return self.runner.play_slots(
+            opening, damping, k, (negotiation or self.config.negotiation) != "iwf", transmit, outputs or NO_OUTPUTS[number], self._arrays
+        )
 
     def differentiable_slot(self, actions: Float[Array, "block cell *plane band user"]) -> Float[Array, "block cell"]:
         """What `play_slot` would return for the same actions, by the readable equations; nothing is played.

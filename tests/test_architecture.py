@@ -18,7 +18,8 @@ MOST_FILES = 16
 
 GAME = ("blocks", "channels", "config", "kernels", "model", "observation", "scenarios", "version")
 MAY_IMPORT = {
-    "config": (),
+    "config": ("config_checks",),
+    "config_checks": (),
     "version": (),
     "scenarios": ("config",),
     "model": ("config", "model"),

@@ -13,7 +13,7 @@ from multicell_env.allocations.planning import MAX_CELLS, planned_allocation
 from multicell_env.allocations.simple import MAX_BANDS, best_assignment, random_allocation, reuse_allocation, uniform_allocation
 from multicell_env.allocations.wmmse import fractional_programming, wmmse
 from multicell_env.blocks import Blocks
-from multicell_env.config import NetworkConfig
+from multicell_env.config import Negotiation, NetworkConfig
 from multicell_env.model.interference import ingr, sum_rates
 from multicell_env.model.waterfilling import selfish_water_fill
 from multicell_env.observation import Observation, Observer
@@ -153,8 +153,8 @@ def evaluate_allocations(
     blocks = draw_blocks(config, num_blocks, seed)
     clock: Clock = partial(_median_ms, config=config, seed=seed) if timed else lambda decide: np.nan
     play: dict[str, Callable[[], MethodResult]] = {
-        "flwf": lambda: _negotiated("flwf", blocks, seed, clock, forward_looking=True),
-        "iwf": lambda: _negotiated("iwf", blocks, seed, clock, forward_looking=False),
+        "flwf": lambda: _negotiated("flwf", blocks, seed, clock),
+        "iwf": lambda: _negotiated("iwf", blocks, seed, clock),
         "sswf": lambda: _static("sswf", selfish_water_fill, blocks, clock),
         "uniform": lambda: _static("uniform", uniform_allocation, blocks, clock),
         "random": lambda: _random(blocks, seed, clock),
@@ -275,13 +275,13 @@ def _random(blocks: Blocks, seed: int, clock: Clock) -> MethodResult:
     return MethodResult("random", per_slot, False, clock(draw))
 
 
-def _negotiated(name: str, blocks: Blocks, seed: int, clock: Clock, *, forward_looking: bool) -> MethodResult:
+def _negotiated(name: Negotiation, blocks: Blocks, seed: int, clock: Clock) -> MethodResult:
     """FLWF or IWF from random starts, k iterations a slot."""
     generator = np.random.default_rng([seed, 2])
     num_iterations = blocks.config.num_iterations or 5
 
     def iterate(some: Blocks, fractions: np.ndarray) -> np.ndarray:
-        return some.play_slot(fractions, num_iterations=num_iterations, forward_looking=forward_looking).mean(axis=-1, dtype=np.float64)
+        return some.play_slot(fractions, num_iterations=num_iterations, negotiation=name).mean(axis=-1, dtype=np.float64)
 
     starts = []
     for _ in range(NUM_STARTS):

@@ -10,7 +10,8 @@ from scenarios import CONFIGS, EVERY_CONFIG, assert_equal, block_of, draw_block,
 from multicell_env.allocations.simple import best_assignment, random_allocation, reuse_allocation, uniform_allocation
 from multicell_env.config import PAPER_8X4, PAPER_32X16, NetworkConfig
 from multicell_env.model.interference import ingr, sum_rates
-from multicell_env.model.waterfilling import negotiate, selfish_water_fill
+from multicell_env.model.negotiation import negotiate
+from multicell_env.model.waterfilling import selfish_water_fill
 
 
 @EVERY_CONFIG

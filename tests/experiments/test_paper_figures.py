@@ -19,7 +19,7 @@ from multicell_env.allocations.simple import best_assignment, uniform_allocation
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.playing import draw_blocks
 from multicell_env.model.interference import ingr, sum_rates
-from multicell_env.model.waterfilling import negotiate
+from multicell_env.model.negotiation import negotiate
 from tests import oracles
 from tests.scenarios import SMALL, ragged, ragged_cross_gains
 

@@ -7,8 +7,9 @@ from scenarios import CONFIGS, EVERY_CONFIG, draw_block, draw_powers
 
 from multicell_env.blocks import Blocks
 from multicell_env.model.interference import ingr, sum_rates
+from multicell_env.model.negotiation import negotiate
 from multicell_env.model.types import Gains
-from multicell_env.model.waterfilling import forward_looking_levels, negotiate, opening_powers, selfish_water_fill, water_fill
+from multicell_env.model.waterfilling import forward_looking_levels, opening_powers, selfish_water_fill, water_fill
 
 
 def tensors(block):
@@ -29,13 +30,13 @@ def network_rate(fractions, gains, budgets, k, damping=0.0):
 
 
 @EVERY_CONFIG
-@pytest.mark.parametrize("forward_looking", [True, False])
-def test_torch_and_numpy_give_the_same_numbers(config, forward_looking):
+@pytest.mark.parametrize("rule", ["flwf", "iwf"])
+def test_torch_and_numpy_give_the_same_numbers(config, rule):
     block, powers = draw_block(config), draw_powers(config)
     gains, budgets = tensors(block)
     for k in (0, 1, 5):
-        expected = negotiate(powers, block.gains, block.user_budgets, k, forward_looking=forward_looking, damping=config.damping)
-        actual = negotiate(torch.from_numpy(powers), gains, budgets, k, forward_looking=forward_looking, damping=config.damping)
+        expected = negotiate(powers, block.gains, block.user_budgets, k, negotiation=rule, damping=config.damping)
+        actual = negotiate(torch.from_numpy(powers), gains, budgets, k, negotiation=rule, damping=config.damping)
         assert isinstance(actual, torch.Tensor)
         np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-12 * block.user_budgets.max())
         c = ingr(expected, block.gains)
