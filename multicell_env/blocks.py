@@ -1,20 +1,23 @@
 """Blocks being played: the state of the game and the law of one slot, for any number of blocks side by side."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from array_api_compat import array_namespace
-from jaxtyping import Complex, Float, Int
+from jaxtyping import Bool, Complex, Float, Int
 
 from multicell_env.channels.rayleigh import draw_many
 from multicell_env.config import Negotiation, NetworkConfig
 from multicell_env.kernels.block import beamform
+from multicell_env.kernels.pricing import NUM_STATIC_PLANES, PriceArrays
 from multicell_env.kernels.running import ONE_LAYOUT, BlockRunner, aligned_zeros, announced
 from multicell_env.kernels.slot import NO_OUTPUTS, BlockArrays, SlotOutputs
 from multicell_env.kernels.steps import LOG_LIMIT
 from multicell_env.model.beamforming import MIN_SINE, refuse_inseparable
 from multicell_env.model.interference import ingr, sum_rates
 from multicell_env.model.negotiation import negotiate
+from multicell_env.model.pricing import PRICE_OFFSET, TILT_DECADES, prices, tilted_response
 from multicell_env.model.types import Array, CrossChannels, Gains, OwnChannels, Powers
 from multicell_env.model.waterfilling import opening_powers
 
@@ -22,6 +25,8 @@ DRAWN_AT_ONCE = 64
 """Most blocks that are drawn together, which spreads the cost of a call."""
 DRAWN_BYTES = 2**20
 """Bytes of channels that are drawn together, unless it is one block: few enough to stay in the cache."""
+MEASURES = 2**31
+"""Rounds of a slot that none reaches: no round is its last."""
 NOT_BEGUN = -1
 """`Blocks.slots_left` where no block has begun."""
 
@@ -57,18 +62,27 @@ class Blocks:
         self.ingr: Powers = np.ones(tokens, dtype)
         self.log_ingr: Powers = np.zeros(tokens, dtype)
         """log10 of the INGR over p0, within `LOG_LIMIT`."""
+        self.prices: Powers = np.zeros(tokens, dtype)
+        """What a unit of power on each beam costs the users of other cells, in nats per sigma^2; where `hears_prices`, 0 otherwise."""
+        self.measured_ingr, self.measured_log_ingr, self.measured_prices = self.ingr, self.log_ingr, self.prices
+        """What base stations take for these: the same arrays unless measurements have errors, and then what `measure` made of them."""
         self.log_budget: Float[np.ndarray, "block cell"] = np.zeros(tokens[:2], dtype)
         """log10 of the power budget over nominal."""
         self.power_budget: Float[np.ndarray, "block cell"] = np.tile(config.nominal_budgets.astype(dtype), (num_blocks, 1))
         """P_b(t) of the coming slot (5), in sigma^2."""
         self.slots_left: Int[np.ndarray, " block"] = np.full(num_blocks, NOT_BEGUN)
         """Slots of the block that are still to be played, T - t + 1 before slot t; 0 after the last one, `NOT_BEGUN` before `begin`."""
+        self.rounds: Int[np.ndarray, " block"] = np.zeros(num_blocks, np.int64)
+        """Rounds of the running slot that have been played."""
+        self.hears_prices = config.negotiation == "pricing" or config.action == "price"
+        """Whether every round ends with prices heard, which costs time."""
         nominal, unit = config.nominal_budgets.astype(dtype), dtype.type(config.power_unit)
         log_nominal = np.log10(config.nominal_powers)
         self._log_nominal = log_nominal[:, None, None]
         self._cells = np.array(config.interferers), np.array(config.users_per_cell)
         constants = (nominal, log_nominal.astype(dtype), unit)
-        state = (self.slots_left, self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget)
+        state = (self.slots_left, self.rounds, self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget)
+        self._victims = (*_victims(config), config.nominal_powers.astype(dtype))
         self._arrays = BlockArrays(self.inverse_gains, cross_gains, *self._cells, *constants, *state)
         self._damping = np.full((*tokens[:2], tokens[3]), config.damping, dtype)
 
@@ -153,6 +167,8 @@ class Blocks:
     def restart(self, rows: np.ndarray | slice = slice(None)) -> None:
         """Go back to before the first slot, on the same channels."""
         self.slots_left[rows] = self.config.num_slots
+        self.rounds[rows] = 0
+        self.prices[rows] = 0.0
         self.powers[rows] = 0.0
         self.ingr[rows] = self.inverse_gains[rows]
         self.log_ingr[rows] = (np.log10(self.inverse_gains[rows]) - self._log_nominal).clip(-LOG_LIMIT, LOG_LIMIT)
@@ -165,50 +181,70 @@ class Blocks:
         *,
         num_iterations: int | None = None,
         negotiation: Negotiation | None = None,
-        transmit: bool = True,
+        transmit: bool | None = None,
         outputs: SlotOutputs | None = None,
     ) -> Float[np.ndarray, "block cell"]:
-        """Play one slot: open with the given powers, negotiate k iterations, transmit, roll over what is unspent.
+        """Play one round of a slot: open, negotiate k iterations, measure; the last round transmits, and rolls over what is unspent.
 
             P_b(t + 1) = P_b(t) + (P_b(t) - spent in slot t) / (T - t)                  (5)
 
-        which is (5) with the sum over the past slots taken slot by slot.
+        which is (5) with the sum over the past slots taken slot by slot. With `rounds_per_slot` of 1 every round is a slot.
 
         Args:
             actions: Opening move as fractions of each user's slot budget, finite. Entries outside [0, 1] are clipped; a user
                 whose fractions sum to more than 1 is scaled down to 1. Actions of two planes `[block, cell, 2, band, user]` have the
                 fractions in the first; the mean of the second over the bands is the user's damping, instead of the network's own.
+                Where the network's actions tilt prices, they are price multipliers, clipped to [-1, 1]; see `tilted_response`.
             num_iterations: k, the network's own by default.
             negotiation: The rule, the network's own by default.
-            transmit: False negotiates and measures only: no energy is spent, and no slot is used up.
+            transmit: True makes this the last round of its slot, False one that measures only: no energy is spent, and no slot is used up.
+                By default it is the last round if `rounds_per_slot` says so.
             outputs: Where to write observations and powers, from an `Observer` of these blocks; nowhere by default.
 
         Returns:
-            Sum rate of each cell (18), bit/s/Hz.
+            Sum rate of each cell (18), bit/s/Hz: of the slot, or in a round that only measures what it would be.
 
         Raises:
             ValueError: the actions or the outputs have another shape.
         """
-        dtype, tokens = self.powers.dtype, self.powers.shape
+        config, dtype, tokens = self.config, self.powers.dtype, self.powers.shape
         number = dtype.type
         if actions.shape != tokens and actions.shape != (*tokens[:2], 2, *tokens[2:]):
             raise ValueError(f"actions must have shape {tokens}; got {actions.shape}. Give [block, cell, band, user], or two such planes.")
         if actions.dtype != dtype:
-            actions = np.minimum(np.maximum(actions, 0.0), 1.0)  # first, because what is large in float64 is infinite in float32
+            low, high = config.action_limits
+            actions = np.minimum(np.maximum(actions, low), high)  # first, because what is large in float64 is infinite in float32
         fits = actions.dtype == dtype and actions.flags.carray
         planes = actions if fits else np.require(actions, dtype, ONE_LAYOUT)  # which takes a microsecond to see that
         if planes.ndim == len(tokens):
             opening, damping = planes, self._damping
         else:
             opening, damping = np.ascontiguousarray(planes[:, :, 0]), planes[:, :, 1].clip(0.0, 1.0).mean(axis=-2)
-        k = self.config.num_iterations if num_iterations is None else num_iterations
+        k = config.num_iterations if num_iterations is None else num_iterations
+        rule = negotiation or config.negotiation
+        rounds = config.rounds_per_slot if transmit is None else 1 if transmit else MEASURES
         if outputs is not None and outputs.transmitted_powers.shape != tokens:
             raise ValueError(
                 f"outputs must be for {tokens}; got {outputs.transmitted_powers.shape}. Give what an Observer of these blocks returned."
             )
-        return self.runner.play_slots(
-            opening, damping, k, (negotiation or self.config.negotiation) != "iwf", transmit, outputs or NO_OUTPUTS[number], self._arrays
-        )
+        pricing = None
+        if self.hears_prices or (rule == "pricing" and k > 0):
+            # Flat here: a copy of the blocks has views of nobody's arrays.
+            flat = self.prices.reshape(-1), self.measured_prices.reshape(-1), self.measured_ingr.reshape(-1)
+            tilts, shows = config.action == "price", outputs is not None and outputs.static_planes.shape[2] == NUM_STATIC_PLANES
+            pricing = PriceArrays(*flat, *self._victims, PRICE_OFFSET, TILT_DECADES * math.log2(10.0), tilts, rule == "pricing", shows)
+        return self.runner.play_slots(opening, damping, k, rule != "iwf", rounds, pricing, outputs or NO_OUTPUTS[number], self._arrays)
+
+    @property
+    def transmits(self) -> Bool[np.ndarray, " block"]:
+        """Whether the coming round is the last of its slot: it transmits, and the others measure."""
+        return self.rounds + 1 >= self.config.rounds_per_slot
+
+    def hear_prices(self) -> None:
+        """Have every round end with prices heard, from the powers as they are on."""
+        if not self.hears_prices:
+            self.hears_prices = True
+            self.prices[:] = prices(self.powers, self.gains)
 
     def differentiable_slot(self, actions: Float[Array, "block cell *plane band user"]) -> Float[Array, "block cell"]:
         """What `play_slot` would return for the same actions, by the readable equations; nothing is played.
@@ -220,19 +256,37 @@ class Blocks:
         gains = Gains(
             xp.asarray(self.gains.signal_gains), xp.asarray(self.gains.cross_gains), xp.asarray(self.gains.interferers, copy=True)
         )
-        budgets = xp.asarray(self.user_budgets.astype(dtype))
-        actions, damping = xp.astype(actions, budgets.dtype), self.config.damping
-        if self.config.damping_in_action:
+        budgets, config = xp.asarray(self.user_budgets.astype(dtype)), self.config
+        actions, damping = xp.astype(actions, budgets.dtype), config.damping
+        if config.damping_in_action:
             actions, damping = actions[:, :, 0], xp.mean(xp.clip(actions[:, :, 1], min=0.0, max=1.0), axis=-2)
-        powers = negotiate(opening_powers(actions, budgets), gains, budgets, self.config.num_iterations, damping=damping)
+        if config.action == "price":
+            measured = (xp.asarray(array) for array in (self.prices, self.ingr))
+            opening = tilted_response(actions, *measured, budgets, xp.asarray(config.nominal_powers.astype(dtype)))
+        else:
+            opening = opening_powers(actions, budgets)
+        powers = negotiate(opening, gains, budgets, config.num_iterations, negotiation=config.negotiation, damping=damping)
         return sum_rates(powers, ingr(powers, gains))
 
     def hold(self) -> Float[np.ndarray, "block cell *plane band user"]:
         """The action that opens with the last powers, as far as the coming slot's budget allows: fractions of it, summing to at most 1.
 
-        The negotiation goes on from there: with `damping_in_action`, undamped.
+        The negotiation goes on from there: with `damping_in_action`, undamped. Where actions tilt prices it is the action of no tilt, 0:
+        the best response to prices, which is what the game itself goes on with.
         """
+        if self.config.action == "price":
+            return np.zeros_like(self.powers)
         budgets = self.user_budgets[..., None, :]
         spent = np.maximum(budgets, self.powers.sum(axis=-2, keepdims=True))
         fractions = np.divide(self.powers, spent, out=np.zeros(self.powers.shape), where=spent > 0)
         return np.stack([fractions, np.zeros_like(fractions)], axis=2) if self.config.damping_in_action else fractions
+
+
+def _victims(config: NetworkConfig) -> tuple[Int[np.ndarray, "cell victim"], Int[np.ndarray, "cell victim"]]:
+    """The cells that each cell reaches, and which of their interferers it is; shorter rows are padded with -1."""
+    cells = range(config.num_cells)
+    reached = [np.argwhere(config.interferers == cell) for cell in cells]
+    victims, places = (np.full((config.num_cells, max(map(len, reached))), -1) for _ in range(2))
+    for cell in cells:
+        victims[cell, : len(reached[cell])], places[cell, : len(reached[cell])] = reached[cell].T
+    return victims, places
