@@ -2,29 +2,28 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 from jaxtyping import Bool, Complex, Float, Int
 
 from multicell_env.channels.rayleigh import draw_many
 from multicell_env.config import Negotiation, NetworkConfig
+from multicell_env.kernels.arrays import NO_OUTPUTS, BlockArrays, PriceArrays, SlotOutputs
 from multicell_env.kernels.block import beamform
-from multicell_env.kernels.pricing import NUM_STATIC_PLANES, PriceArrays
+from multicell_env.kernels.pricing import NUM_STATIC_PLANES, show_prices
 from multicell_env.kernels.running import ONE_LAYOUT, BlockRunner, aligned_zeros, announced
-from multicell_env.kernels.slot import NO_OUTPUTS, BlockArrays, SlotOutputs
 from multicell_env.kernels.steps import LOG_LIMIT
 from multicell_env.model.beamforming import MIN_SINE, refuse_inseparable
-from multicell_env.model.interference import ingr, sum_rates
-from multicell_env.model.negotiation import negotiate
-from multicell_env.model.pricing import PRICE_OFFSET, TILT_DECADES, prices, tilted_response
-from multicell_env.model.types import Array, CrossChannels, Gains, OwnChannels, Powers
-from multicell_env.model.waterfilling import opening_powers
+from multicell_env.model.pricing import PRICE_OFFSET, TILT_DECADES, prices
+from multicell_env.model.types import CrossChannels, Gains, OwnChannels, Powers
 
 DRAWN_AT_ONCE = 64
 """Most blocks that are drawn together, which spreads the cost of a call."""
 DRAWN_BYTES = 2**20
 """Bytes of channels that are drawn together, unless it is one block: few enough to stay in the cache."""
+ERROR_STREAM = int.from_bytes(b"errors", "big")
+"""The name of the stream of measurement errors, as a number."""
 MEASURES = 2**31
 """Rounds of a slot that none reaches: no round is its last."""
 NOT_BEGUN = -1
@@ -66,6 +65,10 @@ class Blocks:
         """What a unit of power on each beam costs the users of other cells, in nats per sigma^2; where `hears_prices`, 0 otherwise."""
         self.measured_ingr, self.measured_log_ingr, self.measured_prices = self.ingr, self.log_ingr, self.prices
         """What base stations take for these: the same arrays unless measurements have errors, and then what `measure` made of them."""
+        self.leakage_errors: Powers = np.ones(tokens if config.measurement_error_db > 0.0 else (num_blocks, 1, 1, 1), dtype)
+        """What leakage is measured as, over what it is."""
+        if config.measurement_error_db > 0.0:
+            self.measured_ingr, self.measured_log_ingr, self.measured_prices = np.ones(tokens, dtype), *np.zeros((2, *tokens), dtype)
         self.log_budget: Float[np.ndarray, "block cell"] = np.zeros(tokens[:2], dtype)
         """log10 of the power budget over nominal."""
         self.power_budget: Float[np.ndarray, "block cell"] = np.tile(config.nominal_budgets.astype(dtype), (num_blocks, 1))
@@ -246,27 +249,27 @@ class Blocks:
             self.hears_prices = True
             self.prices[:] = prices(self.powers, self.gains)
 
-    def differentiable_slot(self, actions: Float[Array, "block cell *plane band user"]) -> Float[Array, "block cell"]:
-        """What `play_slot` would return for the same actions, by the readable equations; nothing is played.
+    def show_prices(self, static_planes: np.ndarray, observations: np.ndarray) -> None:
+        """Write the observations "price" as blocks are now, float32 `[block, cell, plane, band, user]`, bit for bit as a slot does."""
+        is_first = (self.slots_left == self.config.num_slots) & (self.rounds == 0)
+        phases = (self.rounds / self.config.rounds_per_slot).clip(max=1.0)
+        state = (self.measured_log_ingr, self.measured_prices, self.powers, self._victims[-1], self.power_budget, self._cells[1])
+        with announced(show_prices, self.powers.dtype):
+            show_prices(static_planes, observations, *state, is_first, phases)
 
-        Computed in the library of the actions: a torch tensor brings the gradients of the rates back to it.
+    def measure(self, rows: Sequence[int] | np.ndarray, generators: Sequence[np.random.Generator]) -> None:
+        """Measure INGR, prices and leakage in some rows with the network's error: each is multiplied by 10^(error_db n / 10), n normal.
+
+        Args:
+            rows: Which blocks.
+            generators: Of the errors of each, from `error_stream`.
         """
-        xp, dtype = array_namespace(actions), self.powers.dtype
-        # A copy of what the configuration keeps read-only, which torch would warn of.
-        gains = Gains(
-            xp.asarray(self.gains.signal_gains), xp.asarray(self.gains.cross_gains), xp.asarray(self.gains.interferers, copy=True)
-        )
-        budgets, config = xp.asarray(self.user_budgets.astype(dtype)), self.config
-        actions, damping = xp.astype(actions, budgets.dtype), config.damping
-        if config.damping_in_action:
-            actions, damping = actions[:, :, 0], xp.mean(xp.clip(actions[:, :, 1], min=0.0, max=1.0), axis=-2)
-        if config.action == "price":
-            measured = (xp.asarray(array) for array in (self.prices, self.ingr))
-            opening = tilted_response(actions, *measured, budgets, xp.asarray(config.nominal_powers.astype(dtype)))
-        else:
-            opening = opening_powers(actions, budgets)
-        powers = negotiate(opening, gains, budgets, config.num_iterations, negotiation=config.negotiation, damping=damping)
-        return sum_rates(powers, ingr(powers, gains))
+        log_nominal = self._log_nominal
+        for row, generator in zip(rows, generators, strict=True):
+            decades = self.config.measurement_error_db / 10.0 * generator.standard_normal((3, *self.powers.shape[1:]))
+            self.measured_ingr[row], self.measured_prices[row] = 10.0 ** decades[:2] * np.stack([self.ingr[row], self.prices[row]])
+            self.measured_log_ingr[row] = (np.log10(self.measured_ingr[row]) - log_nominal).clip(-LOG_LIMIT, LOG_LIMIT)
+            self.leakage_errors[row] = 10.0 ** decades[2]
 
     def hold(self) -> Float[np.ndarray, "block cell *plane band user"]:
         """The action that opens with the last powers, as far as the coming slot's budget allows: fractions of it, summing to at most 1.
@@ -280,6 +283,12 @@ class Blocks:
         spent = np.maximum(budgets, self.powers.sum(axis=-2, keepdims=True))
         fractions = np.divide(self.powers, spent, out=np.zeros(self.powers.shape), where=spent > 0)
         return np.stack([fractions, np.zeros_like(fractions)], axis=2) if self.config.damping_in_action else fractions
+
+
+def error_stream(generator: np.random.Generator) -> np.random.Generator:
+    """The stream of measurement errors that belongs to a generator of channels; taking it leaves that as it is."""
+    seeds: Any = generator.bit_generator.seed_seq
+    return np.random.default_rng(np.random.SeedSequence(seeds.entropy, spawn_key=(*seeds.spawn_key, ERROR_STREAM)))
 
 
 def _victims(config: NetworkConfig) -> tuple[Int[np.ndarray, "cell victim"], Int[np.ndarray, "cell victim"]]:

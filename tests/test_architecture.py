@@ -16,10 +16,11 @@ PACKAGES = ("multicell_env", "agents", "experiments")
 LONGEST = 320
 MOST_FILES = 16
 
-GAME = ("blocks", "channels", "config", "kernels", "model", "observation", "scenarios", "version")
+GAME = ("arguments", "blocks", "differentiable", "channels", "config", "kernels", "model", "observation", "scenarios", "version")
 MAY_IMPORT = {
     "config": ("config_checks",),
     "config_checks": (),
+    "arguments": ("config",),
     "version": (),
     "scenarios": ("config",),
     "model": ("config", "model"),
@@ -27,6 +28,7 @@ MAY_IMPORT = {
     "channels": ("channels", "config", "kernels.drawing", "kernels.random_bits", "model.types"),
     "allocations": ("allocations", "config", "kernels.compiling", "model"),
     "blocks": ("channels", "config", "kernels", "model"),
+    "differentiable": ("blocks", "config", "kernels", "model", "observation"),
     "observation": ("blocks", "config", "kernels", "model"),
     "rendering": GAME,
     "env": (*GAME, "rendering"),

@@ -37,7 +37,7 @@ class MulticellTask(TaskClass):
 
     def max_steps(self, env: EnvBase) -> int:
         """Slots of a block."""
-        return _batch(env).rows.env.config.num_slots
+        return _batch(env).rows.env.config.num_steps
 
     def has_render(self, env: EnvBase) -> bool:
         """Batches have no picture."""

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from skrl.envs.wrappers.torch import MultiAgentEnvWrapper  # pyright: ignore[reportMissingImports] - only its example installs skrl
 
-from multicell_env.adapters.flat import flat_env
+from multicell_env.adapters.flat import flat_env, from_vectors
+from multicell_env.config import Action
 from multicell_env.vector_env import MulticellVectorEnv
 
 Tensors = dict[str, torch.Tensor]
@@ -34,6 +35,7 @@ class SkrlEnv(MultiAgentEnvWrapper):
         self._device = torch.device("cpu")
         self._spaces = single.observation_spaces, single.action_spaces, single.state_space
         self._shapes = {agent: single.env.action_space(agent).shape or () for agent in env.possible_agents}
+        self._action: Action = env.env.config.action
         self._reward_scale = reward_scale
         self._seed = seed
 
@@ -46,7 +48,7 @@ class SkrlEnv(MultiAgentEnvWrapper):
     def step(self, actions: Tensors) -> tuple[Tensors, Tensors, Tensors, Tensors, dict[str, Any]]:
         """Play one slot everywhere."""
         fractions = {
-            agent: ((action.detach().clamp(-1, 1) + 1) / 2).numpy().reshape(self.num_envs, *self._shapes[agent])
+            agent: from_vectors(action.detach().clamp(-1, 1).numpy(), (self.num_envs, *self._shapes[agent]), self._action)
             for agent, action in actions.items()
         }
         observations, rewards, terminations, truncations, infos = self._env.step(fractions)

@@ -6,11 +6,6 @@ What `model/pricing.py` says in NumPy, in the units and the layout of `kernels/s
 # An intrinsic is called without the typing context that it is defined with, which pyright cannot know.
 # pyright: reportCallIssue=false
 
-from typing import NamedTuple
-
-import numpy as np
-from jaxtyping import Float, Int
-
 from multicell_env.kernels.compiling import compiled_entry, inner
 from multicell_env.kernels.exponents import log10, two_to_the
 from multicell_env.kernels.loops import copy, fill, in_vectors
@@ -37,33 +32,6 @@ NUM_STATIC_PLANES = 3
 """Those of them that stay through a block: gain, users and leakage."""
 MOST_STEPS = 24
 """Steps on the multiplier of a budget; three or four are enough unless the arithmetic itself has no more digits."""
-
-
-class PriceArrays(NamedTuple):
-    """What a slot reads and writes where prices are heard; the arrays of blocks are flat."""
-
-    prices: Float[np.ndarray, " token"]
-    """In nats per sigma^2; written."""
-    measured_prices: Float[np.ndarray, " token"]
-    """The prices that actions tilt: the last ones, or what was measured in their place; read."""
-    measured_ingr: Float[np.ndarray, " token"]
-    """The INGR that actions answer to, in sigma^2; read."""
-    victims: Int[np.ndarray, "cell victim"]
-    """Which cells each cell reaches, -1 for padding; read."""
-    places: Int[np.ndarray, "cell victim"]
-    """Which interferer of the victim the cell is; read."""
-    nominal_powers: Float[np.ndarray, " cell"]
-    """p0, in sigma^2; read."""
-    offset: float
-    """What a tilted price has added to it, times p0."""
-    octaves: float
-    """By how many factors of two an action of 1 raises a price."""
-    acts: bool
-    """Whether actions tilt prices; they are fractions of budgets otherwise."""
-    negotiates: bool
-    """Whether iterations respond to prices; they pour water otherwise."""
-    shows: bool
-    """Whether observations have the planes of "price"."""
 
 
 @in_vectors
@@ -308,30 +276,13 @@ def show(block, cell, static_planes, observations, log_ingr, prices, powers, nom
 
 
 @compiled_entry
-def show_prices(
-    rows, static_planes, observations, log_ingr, prices, powers, nominal_powers, power_budget, users_per_cell, is_first, phases
-):
-    """Observations "price" of some blocks, written to `observations`, which has as many; the other arrays have all blocks."""
-    _, num_cells, num_bands, num_users = powers.shape
-    size = num_bands * num_users
-    flat_static, flat_log_ingr = static_planes.reshape(-1), log_ingr.reshape(-1)
+def show_prices(static_planes, observations, log_ingr, prices, powers, nominal_powers, power_budget, users_per_cell, is_first, phases):
+    """Observations "price" of every block as it is now."""
+    num_blocks, num_cells, num_bands, num_users = powers.shape
+    flat_static, flat_observations, flat_log_ingr = static_planes.reshape(-1), observations.reshape(-1), log_ingr.reshape(-1)
     flat_prices, flat_powers = prices.reshape(-1), powers.reshape(-1)
-    for i in range(len(rows)):
-        block = rows[i]
+    for block in range(num_blocks):
         for cell in range(num_cells):
-            budget = power_budget[block, cell] / users_per_cell[cell]
-            show(
-                0,
-                cell,
-                flat_static[block * num_cells * NUM_STATIC_PLANES * size :],
-                observations[i].reshape(-1),
-                flat_log_ingr[block * num_cells * size :],
-                flat_prices[block * num_cells * size :],
-                flat_powers[block * num_cells * size :],
-                nominal_powers[cell],
-                budget,
-                is_first[block],
-                phases[block],
-                num_cells,
-                size,
-            )
+            budget, p0 = power_budget[block, cell] / users_per_cell[cell], nominal_powers[cell]
+            lists = flat_static, flat_observations, flat_log_ingr, flat_prices, flat_powers
+            show(block, cell, *lists, p0, budget, is_first[block], phases[block], num_cells, num_bands * num_users)

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from multicell_env.kernels.pricing import PriceArrays
-from multicell_env.kernels.slot import BlockArrays, SlotOutputs, play_slots
+from multicell_env.kernels.arrays import BlockArrays, PriceArrays, SlotOutputs
+from multicell_env.kernels.slot import play_slots
 from multicell_env.kernels.steps import CACHE_LINE
 from multicell_env.kernels.threads import ThreadPool
 

@@ -1,72 +1,17 @@
-"""One slot of many blocks, compiled: what each reads and writes, and the loop over them."""
+"""One round of many blocks, compiled: open, negotiate, measure, book, show."""
 
 # An intrinsic is called without the typing context that it is defined with, which pyright cannot know.
 # pyright: reportCallIssue=false
 
 import math
-from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from multicell_env.kernels.compiling import compiled_entry, inner
 from multicell_env.kernels.loops import copy, fill
 from multicell_env.kernels.pricing import hear, open_by_prices, respond_to_prices, show
 from multicell_env.kernels.simd import LANES, fetch_add
 from multicell_env.kernels.steps import find_transmitting, finish, measure, open_powers, respond
-
-PowersOfBlocks = Float[np.ndarray, "block cell band user"]
-
-
-class SlotOutputs(NamedTuple):
-    """Where a slot writes what is shown of it; `play_slots` takes these in this order."""
-
-    static_planes: Float[np.ndarray, "block cell static_plane band user"]
-    """What an observation shows that does not change from slot to slot, float32; read."""
-    observations: Float[np.ndarray, "block cell plane band user"]
-    """These planes, then `log_ingr` and `log_budget`; float32."""
-    transmitted_powers: PowersOfBlocks
-    """Powers after the negotiation, in sigma^2."""
-
-
-NO_OUTPUTS = {
-    dtype: SlotOutputs(np.zeros((0, 0, 0, 0, 0), np.float32), np.zeros((0, 0, 0, 0, 0), np.float32), np.zeros((0, 0, 0, 0), dtype))
-    for dtype in (np.float32, np.float64)
-}
-"""Outputs that nobody asked for."""
-
-
-class BlockArrays(NamedTuple):
-    """What a slot reads and writes of its blocks; `play_slots` takes these last, in this order."""
-
-    inverse_gains: PowersOfBlocks
-    """1 / signal gain; read."""
-    cross_gains: Float[np.ndarray, "block cell interferer band tx_user user"]
-    """Read."""
-    interferers: Int[np.ndarray, "cell interferer"]
-    """Read."""
-    users_per_cell: Int[np.ndarray, " cell"]
-    """Read."""
-    nominal_budgets: Float[np.ndarray, " cell"]
-    """In sigma^2; read."""
-    log_nominal: Float[np.ndarray, " cell"]
-    """log10 of p0; read."""
-    scale: np.floating
-    """The unit of powers inside, in sigma^2."""
-    slots_left: Int[np.ndarray, " block"]
-    """T - t + 1; written."""
-    rounds: Int[np.ndarray, " block"]
-    """Rounds of the running slot that have been played; written."""
-    power_budget: Float[np.ndarray, "block cell"]
-    """P_b(t) (5), in sigma^2; written."""
-    powers: PowersOfBlocks
-    """In sigma^2; written."""
-    ingr: PowersOfBlocks
-    """(7), in sigma^2; written."""
-    log_ingr: PowersOfBlocks
-    """log10 of the INGR over p0, within `LOG_LIMIT`; written."""
-    log_budget: Float[np.ndarray, "block cell"]
-    """log10 of the budget over nominal; written."""
 
 
 @inner

@@ -34,15 +34,24 @@ def prices(powers: Float[Array, "*batch cell band user"], gains: Gains) -> Float
     Raises:
         ValueError: a power is negative or not finite.
     """
-    xp = array_namespace(powers)
     signals = gains.signal_gains * powers
     noises = gains.signal_gains * ingr(powers, gains)
-    slopes = signals / (signals + noises) / noises
-    # [victim cell, interferer, band, tx user]: what each beam costs the users of one cell
-    costs = (gains.cross_gains @ slopes[..., None, :, :, None])[..., 0]
+    return _over_victims(signals / (signals + noises) / noises, gains)
+
+
+def leakage(gains: Gains) -> Float[Array, "*batch cell band user"]:
+    """Sum of the gains of each beam to all users of other cells."""
+    return _over_victims(array_namespace(gains.signal_gains).ones_like(gains.signal_gains), gains)
+
+
+def _over_victims(weights: Float[Array, "*batch cell band user"], gains: Gains) -> Float[Array, "*batch cell band user"]:
+    """Sum of the gains of each beam to all users of other cells, each times the user's weight."""
+    xp = array_namespace(weights)
+    # [victim cell, interferer, band, tx user]: what of each beam reaches the users of one cell
+    costs = (gains.cross_gains @ weights[..., None, :, :, None])[..., 0]
     num_cells, num_interferers = gains.interferers.shape
     senders = xp.arange(num_cells, device=device(gains.interferers))[:, None]
-    sends = xp.astype(senders == xp.reshape(gains.interferers, (1, -1)), powers.dtype)
+    sends = xp.astype(senders == xp.reshape(gains.interferers, (1, -1)), weights.dtype)
     batch, tokens = costs.shape[:-4], costs.shape[-2:]
     links = xp.reshape(costs, (*batch, num_cells * num_interferers, tokens[0] * tokens[1]))
     return xp.reshape(sends @ links, (*batch, num_cells, *tokens))

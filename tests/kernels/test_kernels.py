@@ -18,10 +18,11 @@ import multicell_env
 from multicell_env import PAPER_8X4, PAPER_32X16, NetworkConfig
 from multicell_env.blocks import Blocks
 from multicell_env.channels.rayleigh import draw_channels, draw_many
+from multicell_env.kernels.arrays import BlockArrays, SlotOutputs
 from multicell_env.kernels.block import beamform
 from multicell_env.kernels.drawing import complex_normal
 from multicell_env.kernels.running import BlockRunner
-from multicell_env.kernels.slot import BlockArrays, SlotOutputs, play_slots
+from multicell_env.kernels.slot import play_slots
 from multicell_env.model.beamforming import beamforming_gains, zero_forcing
 from multicell_env.model.interference import ingr, spectral_efficiency, sum_rates
 from multicell_env.model.negotiation import negotiate

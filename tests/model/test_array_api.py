@@ -6,6 +6,7 @@ import torch
 from scenarios import CONFIGS, EVERY_CONFIG, draw_block, draw_powers
 
 from multicell_env.blocks import Blocks
+from multicell_env.differentiable import DifferentiableGame
 from multicell_env.model.interference import ingr, sum_rates
 from multicell_env.model.negotiation import negotiate
 from multicell_env.model.types import Gains
@@ -122,7 +123,7 @@ def test_what_is_foreseen_is_what_is_played(config):
     for slot in range(2):
         fractions = 1.5 * fractions_of(config, slot)[None] - 0.2  # also outside of [0, 1]
         before = blocks.powers.copy(), blocks.power_budget.copy()
-        foreseen = blocks.differentiable_slot(fractions), blocks.differentiable_slot(torch.from_numpy(fractions))
+        foreseen = [DifferentiableGame(blocks, "gain", like).step(like) for like in (fractions, torch.from_numpy(fractions))]
         assert all(np.array_equal(now, then) for now, then in zip((blocks.powers, blocks.power_budget), before, strict=True))
         played = blocks.play_slot(fractions)
         np.testing.assert_allclose(foreseen[0], played, rtol=1e-8)
