@@ -284,14 +284,9 @@ class DictFace:
                 )
             stacked[:, cell, ..., :users] = own
         observations, rewards, terminations, truncations, infos = self.env.step(stacked)
-        agents = self.agents
-        return (
-            self._by_agent(observations),
-            {agent: rewards[:, cell] for cell, agent in enumerate(agents)},
-            {agent: terminations.copy() for agent in agents},
-            {agent: truncations.copy() for agent in agents},
-            self._infos(infos),
-        )
+        paid = {agent: rewards[:, cell] for cell, agent in enumerate(self.agents)}
+        ended, over = ({agent: flags.copy() for agent in self.agents} for flags in (terminations, truncations))
+        return self._by_agent(observations), paid, ended, over, self._infos(infos)
 
     def observation_space(self, agent: str) -> Box:
         """Space of one agent's observations in one environment."""
@@ -318,7 +313,7 @@ class DictFace:
             agent: {
                 **{key: arrays[agent] for key, arrays in by_agent.items()},
                 "sum_rate": infos["sum_rate"][:, cell],
-                **({"_final_obs": infos["_final_obs"].copy()} if "_final_obs" in infos else {}),
+                **{key: infos[key].copy() for key in ("transmitted", "_final_obs") if key in infos},
             }
             for cell, agent in enumerate(self.agents)
         }

@@ -41,7 +41,8 @@ def negotiate(
     check_powers(powers)
     check_powers(user_budgets, "budgets")
     xp = array_namespace(powers)
-    kept = xp.asarray(damping, dtype=powers.dtype)
+    # asarray would leave the gradients of a tensor behind in some versions of torch.
+    kept = xp.asarray(damping, dtype=powers.dtype) if isinstance(damping, float | int) else xp.astype(damping, powers.dtype)
     if not xp.all((kept >= 0.0) & (kept <= 1.0)):
         raise ValueError(f"damping must be within [0, 1]; got {xp.min(kept):g} to {xp.max(kept):g}. Give 0 for the paper's game.")
     kept = kept[..., None, :] if kept.ndim else kept
