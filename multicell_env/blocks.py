@@ -292,10 +292,11 @@ def error_stream(generator: np.random.Generator) -> np.random.Generator:
 
 
 def _victims(config: NetworkConfig) -> tuple[Int[np.ndarray, "cell victim"], Int[np.ndarray, "cell victim"]]:
-    """The cells that each cell reaches, and which of their interferers it is; shorter rows are padded with -1."""
-    cells = range(config.num_cells)
-    reached = [np.argwhere(config.interferers == cell) for cell in cells]
-    victims, places = (np.full((config.num_cells, max(map(len, reached))), -1) for _ in range(2))
-    for cell in cells:
-        victims[cell, : len(reached[cell])], places[cell, : len(reached[cell])] = reached[cell].T
-    return victims, places
+    """The cells that each cell reaches, and where its gains to their users begin in a block; shorter rows are padded with -1."""
+    reached = [np.argwhere(config.interferers == cell) for cell in range(config.num_cells)]
+    victims, links = (np.full((config.num_cells, max(map(len, reached))), -1) for _ in range(2))
+    gains_of_link = config.num_bands * config.max_users**2
+    for cell, pairs in enumerate(reached):
+        victims[cell, : len(pairs)] = pairs[:, 0]
+        links[cell, : len(pairs)] = (pairs[:, 0] * config.interferers.shape[1] + pairs[:, 1]) * gains_of_link
+    return victims, links

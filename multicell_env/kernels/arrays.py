@@ -70,8 +70,8 @@ class PriceArrays(NamedTuple):
     """The INGR that actions answer to, in sigma^2; read."""
     victims: Int[np.ndarray, "cell victim"]
     """Which cells each cell reaches, -1 for padding; read."""
-    places: Int[np.ndarray, "cell victim"]
-    """Which interferer of the victim the cell is; read."""
+    links: Int[np.ndarray, "cell victim"]
+    """Where the gains of the cell's beams to a victim begin among the cross gains of a block; read."""
     nominal_powers: Float[np.ndarray, " cell"]
     """p0, in sigma^2; read."""
     offset: float

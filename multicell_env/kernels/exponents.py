@@ -60,7 +60,8 @@ def natural_log(above, exponent):
     return multiply_add(exponent, splat(np.log(2.0), above), s * _artanh_series(s * s))
 
 
-_exponential_series = polynomial(*(1.0 / factorial(n) for n in range(14)))  # one more term would be below the last digit of float64
+_exponential_series = polynomial(*(1.0 / factorial(n) for n in range(14)), single=8)  # one more term would be below the last digit
+_short_artanh_series = polynomial(*(2.0 / n for n in range(1, 23, 2)), single=6)
 
 
 @njit(error_model="numpy", forceinline=True)
@@ -74,4 +75,7 @@ def two_to_the(x):
 def log10(x):
     """Logarithm to the base of 10 of positive numbers."""
     mantissa, exponent = split_exponent(x)
-    return natural_log(mantissa - splat(1.0, x), exponent) * splat(1.0 / np.log(10.0), x)
+    above = mantissa - splat(1.0, x)
+    s = above / (splat(2.0, above) + above)
+    tail = s * _short_artanh_series(s * s)
+    return multiply_add(exponent, splat(np.log10(2.0), x), tail * splat(1.0 / np.log(10.0), x))

@@ -6,6 +6,8 @@ What `model/pricing.py` says in NumPy, in the units and the layout of `kernels/s
 # An intrinsic is called without the typing context that it is defined with, which pyright cannot know.
 # pyright: reportCallIssue=false
 
+import numpy as np
+
 from multicell_env.kernels.compiling import compiled_entry, inner
 from multicell_env.kernels.exponents import log10, two_to_the
 from multicell_env.kernels.loops import copy, fill, in_vectors
@@ -41,28 +43,31 @@ def _weigh(load, lanes):
     @inner
     def tokens(index, weights, powers, ingr, inverse_gains, first):
         power, c = load(powers, first + index), load(ingr, first + index)
-        # S / (S + N) = p / (p + c), and N is c over the inverse gain. Neither factor alone leaves the range of float32.
-        store(weights, index, power / (power + c) * (load(inverse_gains, first + index) / c))
+        # S / (S + N) = p / (p + c), and N is c over the inverse gain.
+        store(weights, index, power * load(inverse_gains, first + index) / ((power + c) * c))
 
     return tokens
 
 
-def _four_prices(load, lanes):
-    """Four beams of a cell in a band: what each costs the users of the cells that it reaches, whole vectors of them."""
+def _four_prices(load, lanes, looks):
+    """Four beams of a cell in a band: what each costs the users of the cells that it reaches, whole vectors of them.
+
+    With `looks`, cells that are silent in the band are passed over, which pays where there are many users.
+    """
 
     @inner
-    def beams(weights, cross_gains, first_gain, band, user, victims, places, cell, transmitting, num_interferers, num_bands, num_users):
-        size = num_bands * num_users
+    def beams(weights, cross_gains, first_gain, band, user, victims, links, cell, transmitting, num_bands, num_users):
         zero = splat(0.0, load(weights, 0))
         a, b, c, d = zero, zero, zero, zero
+        row, size, first_gain = band * num_users, num_bands * num_users, first_gain + (band * num_users + user) * num_users
         for j in range(victims.shape[1]):
             victim = victims[cell, j]
             if victim < 0:
                 break
-            if not transmitting[victim, band]:  # no signal, nothing to lose
+            if looks and not transmitting[victim, band]:  # no signal, nothing to lose
                 continue
-            weight = victim * size + band * num_users
-            gain = first_gain + (((victim * num_interferers + places[cell, j]) * num_bands + band) * num_users + user) * num_users
+            weight = victim * size + row
+            gain = first_gain + links[cell, j]
             for other in range(0, num_users - lanes + 1, lanes):
                 w, at = load(weights, weight + other), gain + other
                 a = multiply_add(load(cross_gains, at), w, a)
@@ -74,54 +79,49 @@ def _four_prices(load, lanes):
     return beams
 
 
-_four_prices_wide, _four_prices_half = _four_prices(load, LANES), _four_prices(load_half, LANES // 2)
+_four_prices_wide, _four_prices_half = _four_prices(load, LANES, True), _four_prices(load_half, LANES // 2, False)
 
 
 @inner
-def _hear_cell(prices, weights, cross_gains, block, cell, victims, places, transmitting, num_interferers, num_bands, num_users, unit):
-    """Prices of a cell's beams: the weights of the users that each reaches, by the gains to them."""
-    num_cells = len(victims)
-    size = num_bands * num_users
-    first_gain = block * num_cells * num_interferers * size * num_users
+def _add_rest(prices, first, weights, cross_gains, first_gain, band, victims, links, cell, num_bands, num_users, unit):
+    """What vectors of four leave: the last beams to all users, and all beams to the last users."""
     summed = num_users - num_users % 4
-    for band in range(num_bands):
-        first = (block * num_cells + cell) * size + band * num_users
-        for user in range(0, num_users - 3, 4):
-            if num_users % LANES == 0:
-                sums = _four_prices_wide(
-                    weights, cross_gains, first_gain, band, user, victims, places, cell, transmitting, num_interferers, num_bands, num_users
-                )
-            else:
-                sums = _four_prices_half(
-                    weights, cross_gains, first_gain, band, user, victims, places, cell, transmitting, num_interferers, num_bands, num_users
-                )
-            store(prices, first + user, sums * splat(unit, sums))
-        for user in range(num_users):
-            begin = summed if user < summed else 0
-            if begin == num_users:
-                continue
-            total = float(prices[first + user]) if begin > 0 else 0.0
-            for j in range(victims.shape[1]):
-                victim = victims[cell, j]
-                if victim < 0:
-                    break
-                weight = victim * size + band * num_users
-                gain = first_gain + (((victim * num_interferers + places[cell, j]) * num_bands + band) * num_users + user) * num_users
-                for other in range(begin, num_users):
-                    total += cross_gains[gain + other] * weights[weight + other] * unit
-            prices[first + user] = total
+    for user in range(num_users):
+        begin = summed if user < summed else 0
+        total = float(prices[first + user]) if begin > 0 else 0.0
+        for j in range(victims.shape[1]):
+            victim = victims[cell, j]
+            if victim < 0:
+                break
+            weight = (victim * num_bands + band) * num_users
+            gain = first_gain + links[cell, j] + (band * num_users + user) * num_users
+            for other in range(begin, num_users):
+                total += cross_gains[gain + other] * weights[weight + other] * unit
+        prices[first + user] = total
 
 
 @inner
 def hear(block, pricing, weights, powers, ingr, inverse_gains, cross_gains, transmitting, num_interferers, num_bands, num_users, unit):
-    """Prices of all beams of a block, times `unit`: weigh every user, then hear the weights of those that each beam reaches."""
+    """Prices of all beams of a block, times `unit`: weigh every user, then add those that each beam reaches, by its gains."""
     num_cells, size = len(transmitting), num_bands * num_users
+    victims, links, prices = pricing.victims, pricing.links, pricing.prices
     _weigh(num_cells * size, weights, powers, ingr, inverse_gains, block * num_cells * size)
+    first_gain = block * num_cells * num_interferers * size * num_users
     for cell in range(num_cells):
-        victims, places = pricing.victims, pricing.places
-        _hear_cell(
-            pricing.prices, weights, cross_gains, block, cell, victims, places, transmitting, num_interferers, num_bands, num_users, unit
-        )
+        for band in range(num_bands):
+            first = (block * num_cells + cell) * size + band * num_users
+            for user in range(0, num_users - 3, 4):
+                if num_users % LANES == 0:
+                    sums = _four_prices_wide(
+                        weights, cross_gains, first_gain, band, user, victims, links, cell, transmitting, num_bands, num_users
+                    )
+                else:
+                    sums = _four_prices_half(
+                        weights, cross_gains, first_gain, band, user, victims, links, cell, transmitting, num_bands, num_users
+                    )
+                store(prices, first + user, sums * splat(unit, sums))
+            if num_users % 4 > 0:
+                _add_rest(prices, first, weights, cross_gains, first_gain, band, victims, links, cell, num_bands, num_users, unit)
 
 
 @in_vectors
@@ -175,7 +175,7 @@ def respond_to_prices(load, lanes):
             cost = where_less(multiplier, least, price, cost)
             multiplier = larger(least, multiplier)
         over_reach = one / where_less(zero, reach, reach, one)
-        total, covered, slope = zero, zero, zero
+        total, covered, slope, smallest = zero, zero, zero, splat(np.inf, budget)
         for band in range(num_bands):
             at = band * num_users + user
             c, price = load(ingr, inner_first + at), load(costs, inner_first + at)
@@ -189,16 +189,20 @@ def respond_to_prices(load, lanes):
             total = total + larger(power, zero)
             covered = covered + where_less(zero, power, c, zero)
             slope = slope + where_less(zero, power, inverse * inverse, zero)
+            smallest = smaller(where_less(zero, power, power, smallest), smallest)
         # From below, Newton's method on 1 / sum_f 1/(pi_f + lambda) over the open bands, which is concave and increasing: no step goes too
         # far, and bands only close. `moved` is what lambda has risen by.
-        moved = zero
+        moved, near_enough = zero, 0.3 * np.sqrt(precision)
         for _ in range(MOST_STEPS):
             excess = total - budget
             step = (total + covered) * excess / (slope * (budget + covered))
             moved = moved + where_less(zero, excess, step, zero)
-            if not any_less((budget + covered) * splat(precision, budget), excess):
+            # A step squares the relative excess, unless a band closes on the way. No band falls by much more than the excess.
+            largest = (budget + covered) * splat(precision, budget)
+            near = larger(smaller(budget * splat(near_enough, budget), smallest * splat(0.25, budget)), largest)
+            if not any_less(near, excess):
                 break
-            total, covered, slope = zero, zero, zero
+            total, covered, slope, smallest = zero, zero, zero, splat(np.inf, budget)
             for band in range(num_bands):
                 at = band * num_users + user
                 c, inverse = load(ingr, inner_first + at), load(inverses, at)
@@ -208,6 +212,7 @@ def respond_to_prices(load, lanes):
                 total = total + larger(power, zero)
                 covered = covered + where_less(zero, power, c, zero)
                 slope = slope + where_less(zero, power, inverse * inverse, zero)
+                smallest = smaller(where_less(zero, power, power, smallest), smallest)
         kept = (one + load(damping, own + user)) * splat(stays, budget)
         for band in range(num_bands):
             at = band * num_users + user
@@ -264,25 +269,50 @@ def _show_measured(load, lanes):
 
 
 @inner
-def show(block, cell, static_planes, observations, log_ingr, prices, powers, nominal_power, user_budget, is_first, phase, num_cells, size):
-    """Write the nine planes of "price" of a cell; `user_budget` is what a user may spend in the coming slot."""
-    token = block * num_cells + cell
-    to, first = token * NUM_PLANES * size, token * size
-    for plane in range(NUM_STATIC_PLANES):  # gain, users and leakage stand between what changes
-        copy(size, observations, to + 2 * plane * size, static_planes, (NUM_STATIC_PLANES * token + plane) * size)
-    _show_measured(size, observations, to, size, log_ingr, prices, powers, first, nominal_power, 1.0 / user_budget)
-    fill(size, observations, to + 7 * size, 1.0 if is_first else 0.0)
-    fill(size, observations, to + 8 * size, phase)
+def show(
+    block,
+    static_planes,
+    observations,
+    log_ingr,
+    prices,
+    powers,
+    nominal_powers,
+    power_budget,
+    users_per_cell,
+    is_first,
+    phase,
+    size,
+):
+    """Write the nine planes of "price" of a block; `power_budget` is of the coming slot."""
+    num_cells = len(users_per_cell)
+    for cell in range(num_cells):
+        token = block * num_cells + cell
+        to, share = token * NUM_PLANES * size, users_per_cell[cell] / power_budget[block, cell]
+        for plane in range(NUM_STATIC_PLANES):  # gain, users and leakage stand between what changes
+            copy(size, observations, to + 2 * plane * size, static_planes, (NUM_STATIC_PLANES * token + plane) * size)
+        _show_measured(size, observations, to, size, log_ingr, prices, powers, token * size, nominal_powers[cell], share)
+        fill(size, observations, to + 7 * size, 1.0 if is_first else 0.0)
+        fill(size, observations, to + 8 * size, phase)
 
 
 @compiled_entry
 def show_prices(static_planes, observations, log_ingr, prices, powers, nominal_powers, power_budget, users_per_cell, is_first, phases):
     """Observations "price" of every block as it is now."""
-    num_blocks, num_cells, num_bands, num_users = powers.shape
+    num_blocks, _, num_bands, num_users = powers.shape
     flat_static, flat_observations, flat_log_ingr = static_planes.reshape(-1), observations.reshape(-1), log_ingr.reshape(-1)
     flat_prices, flat_powers = prices.reshape(-1), powers.reshape(-1)
     for block in range(num_blocks):
-        for cell in range(num_cells):
-            budget, p0 = power_budget[block, cell] / users_per_cell[cell], nominal_powers[cell]
-            lists = flat_static, flat_observations, flat_log_ingr, flat_prices, flat_powers
-            show(block, cell, *lists, p0, budget, is_first[block], phases[block], num_cells, num_bands * num_users)
+        show(
+            block,
+            flat_static,
+            flat_observations,
+            flat_log_ingr,
+            flat_prices,
+            flat_powers,
+            nominal_powers,
+            power_budget,
+            users_per_cell,
+            is_first[block],
+            phases[block],
+            num_bands * num_users,
+        )

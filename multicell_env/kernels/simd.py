@@ -288,12 +288,13 @@ _define_operator(operator.mul, lambda builder, a, b: builder.fmul(a, b))
 _define_operator(operator.truediv, lambda builder, a, b: builder.fdiv(a, b))
 
 
-def polynomial(*coefficients: float) -> Any:
-    """`polynomial(c_0, c_1, ...)(x)`: c_0 + c_1 x + c_2 x^2 + ..., unrolled."""
+def polynomial(*coefficients: float, single: int | None = None) -> Any:
+    """`polynomial(c_0, c_1, ...)(x)`: c_0 + c_1 x + c_2 x^2 + ..., unrolled; with `single`, only so many terms in float32."""
     multiply_then_add = _llvm("fmuladd")
 
     def emit(builder: Any, x: Any) -> Any:
-        value, *others = (ir.Constant(x.type, [coefficient] * x.type.count) for coefficient in reversed(coefficients))
+        chosen = coefficients[:single] if isinstance(x.type.element, ir.FloatType) else coefficients
+        value, *others = (ir.Constant(x.type, [coefficient] * x.type.count) for coefficient in reversed(chosen))
         for constant in others:
             value = multiply_then_add(builder, value, x, constant)
         return value

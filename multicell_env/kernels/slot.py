@@ -192,6 +192,9 @@ def play_slots(
         ingr.reshape(-1),
         log_ingr.reshape(-1),
     )
+    # Once here: every look into the tuple counts who holds its arrays.
+    heard = pricing.prices if pricing is not None else flat_powers
+    nominal_powers = pricing.nominal_powers if pricing is not None else nominal_budgets
     flat_inverse_gains, flat_gains = inverse_gains.reshape(-1), cross_gains.reshape(-1)
     flat_static, flat_observations, flat_outputs = static_planes.reshape(-1), observations.reshape(-1), transmitted_powers.reshape(-1)
     gains_of_token = interferers.shape[1] * num_users * flat_gains.itemsize
@@ -261,11 +264,20 @@ def play_slots(
                     slots_left[block] = max(slots_left[block] - 1, 0)
                 rounds[block] = 0 if transmits else rounds[block] + 1
                 if len(observations) > 0 and pricing is not None and pricing.shows:
-                    for cell in range(num_cells):
-                        budget, p0 = power_budget[block, cell] / users_per_cell[cell], pricing.nominal_powers[cell]
-                        phase = rounds[block] / rounds_per_slot
-                        lists = flat_log_ingr, pricing.prices, flat_powers
-                        show(block, cell, flat_static, flat_observations, *lists, p0, budget, False, phase, num_cells, size)
+                    show(
+                        block,
+                        flat_static,
+                        flat_observations,
+                        flat_log_ingr,
+                        heard,
+                        flat_powers,
+                        nominal_powers,
+                        power_budget,
+                        users_per_cell,
+                        False,
+                        rounds[block] / rounds_per_slot,
+                        size,
+                    )
                     copy(num_cells * size, flat_outputs, block * num_cells * size, flat_powers, block * num_cells * size)
                 elif len(observations) > 0:
                     _show(
