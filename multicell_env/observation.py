@@ -137,7 +137,7 @@ def observation_limits(kind: Observation, config: NetworkConfig, cell: int, *, p
     limits = np.full((num_planes(kind, config), config.num_bands, num_users), LOG_LIMIT)
     if kind == "price":
         largest_load = max(2.0, math.log2(config.users_per_cell[cell]))
-        bounds = [GAIN_LIMIT, LOG_LIMIT + 2.0, largest_load, LOG_LIMIT, LOG_LIMIT, 2.0, 1.0, 1.0, 1.0]
+        bounds = [GAIN_LIMIT, LOG_LIMIT + 2.0, largest_load, LOG_LIMIT, LOG_LIMIT, 3.0, 1.0, 1.0, 1.0]
         limits[:] = np.array(bounds)[:, None, None]
     if kind == "csi":
         limits[: 2 * config.num_antennas] = CHANNEL_LIMIT * np.sqrt(config.mean_gain_matrix[cell, cell])

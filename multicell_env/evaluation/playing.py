@@ -95,12 +95,12 @@ def play(
             algorithm).
         acting_slots: How many slots it acts in, before the negotiation goes on like that; all by default, 1 with `opening_only`.
     """
-    last = 1 if opening_only else acting_slots or blocks.config.num_slots
+    rounds, last = blocks.config.rounds_per_slot, 1 if opening_only else acting_slots or blocks.config.num_slots
     capacities, observer = [], Observer(observation, blocks)
-    for slot in range(blocks.config.num_slots):
-        actions = decide(policy, observer, batched) if slot < last else blocks.hold()
+    for step in range(blocks.config.num_steps):
+        actions = decide(policy, observer, batched) if step < last * rounds else blocks.hold()
         capacities.append(blocks.play_slot(actions).mean(axis=-1, dtype=np.float64))
-    return np.stack(capacities, axis=-1)
+    return np.stack(capacities[rounds - 1 :: rounds], axis=-1)
 
 
 def evaluate_policy(
@@ -281,7 +281,7 @@ def _negotiated(name: Negotiation, blocks: Blocks, seed: int, clock: Clock) -> M
     num_iterations = blocks.config.num_iterations or 5
 
     def iterate(some: Blocks, fractions: np.ndarray) -> np.ndarray:
-        return some.play_slot(fractions, num_iterations=num_iterations, negotiation=name).mean(axis=-1, dtype=np.float64)
+        return some.play_slot(fractions, num_iterations=num_iterations, negotiation=name, transmit=True).mean(axis=-1, dtype=np.float64)
 
     starts = []
     for _ in range(NUM_STARTS):

@@ -224,8 +224,9 @@ def sum_each(typing_context: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
             count //= 2
             halves = [[half + lane for lane in range(count)] for half in (0, count)]
             vectors = [added(vector, vector, *halves) for vector in vectors]
-        pairs = [added(vectors[i], vectors[i + 1], [0, 4, 2, 6], [1, 5, 3, 7]) for i in (0, 2)]
-        return added(*pairs, [0, 1, 4, 5], [2, 3, 6, 7])
+        evens, odds = [0, 2, 4, 6], [1, 3, 5, 7]  # which a processor takes from two vectors at once
+        pairs = [added(vectors[i], vectors[i + 1], evens, odds) for i in (0, 2)]
+        return added(*pairs, evens, odds)
 
     return sums(a, b, c, d), generate
 

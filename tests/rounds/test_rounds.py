@@ -14,6 +14,7 @@ from multicell_env.adapters.flat import flat_env
 from multicell_env.adapters.rows import row_env
 from multicell_env.blocks import Blocks
 from multicell_env.evaluation.playing import draw_blocks
+from multicell_env.evaluation.playing import play as play_policy
 
 with warnings.catch_warnings():
     # PettingZoo's tests import its connect_four, which warns that it is made in an old way. Nothing of ours.
@@ -242,3 +243,20 @@ def test_networks_of_json_without_the_fields_are_those_of_the_paper() -> None:
     fields = {name: value for name, value in vars(NetworkConfig()).items() if name in ("num_users", "mean_gains", "sir_db", "num_slots")}
     assert NetworkConfig.from_json(fields) == NetworkConfig()
     assert NetworkConfig(rounds_per_slot=5, negotiation="pricing").describe().endswith(" k=5 R=5 negotiation=pricing")
+
+
+def test_policies_are_paid_for_slots_and_act_in_every_round() -> None:
+    config, seen = NetworkConfig(**GAMES["multipliers"]), []
+
+    def policy(observations: Any) -> dict[str, np.ndarray]:
+        seen.append(observations["bs_0"][0, 8, 0, 0])
+        return {agent: np.zeros((*planes.shape[:1], *planes.shape[2:])) for agent, planes in observations.items()}
+
+    per_slot = play_policy(policy, draw_blocks(config, 2, 0), "price", batched=True)
+    blocks = draw_blocks(config, 2, 0)
+    rates = np.stack([blocks.play_slot(blocks.hold()).mean(axis=-1) for _ in range(6)], axis=-1)
+    np.testing.assert_allclose(per_slot, rates[:, [2, 5]], rtol=1e-6)
+    np.testing.assert_allclose(seen, [0, 1 / 3, 2 / 3] * 2, rtol=1e-6)
+    seen.clear()
+    assert np.array_equal(play_policy(policy, draw_blocks(config, 2, 0), "price", batched=True, opening_only=True), per_slot)
+    assert len(seen) == 3
