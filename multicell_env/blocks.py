@@ -215,8 +215,9 @@ class Blocks:
         if actions.shape != tokens and actions.shape != (*tokens[:2], 2, *tokens[2:]):
             raise ValueError(f"actions must have shape {tokens}; got {actions.shape}. Give [block, cell, band, user], or two such planes.")
         if actions.dtype != dtype:
-            low, high = config.action_limits
-            actions = np.minimum(np.maximum(actions, low), high)  # first, because what is large in float64 is infinite in float32
+            actions = np.minimum(
+                np.maximum(actions, -1.0 if config.action == "price" else 0.0), 1.0
+            )  # first, because what is large in float64 is infinite in float32
         fits = actions.dtype == dtype and actions.flags.carray
         planes = actions if fits else np.require(actions, dtype, ONE_LAYOUT)  # which takes a microsecond to see that
         if planes.ndim == len(tokens):

@@ -171,7 +171,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         assert self._observer is not None  # _checked_fractions refuses a step before reset
         outputs = self._observer.outputs()
         blocks = self._observer.blocks
-        transmits = bool(blocks.transmits[0])
+        transmits = self.config.rounds_per_slot == 1 or bool(blocks.transmits[0])
         rates = blocks.play_slot(fractions[None], outputs=outputs)[0]
         observations = outputs.observations
         if self._errors is not None:
@@ -298,12 +298,12 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         return {agent: planes[cell, ..., : self.config.users_per_cell[cell]].copy() for agent, cell in self._cell_of.items()}
 
     def _infos(self, powers: np.ndarray, rates: np.ndarray, transmitted: bool) -> InfoDict:
-        users, flags = self.config.users_per_cell, {"transmitted": float(transmitted)} if self.config.rounds_per_slot > 1 else {}
-        return {
-            agent: {
-                "power": powers[cell] if self._same_users else powers[cell, :, : users[cell]].copy(),
-                "sum_rate": float(rates[cell]),
-                **flags,
-            }
+        users = self.config.users_per_cell
+        infos: InfoDict = {
+            agent: {"power": powers[cell] if self._same_users else powers[cell, :, : users[cell]].copy(), "sum_rate": float(rates[cell])}
             for agent, cell in self._cell_of.items()
         }
+        if self.config.rounds_per_slot > 1:
+            for info in infos.values():
+                info["transmitted"] = float(transmitted)
+        return infos

@@ -136,7 +136,8 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         """
         fractions = self._checked(actions)
         outputs, blocks = self._observer.outputs(), self._blocks
-        self._transmitted = blocks.transmits
+        if self.config.rounds_per_slot > 1:
+            self._transmitted = blocks.transmits
         rates = blocks.play_slot(fractions, outputs=outputs)
         observations = outputs.observations
         if self._errors:
