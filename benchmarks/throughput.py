@@ -30,7 +30,7 @@ from rich.table import Table
 
 from multicell_env import PAPER_8X4, PAPER_32X16, MulticellVectorEnv, NetworkConfig, multicell_v0
 from multicell_env.blocks import Blocks
-from multicell_env.model.waterfilling import negotiate
+from multicell_env.model.negotiation import negotiate
 
 NETWORKS = {"(8, 4, 6)": PAPER_8X4, "(32, 16, 6)": PAPER_32X16, "(32, 16, 12)": replace(PAPER_32X16, num_bands=12)}
 """By (antennas, users per cell, bands); three cells each."""

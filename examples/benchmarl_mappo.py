@@ -52,8 +52,8 @@ class MulticellTask(TaskClass):
         return False
 
     def max_steps(self, env: EnvBase) -> int:
-        """Slots of a block."""
-        return _batch(env).rows.env.config.num_slots
+        """Steps of a block."""
+        return _batch(env).rows.env.config.num_steps
 
     def has_render(self, env: EnvBase) -> bool:
         """Batches have no picture."""

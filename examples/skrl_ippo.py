@@ -20,6 +20,8 @@ from torch import nn
 
 from multicell_env import MulticellVectorEnv
 from multicell_env.adapters import flat_env, flat_policy
+from multicell_env.adapters.flat import from_vectors
+from multicell_env.config import Action
 
 NUM_ENVS, ROLLOUT = 64, 10  # blocks that are played together, and their slots before an update
 Tensors = dict[str, torch.Tensor]
@@ -47,6 +49,7 @@ class SkrlEnv(MultiAgentEnvWrapper):
         self._device = torch.device("cpu")
         self._spaces = single.observation_spaces, single.action_spaces, single.state_space
         self._shapes = {agent: single.env.action_space(agent).shape or () for agent in env.possible_agents}
+        self._action: Action = env.env.config.action
         self._reward_scale = reward_scale
         self._seed = seed
 
@@ -59,7 +62,7 @@ class SkrlEnv(MultiAgentEnvWrapper):
     def step(self, actions: Tensors) -> tuple[Tensors, Tensors, Tensors, Tensors, dict[str, Any]]:
         """Play one slot everywhere."""
         fractions = {
-            agent: ((action.detach().clamp(-1, 1) + 1) / 2).numpy().reshape(self.num_envs, *self._shapes[agent])
+            agent: from_vectors(action.detach().clamp(-1, 1).numpy(), (self.num_envs, *self._shapes[agent]), self._action)
             for agent, action in actions.items()
         }
         observations, rewards, terminations, truncations, infos = self._env.step(fractions)

@@ -57,7 +57,7 @@ class XuanceEnv(RawMultiAgentEnv):
         self.agent_groups = [self.agents]
         self.observation_space, self.action_space = self.env.observation_spaces, self.env.action_spaces
         self.state_space = self.env.state_space
-        self.max_episode_steps = self.env.env.config.num_slots
+        self.max_episode_steps = self.env.env.config.num_steps
         self._seed: int | None = config.env_seed
 
     def reset(self, **kwargs: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

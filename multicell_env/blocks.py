@@ -1,27 +1,29 @@
 """Blocks being played: the state of the game and the law of one slot, for any number of blocks side by side."""
 
+import math
 from collections.abc import Sequence
 from copy import copy
 
 import numpy as np
-from array_api_compat import array_namespace
-from jaxtyping import Complex, Float, Int
+from jaxtyping import Bool, Complex, Float, Int
 
 from multicell_env.channels.rayleigh import draw_many
-from multicell_env.config import NetworkConfig
+from multicell_env.config import Negotiation, NetworkConfig
+from multicell_env.kernels.arrays import NO_OUTPUTS, WRITTEN, BlockArrays, PriceArrays, SlotOutputs
 from multicell_env.kernels.block import beamform
+from multicell_env.kernels.pricing import NUM_STATIC_PLANES, show_prices
 from multicell_env.kernels.running import ONE_LAYOUT, BlockRunner, aligned_zeros, announced
-from multicell_env.kernels.slot import NO_OUTPUTS, WRITTEN, BlockArrays, SlotOutputs
 from multicell_env.kernels.steps import LOG_LIMIT
 from multicell_env.model.beamforming import MIN_SINE, refuse_inseparable
-from multicell_env.model.interference import ingr, sum_rates
-from multicell_env.model.types import Array, CrossChannels, Gains, OwnChannels, Powers
-from multicell_env.model.waterfilling import believed_ingr, negotiate, opening_powers
+from multicell_env.model.pricing import PRICE_OFFSET, TILT_DECADES, prices
+from multicell_env.model.types import CrossChannels, Gains, OwnChannels, Powers
 
 DRAWN_AT_ONCE = 64
 """Most blocks that are drawn together, which spreads the cost of a call."""
 DRAWN_BYTES = 2**20
 """Bytes of channels that are drawn together, unless it is one block: few enough to stay in the cache."""
+MEASURES = 2**31
+"""Rounds of a slot that none reaches: no round is its last."""
 NOT_BEGUN = -1
 """`Blocks.slots_left` where no block has begun."""
 
@@ -57,18 +59,31 @@ class Blocks:
         self.ingr: Powers = np.ones(tokens, dtype)
         self.log_ingr: Powers = np.zeros(tokens, dtype)
         """log10 of the INGR over p0, within `LOG_LIMIT`."""
+        self.prices: Powers = np.zeros(tokens, dtype)
+        """What a unit of power on each beam costs the users of other cells, in nats per sigma^2; where `hears_prices`, 0 otherwise."""
+        self.measured_ingr, self.measured_log_ingr, self.measured_prices = self.ingr, self.log_ingr, self.prices
+        """What base stations take for these: the same arrays unless measurements have errors, and then what `measure` made of them."""
+        self.leakage_errors: Powers = np.ones(tokens if config.measurement_error_db > 0.0 else (num_blocks, 1, 1, 1), dtype)
+        """What leakage is measured as, over what it is."""
+        if config.measurement_error_db > 0.0:
+            self.measured_ingr, self.measured_log_ingr, self.measured_prices = np.ones(tokens, dtype), *np.zeros((2, *tokens), dtype)
         self.log_budget: Float[np.ndarray, "block cell"] = np.zeros(tokens[:2], dtype)
         """log10 of the power budget over nominal."""
         self.power_budget: Float[np.ndarray, "block cell"] = np.tile(config.nominal_budgets.astype(dtype), (num_blocks, 1))
         """P_b(t) of the coming slot (5), in sigma^2."""
         self.slots_left: Int[np.ndarray, " block"] = np.full(num_blocks, NOT_BEGUN)
         """Slots of the block that are still to be played, T - t + 1 before slot t; 0 after the last one, `NOT_BEGUN` before `begin`."""
+        self.rounds: Int[np.ndarray, " block"] = np.zeros(num_blocks, np.int64)
+        """Rounds of the running slot that have been played."""
+        self.hears_prices = config.negotiation == "pricing" or config.action == "price"
+        """Whether every round ends with prices heard, which costs time."""
         nominal, unit = config.nominal_budgets.astype(dtype), dtype.type(config.power_unit)
         log_nominal = np.log10(config.nominal_powers)
         self._log_nominal = log_nominal[:, None, None]
         self._cells = np.array(config.interferers), np.array(config.users_per_cell)
         constants = (nominal, log_nominal.astype(dtype), unit)
-        state = (self.slots_left, self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget)
+        state = (self.slots_left, self.rounds, self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget)
+        self._victims = (*_victims(config), config.nominal_powers.astype(dtype))
         self._arrays = BlockArrays(self.inverse_gains, cross_gains, *self._cells, *constants, *state)
         self._damping = np.full((*tokens[:2], tokens[3]), config.damping, dtype)
 
@@ -153,6 +168,8 @@ class Blocks:
     def restart(self, rows: np.ndarray | slice = slice(None)) -> None:
         """Go back to before the first slot, on the same channels."""
         self.slots_left[rows] = self.config.num_slots
+        self.rounds[rows] = 0
+        self.prices[rows] = 0.0
         self.powers[rows] = 0.0
         self.ingr[rows] = self.inverse_gains[rows]
         self.log_ingr[rows] = (np.log10(self.inverse_gains[rows]) - self._log_nominal).clip(-LOG_LIMIT, LOG_LIMIT)
@@ -164,96 +181,128 @@ class Blocks:
         actions: Float[np.ndarray, "block cell *plane band user"],
         *,
         num_iterations: int | None = None,
-        forward_looking: bool = True,
-        transmit: bool = True,
+        negotiation: Negotiation | None = None,
+        transmit: bool | None = None,
         outputs: SlotOutputs | None = None,
     ) -> Float[np.ndarray, "block cell"]:
-        """Play one slot: open with the given powers, negotiate k iterations, transmit, roll over what is unspent.
+        """Play one round of a slot: open, negotiate k iterations, measure; the last round transmits, and rolls over what is unspent.
 
             P_b(t + 1) = P_b(t) + (P_b(t) - spent in slot t) / (T - t)                  (5)
 
-        which is (5) with the sum over the past slots taken slot by slot.
+        which is (5) with the sum over the past slots taken slot by slot. With `rounds_per_slot` of 1 every round is a slot.
 
         Args:
             actions: Opening move as fractions of each user's slot budget, finite. Entries outside [0, 1] are clipped; a user
                 whose fractions sum to more than 1 is scaled down to 1. Actions of two planes `[block, cell, 2, band, user]` have the
                 fractions in the first; the mean of the second over the bands is the user's damping, instead of the network's own.
+                Where the network's actions tilt prices, they are price multipliers, clipped to [-1, 1]; see `tilted_response`.
             num_iterations: k, the network's own by default.
-            forward_looking: True is FLWF, False is IWF.
-            transmit: False negotiates and measures only: no energy is spent, and no slot is used up.
+            negotiation: The rule, the network's own by default.
+            transmit: True makes this the last round of its slot, False one that measures only: no energy is spent, and no slot is used up.
+                By default it is the last round if `rounds_per_slot` says so.
             outputs: Where to write observations and powers, from an `Observer` of these blocks; nowhere by default.
 
         Returns:
-            Sum rate of each cell (18), bit/s/Hz.
+            Sum rate of each cell (18), bit/s/Hz: of the slot, or in a round that only measures what it would be.
 
         Raises:
             ValueError: the actions or the outputs have another shape.
         """
-        dtype, tokens = self.powers.dtype, self.powers.shape
+        config, dtype, tokens = self.config, self.powers.dtype, self.powers.shape
         number = dtype.type
         if actions.shape != tokens and actions.shape != (*tokens[:2], 2, *tokens[2:]):
             raise ValueError(f"actions must have shape {tokens}; got {actions.shape}. Give [block, cell, band, user], or two such planes.")
         if actions.dtype != dtype:
-            actions = np.minimum(np.maximum(actions, 0.0), 1.0)  # first, because what is large in float64 is infinite in float32
+            actions = np.minimum(
+                np.maximum(actions, -1.0 if config.action == "price" else 0.0), 1.0
+            )  # first, because what is large in float64 is infinite in float32
         fits = actions.dtype == dtype and actions.flags.carray
         planes = actions if fits else np.require(actions, dtype, ONE_LAYOUT)  # which takes a microsecond to see that
         if planes.ndim == len(tokens):
             opening, damping = planes, self._damping
         else:
             opening, damping = np.ascontiguousarray(planes[:, :, 0]), planes[:, :, 1].clip(0.0, 1.0).mean(axis=-2)
-        k = self.config.num_iterations if num_iterations is None else num_iterations
+        k = config.num_iterations if num_iterations is None else num_iterations
+        rule = negotiation or config.negotiation
+        rounds = config.rounds_per_slot if transmit is None else 1 if transmit else MEASURES
         if outputs is not None and outputs.transmitted_powers.shape != tokens:
             raise ValueError(
                 f"outputs must be for {tokens}; got {outputs.transmitted_powers.shape}. Give what an Observer of these blocks returned."
             )
-        return self.runner.play_slots(opening, damping, k, forward_looking, transmit, outputs or NO_OUTPUTS[number], self._arrays)
+        pricing = None
+        if self.hears_prices or (rule == "pricing" and k > 0):
+            # Flat here: a copy of the blocks has views of nobody's arrays.
+            flat = self.prices.reshape(-1), self.measured_prices.reshape(-1), self.measured_ingr.reshape(-1)
+            tilts, shows = config.action == "price", outputs is not None and outputs.static_planes.shape[2] == NUM_STATIC_PLANES
+            pricing = PriceArrays(*flat, *self._victims, PRICE_OFFSET, TILT_DECADES * math.log2(10.0), tilts, rule == "pricing", shows)
+        return self.runner.play_slots(opening, damping, k, rule != "iwf", rounds, pricing, outputs or NO_OUTPUTS[number], self._arrays)
 
     def preview(self, actions: Float[np.ndarray, "block cell *plane band user"], num_iterations: int) -> tuple[Powers, Powers]:
-        """Powers, in sigma^2, and INGR (7) after so many iterations of the coming slot; nothing is played.
+        """Powers, in sigma^2, and INGR (7) after so many iterations of the coming round; nothing is played.
 
         Args:
             actions: Opening move, as `play_slot` takes it.
             num_iterations: How far the negotiation goes.
         """
-        scratch = copy(self)  # which shares the gains
+        scratch = copy(self)  # which shares the gains, and what was measured last
         scratch._arrays = self._arrays._replace(**{name: getattr(self._arrays, name).copy() for name in WRITTEN})
+        scratch.prices = self.prices.copy()
         scratch.play_slot(actions, num_iterations=num_iterations, transmit=False)
         return scratch._arrays.powers, scratch._arrays.ingr
 
-    def differentiable_slot(
-        self, actions: Float[Array, "block cell *plane band user"], *, predicted: bool = False
-    ) -> Float[Array, "block cell"]:
-        """What `play_slot` would return for the same actions, by the readable equations; nothing is played.
+    @property
+    def transmits(self) -> Bool[np.ndarray, " block"]:
+        """Whether the coming round is the last of its slot: it transmits, and the others measure."""
+        return self.rounds + 1 >= self.config.rounds_per_slot
 
-        Computed in the library of the actions: a torch tensor brings the gradients of the rates back to it.
+    def hear_prices(self) -> None:
+        """Have every round end with prices heard, from the powers as they are on."""
+        if not self.hears_prices:
+            self.hears_prices = True
+            self.prices[:] = prices(self.powers, self.gains)
+
+    def show_prices(self, static_planes: np.ndarray, observations: np.ndarray) -> None:
+        """Write the observations "price" as blocks are now, float32 `[block, cell, plane, band, user]`, bit for bit as a slot does."""
+        is_first = (self.slots_left == self.config.num_slots) & (self.rounds == 0)
+        phases = (self.rounds / self.config.rounds_per_slot).clip(max=1.0)
+        state = (self.measured_log_ingr, self.measured_prices, self.powers, self._victims[-1], self.power_budget, self._cells[1])
+        with announced(show_prices, self.powers.dtype):
+            show_prices(static_planes, observations, *state, is_first, phases)
+
+    def measure(self, rows: Sequence[int] | np.ndarray, generators: Sequence[np.random.Generator]) -> None:
+        """Measure INGR, prices and leakage in some rows with the network's error: each is multiplied by 10^(error_db n / 10), n normal.
 
         Args:
-            actions: Opening move, as `play_slot` takes it.
-            predicted: Rates as users predict them in the last iteration, with c^B (9), instead of those that they get.
+            rows: Which blocks.
+            generators: Of the errors of each, from `multicell_env.streams.error_stream`.
         """
-        xp, dtype = array_namespace(actions), self.powers.dtype
-        # A copy of what the configuration keeps read-only, which torch would warn of.
-        gains = Gains(
-            xp.asarray(self.gains.signal_gains), xp.asarray(self.gains.cross_gains), xp.asarray(self.gains.interferers, copy=True)
-        )
-        budgets = xp.asarray(self.user_budgets.astype(dtype))
-        actions, damping = xp.astype(actions, budgets.dtype), self.config.damping
-        if self.config.damping_in_action:
-            actions, damping = actions[:, :, 0], xp.mean(xp.clip(actions[:, :, 1], min=0.0, max=1.0), axis=-2)
-        last, k = opening_powers(actions, budgets), self.config.num_iterations
-        if not predicted or k == 0:
-            powers = negotiate(last, gains, budgets, k, damping=damping)
-            return sum_rates(powers, ingr(powers, gains))
-        last = negotiate(last, gains, budgets, k - 1, damping=damping)
-        powers = negotiate(last, gains, budgets, 1, damping=damping)
-        return sum_rates(powers, believed_ingr(powers, last, ingr(last, gains), gains.signal_gains))
+        log_nominal = self._log_nominal
+        for row, generator in zip(rows, generators, strict=True):
+            decades = self.config.measurement_error_db / 10.0 * generator.standard_normal((3, *self.powers.shape[1:]))
+            self.measured_ingr[row], self.measured_prices[row] = 10.0 ** decades[:2] * np.stack([self.ingr[row], self.prices[row]])
+            self.measured_log_ingr[row] = (np.log10(self.measured_ingr[row]) - log_nominal).clip(-LOG_LIMIT, LOG_LIMIT)
+            self.leakage_errors[row] = 10.0 ** decades[2]
 
     def hold(self) -> Float[np.ndarray, "block cell *plane band user"]:
         """The action that opens with the last powers, as far as the coming slot's budget allows: fractions of it, summing to at most 1.
 
-        The negotiation goes on from there: with `damping_in_action`, undamped.
+        The negotiation goes on from there: with `damping_in_action`, undamped. Where actions tilt prices it is the action of no tilt, 0:
+        the best response to prices, which is what the game itself goes on with.
         """
+        if self.config.action == "price":
+            return np.zeros_like(self.powers)
         budgets = self.user_budgets[..., None, :]
         spent = np.maximum(budgets, self.powers.sum(axis=-2, keepdims=True))
         fractions = np.divide(self.powers, spent, out=np.zeros(self.powers.shape), where=spent > 0)
         return np.stack([fractions, np.zeros_like(fractions)], axis=2) if self.config.damping_in_action else fractions
+
+
+def _victims(config: NetworkConfig) -> tuple[Int[np.ndarray, "cell victim"], Int[np.ndarray, "cell victim"]]:
+    """The cells that each cell reaches, and where its gains to their users begin in a block; shorter rows are padded with -1."""
+    reached = [np.argwhere(config.interferers == cell) for cell in range(config.num_cells)]
+    victims, links = (np.full((config.num_cells, max(map(len, reached))), -1) for _ in range(2))
+    gains_of_link = config.num_bands * config.max_users**2
+    for cell, pairs in enumerate(reached):
+        victims[cell, : len(pairs)] = pairs[:, 0]
+        links[cell, : len(pairs)] = (pairs[:, 0] * config.interferers.shape[1] + pairs[:, 1]) * gains_of_link
+    return victims, links

@@ -1,7 +1,7 @@
 """What a network is: sizes, powers and rules, validated. The only place where decibels appear."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Real
@@ -10,8 +10,12 @@ from typing import Any, Literal, get_args
 import numpy as np
 from jaxtyping import Float, Int
 
+from multicell_env.config_checks import check_choice, checked_db, checked_int, checked_mean_gains, checked_num_users, checked_number
+
 Reward = Literal["cell", "network", "predicted", "user"]
 Precision = Literal["float32", "float64"]
+Negotiation = Literal["flwf", "iwf", "pricing"]
+Action = Literal["powers", "price"]
 
 FLOAT32_LIMIT_DB = 120.0
 """How far, in dB, the network may reach over a user's own gain in float32: squares of the ratio must stay in range."""
@@ -43,7 +47,17 @@ class NetworkConfig:
     num_slots: int = 10
     """T, slots of a block; a slot is one step() and a block one episode."""
     num_iterations: int = 5
-    """k, iterations of forward-looking water-filling inside a slot; 0 plays the actions as they are."""
+    """k, iterations of the negotiation inside a step; 0 plays the actions as they are."""
+    negotiation: Negotiation = "flwf"
+    """flwf: forward-looking water-filling (15), the paper's. iwf: not looking forward. pricing: half-way to the best response to prices."""
+    rounds_per_slot: int = 1
+    """R, rounds of a slot. Each is a step and a measurement; only the last one transmits, earns the slot's rate and spends energy."""
+    measuring_reward: float = 0.0
+    """Share of the rate that it would have which a round that only measures is rewarded with, in [0, 1]."""
+    action: Action = "powers"
+    """powers: fractions of each user's budget. price: tilts the price that each user answers to in each band, within [-1, 1]."""
+    measurement_error_db: float = 0.0
+    """Standard deviation of the lognormal error of what is measured (INGR, prices, leakage), dB, new in every round; needs k = 0."""
     sir_db: float = 0.0
     """Signal-to-interference ratio of the mean channel gains, dB: a_{b',b} = 1/SIR between cells (23). inf: no interference."""
     snr_db: float = 20.0
@@ -56,19 +70,19 @@ class NetworkConfig:
     """Whether actions have a second plane, whose mean over the bands is each user's own damping in the slot: 1 holds its opening."""
     reward: Reward = "cell"
     """cell: the cell's own sum rate (18). network: every agent gets the average cell capacity, (19)/B. predicted: (18) as printed, with the
-    belief c^B (9) for what users measure. user: the cell's sum rate over the number of users in the network."""
+    belief c^B (9) for what users measure, by every rule. user: the cell's sum rate over the number of users in the network."""
     dtype: Precision = "float32"
     """Precision of the game. The same seed draws the same channels in both; float64 plays at half the speed."""
 
     def __post_init__(self) -> None:
-        for name in ("num_cells", "num_antennas", "num_bands", "num_slots"):
-            object.__setattr__(self, name, _checked_int(name, getattr(self, name), minimum=1))
-        object.__setattr__(self, "num_iterations", _checked_int("num_iterations", self.num_iterations, minimum=0))
-        object.__setattr__(self, "num_users", self._checked_num_users())
+        for name in ("num_cells", "num_antennas", "num_bands", "num_slots", "rounds_per_slot"):
+            object.__setattr__(self, name, checked_int(name, getattr(self, name), minimum=1))
+        object.__setattr__(self, "num_iterations", checked_int("num_iterations", self.num_iterations, minimum=0))
+        object.__setattr__(self, "num_users", checked_num_users(self.num_users, self.num_cells, self.num_antennas))
         for name in ("sir_db", "snr_db"):
-            object.__setattr__(self, name, self._checked_db(name))
+            object.__setattr__(self, name, checked_db(name, getattr(self, name)))
         if self.mean_gains is not None:
-            object.__setattr__(self, "mean_gains", self._checked_mean_gains())
+            object.__setattr__(self, "mean_gains", checked_mean_gains(self.mean_gains, self.num_cells))
         if isinstance(self.damping, bool) or not isinstance(self.damping, Real) or not 0.0 <= float(self.damping) < 1.0:
             raise ValueError(
                 f"damping must be in [0, 1) (1 would freeze the negotiation); got {self.damping!r}. Give 0 for the paper's game."
@@ -81,8 +95,20 @@ class NetworkConfig:
             )
         if self.reward not in get_args(Reward):
             raise ValueError(f"reward must be one of {get_args(Reward)}; got {self.reward!r}. Choose 'cell' for (18), as it is measured.")
-        if self.dtype not in ("float32", "float64"):
-            raise ValueError(f"dtype must be 'float32' or 'float64'; got {self.dtype!r}. Choose one of the two.")
+        check_choice("negotiation", self.negotiation, get_args(Negotiation))
+        check_choice("action", self.action, get_args(Action))
+        check_choice("dtype", self.dtype, get_args(Precision))
+        if self.action == "price" and self.damping_in_action:
+            raise ValueError(
+                "damping_in_action must be False with action 'price', which has one plane; got True. Give damping, or action 'powers'."
+            )
+        object.__setattr__(self, "measuring_reward", checked_number("measuring_reward", self.measuring_reward, largest=1.0))
+        object.__setattr__(self, "measurement_error_db", checked_number("measurement_error_db", self.measurement_error_db, largest=30.0))
+        if self.measurement_error_db > 0.0 and self.num_iterations > 0:
+            raise ValueError(
+                f"num_iterations must be 0 with measurement_error_db (the iterations inside a step measure without error); got "
+                f"{self.num_iterations} and {self.measurement_error_db:g} dB. Give num_iterations=0 and more rounds_per_slot."
+            )
         if self.dtype == "float32":
             self._check_float32_reaches()
 
@@ -102,67 +128,9 @@ class NetworkConfig:
                 f"{self.snr_db:g} dB and nominal powers {self.nominal_powers.tolist()}. Give dtype='float64', or scale the gains."
             )
 
-    def _checked_num_users(self) -> int | tuple[int, ...]:
-        if isinstance(self.num_users, Sequence | np.ndarray) and not isinstance(self.num_users, str):
-            counts = tuple(_checked_int("num_users", users, minimum=1) for users in np.atleast_1d(np.asarray(self.num_users, dtype=object)))
-            if len(counts) == 1:
-                return self._at_most_antennas(counts)[0]
-            if len(counts) != self.num_cells:
-                raise ValueError(
-                    f"num_users must be one number or one per cell; got {len(counts)} numbers for {self.num_cells} cells. "
-                    f"Give {self.num_cells} numbers, or one for all."
-                )
-            return self._at_most_antennas(counts)
-        return self._at_most_antennas((_checked_int("num_users", self.num_users, minimum=1),))[0]
-
-    def _at_most_antennas(self, counts: tuple[int, ...]) -> tuple[int, ...]:
-        if max(counts) > self.num_antennas:
-            raise ValueError(
-                f"num_users must not exceed num_antennas (zero-forcing needs M >= U); got U={max(counts)}, "
-                f"M={self.num_antennas}. Raise num_antennas or lower num_users."
-            )
-        return counts
-
-    def _checked_db(self, name: str) -> float:
-        value, infinite_allowed = getattr(self, name), name == "sir_db"
-        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
-        # 300 dB is beyond any radio and keeps every product of two gains inside a float
-        if not (abs(number) <= 300.0 or (infinite_allowed and number == math.inf)):
-            limits = "within [-300, 300] dB" + (", or inf for no interference" if infinite_allowed else "")
-            raise ValueError(f"{name} must be a number {limits}; got {value!r}. Give the ratio in decibels.")
-        return number
-
-    def _checked_mean_gains(self) -> tuple[tuple[float, ...], ...]:
-        try:
-            gains = np.array(self.mean_gains, dtype=np.float64)
-        except (TypeError, ValueError):
-            gains = np.empty(0)
-        if gains.shape != (self.num_cells, self.num_cells):
-            raise ValueError(
-                f"mean_gains must be a square matrix [tx_cell][rx_cell] of numbers; got shape {gains.shape} for "
-                f"{self.num_cells} cells. Give {self.num_cells} rows of {self.num_cells} linear gains."
-            )
-        if not np.all(np.isfinite(gains)) or np.any(gains < 0):
-            raise ValueError(
-                f"mean_gains must be finite and non-negative (they are linear, not dB); got {gains.tolist()}. "
-                "Convert decibels by 10**(dB/10)."
-            )
-        if np.any((gains > 0) & ((gains < 1e-30) | (gains > 1e30))):
-            raise ValueError(
-                f"mean_gains must be 0 or within [1e-30, 1e30], which is 300 dB either way; got {gains.tolist()}. "
-                "Scale them to noise power 1."
-            )
-        if np.any(np.diagonal(gains) <= 0):
-            raise ValueError(
-                f"mean_gains must be positive on its diagonal (a cell must reach its own users); got "
-                f"{np.diagonal(gains).tolist()}. Give each cell a gain to itself."
-            )
-        rows: Any = gains.tolist()
-        return tuple(map(tuple, rows))
-
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "NetworkConfig":
-        """A network from its fields as JSON keeps them, with lists for tuples and "inf" for infinity.
+        """A network from its fields as JSON keeps them, with lists for tuples and "inf" for infinity; what is not there has its default.
 
         Raises:
             KeyError, TypeError, ValueError: the fields are not those of a network.
@@ -179,10 +147,17 @@ class NetworkConfig:
         """The network in one line."""
         interference = "given mean gains" if self.mean_gains is not None else f"SIR={self.sir_db:g} dB"
         damping = " damping=action" if self.damping_in_action else f" damping={self.damping:g}" if self.damping else ""
+        others = {"R": "rounds_per_slot", "negotiation": "negotiation", "action": "action", "error_db": "measurement_error_db"}
+        changed = [f" {short}={getattr(self, name)}" for short, name in others.items() if getattr(self, name) != getattr(type(self), name)]
         return (
             f"B={self.num_cells} M={self.num_antennas} U={self.num_users} F={self.num_bands} "
-            f"{interference} SNR={self.snr_db:g} dB T={self.num_slots} k={self.num_iterations}{damping}"
+            f"{interference} SNR={self.snr_db:g} dB T={self.num_slots} k={self.num_iterations}{damping}{''.join(changed)}"
         )
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of an episode: T slots of R rounds."""
+        return self.num_slots * self.rounds_per_slot
 
     @cached_property
     def users_per_cell(self) -> Int[np.ndarray, " cell"]:
@@ -250,15 +225,19 @@ class NetworkConfig:
         """Shape of the action of a cell with so many users: `(band, user)`, or `(2, band, user)` with `damping_in_action`."""
         return (*((2,) if self.damping_in_action else ()), self.num_bands, num_users)
 
+    @property
+    def action_limits(self) -> tuple[float, float]:
+        """Smallest and largest entry of an action."""
+        return (-1.0, 1.0) if self.action == "price" else (0.0, 1.0)
+
+    @property
+    def action_entries(self) -> str:
+        """What the entries of an action are, for messages."""
+        return "price multipliers in [-1, 1]" if self.action == "price" else "fractions in [0, 1]"
+
     def split_among_users(self, power_budget: Float[np.ndarray, "*batch cell"]) -> Float[np.ndarray, "*batch cell user"]:
         """Equal shares P_b(t)/U_b of a slot budget (14), in sigma^2; padded users get 0."""
         return (power_budget / self.users_per_cell)[..., None] * self.user_mask
-
-
-def _checked_int(name: str, value: Any, minimum: int) -> int:
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < minimum:
-        raise ValueError(f"{name} must be a whole number of at least {minimum}; got {value!r}. Give such a number.")
-    return int(value)
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

@@ -1,8 +1,6 @@
 """The PettingZoo environment: spaces, checks and bookkeeping around a block."""
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
 import numpy as np
@@ -10,12 +8,13 @@ from gymnasium.spaces import Box
 from gymnasium.utils import seeding
 from pettingzoo import ParallelEnv
 
+from multicell_env.arguments import resolve_config
 from multicell_env.blocks import Blocks
 from multicell_env.channels.recorded import split_channels
 from multicell_env.config import NetworkConfig
-from multicell_env.kernels.steps import LOG_LIMIT
-from multicell_env.observation import Observation, Observer, observation_limits, observe
+from multicell_env.observation import Observation, Observer, observation_limits, observe, state_kind
 from multicell_env.rewards import play_for_rewards
+from multicell_env.streams import error_stream
 
 AgentID = str
 ObsDict = dict[AgentID, np.ndarray]
@@ -23,25 +22,29 @@ InfoDict = dict[AgentID, dict[str, Any]]
 
 
 class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
-    """Base stations open with a power allocation; inside `step()` they negotiate by k iterations of FLWF.
+    """Base stations open with a power allocation; inside `step()` they negotiate by k iterations of FLWF, or of another rule.
 
-    An episode is one block: channels are drawn in `reset()` and stay for T slots, after which every agent is truncated.
+    An episode is one block: channels are drawn in `reset()` and stay for T slots, after which every agent is truncated. A step is a slot;
+    with `rounds_per_slot` R > 1 it is a round, and the last of a slot's R rounds alone transmits, is paid for and spends energy.
 
     * Action, `Box(0, 1, (band, user), float32)`: fractions of each user's slot budget P_b(t)/U_b. Finite values outside [0, 1] are
       clipped; a user whose fractions sum to more than 1 is scaled down to 1. What is left unspent rolls over (5) when k = 0.
       With `damping_in_action`, `(2, band, user)`: the second plane's mean over the bands is the share of its powers that the user keeps
       in each iteration of the slot. A user with 1 holds its opening, which is k = 0 for it; what it leaves unspent rolls over.
+      With `action="price"`, `Box(-1, 1, (band, user))`: multiplies the prices that users answer to by 10^(4 a); 0 is pricing itself.
     * Observation, `Box`, float32, `(plane, band, user)`: "csi" is the local state (17) in 4M + 2 planes, "gain" its sufficient
-      statistic for the own rate in 3. See `multicell_env.observation`.
+      statistic for the own rate in 3, "price" what negotiation by prices needs in 9. See `multicell_env.observation`.
     * Reward: the cell's sum rate (18) after the negotiation, bit/s/Hz; with `reward="network"` every agent gets (19)/B, with "predicted"
-      what its users predict in the last iteration, with "user" its share of the mean over all users.
-    * Infos: `power` (final, `[band, user]`, in sigma^2) and `sum_rate` (the cell's own, bit/s/Hz).
+      what its users predict in the last iteration, with "user" its share of the mean over all users. A round that only measures has the
+      share `measuring_reward` of what it would be.
+    * Infos: `power` (final, `[band, user]`, in sigma^2) and `sum_rate` (the cell's own, bit/s/Hz); with R > 1 `transmitted`, 1 where
+      the round transmitted and 0 where `sum_rate` is what it would be.
 
     Args:
         config: The network; the paper's (8, 4) network by default.
-        observation: "csi" or "gain".
+        observation: "csi", "gain" or "price".
         render_mode: None, "rgb_array", "ansi" or "human".
-        max_cycles: PettingZoo's name for `num_slots`.
+        max_cycles: PettingZoo's name for the number of steps, `num_slots` times `rounds_per_slot`.
         **overrides: Fields of `NetworkConfig` to change.
 
     Raises:
@@ -73,7 +76,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             )
         self.render_mode = render_mode
         # An alias that frameworks read and PettingZoo's own test overwrites; the environment itself never reads it.
-        self.max_cycles = self.config.num_slots
+        self.max_cycles = self.config.num_steps
 
         self.possible_agents = [f"bs_{cell}" for cell in range(self.config.num_cells)]
         self.agents: list[AgentID] = []
@@ -84,12 +87,14 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             agent: Box(-limit, limit, dtype=np.float32) for agent, limit in zip(self.possible_agents, limits, strict=True)
         }
         self.action_spaces: dict[AgentID, Any] = {
-            agent: Box(0.0, 1.0, self.config.action_shape(int(num_users)), np.float32)
+            agent: Box(*self.config.action_limits, self.config.action_shape(int(num_users)), np.float32)
             for agent, num_users in zip(self.possible_agents, self.config.users_per_cell, strict=True)
         }
-        cells = (self.config.num_cells, 3, self.config.num_bands, self.config.max_users)
-        self.state_space = Box(-LOG_LIMIT, LOG_LIMIT, cells, np.float32)
+        shown, cells = state_kind(observation), range(self.config.num_cells)
+        limit = np.stack([observation_limits(shown, self.config, cell, padded=True) for cell in cells])
+        self.state_space = Box(-limit, limit, dtype=np.float32)
         self._np_random: np.random.Generator | None = None
+        self._errors: np.random.Generator | None = None
         self._observer: Observer | None = None
         """Of the block that is played."""
         self._next_observer: Observer | None = None
@@ -143,17 +148,20 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         else:
             own, cross = split_channels(self.config, given)
             blocks.begin([0], own[None], cross[None])  # may refuse the channels, before anything changes
+        if self.config.measurement_error_db > 0.0:
+            self._errors = error_stream(generator) if generator is not self._np_random or self._errors is None else self._errors
+            blocks.measure([0], [self._errors])
         observer.begin()
         self._np_random, self._observer, self._next_observer = generator, observer, self._observer
         self.agents = self.possible_agents[:]
         self._rates = []
         self._render_if_human()
-        return self._by_agent(observer.observe()[0]), self._infos(blocks.powers[0].copy(), np.zeros(self.config.num_cells))
+        return self._by_agent(observer.observe()[0]), self._infos(blocks.powers[0].copy(), np.zeros(self.config.num_cells), False)
 
     def step(
         self, actions: Mapping[AgentID, np.ndarray]
     ) -> tuple[ObsDict, dict[AgentID, float], dict[AgentID, bool], dict[AgentID, bool], InfoDict]:
-        """Play one slot.
+        """Play one slot, or one round of it.
 
         Args:
             actions: One action for each agent.
@@ -166,31 +174,41 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         assert self._observer is not None  # _checked_fractions refuses a step before reset
         outputs = self._observer.outputs()
         blocks = self._observer.blocks
+        transmits = self.config.rounds_per_slot == 1 or bool(blocks.transmits[0])
         rates, rewards = (array[0] for array in play_for_rewards(blocks, fractions[None], outputs))
-        self._rates.append(rates)
+        observations = outputs.observations
+        if self._errors is not None:
+            blocks.measure([0], [self._errors])
+            observations = self._observer.observe()
+        if transmits:
+            self._rates.append(rates)
         over = not blocks.slots_left[0]
         agents = self.possible_agents
         if over:
             self.agents = []
         self._render_if_human()
         return (
-            self._by_agent(outputs.observations[0]),
+            self._by_agent(observations[0]),
             {agent: float(reward) for agent, reward in zip(agents, rewards, strict=True)},
             dict.fromkeys(agents, False),
             dict.fromkeys(agents, over),
-            self._infos(outputs.transmitted_powers[0], rates),
+            self._infos(outputs.transmitted_powers[0], rates, transmits),
         )
 
     def state(self) -> np.ndarray:
-        """Global state: the "gain" planes of all cells, `[cell, plane, band, user]`, float32; for centralised training.
+        """Global state: the "gain" planes of all cells, or the "price" planes where these are observed; for centralised training.
+
+        Float32, `[cell, plane, band, user]`.
 
         Raises:
             RuntimeError: before `reset`.
         """
-        return observe("gain", self._begun())[0]
+        return observe(state_kind(self.observation), self._begun())[0]
 
     def hold(self) -> dict[AgentID, np.ndarray]:
         """Actions that open with the last powers: their fractions of the coming slot's budget, float32, and no damping.
+
+        Where actions tilt prices it is no tilt, 0: the best response to prices, which does not hold powers but goes on with the game.
 
         Raises:
             RuntimeError: before `reset`.
@@ -271,7 +289,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
     def _refuse(self, agent: AgentID, action: Any, problem: str) -> NoReturn:
         raise ValueError(
             f"the action of {agent} must be finite real numbers [..., band, user] of shape {self.action_spaces[agent].shape}; got "
-            f"{problem}. Give fractions in [0, 1]."
+            f"{problem}. Give {self.config.action_entries}."
         )
 
     def _by_agent(self, planes: np.ndarray) -> ObsDict:
@@ -279,37 +297,13 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             return dict(zip(self.possible_agents, planes, strict=True))
         return {agent: planes[cell, ..., : self.config.users_per_cell[cell]].copy() for agent, cell in self._cell_of.items()}
 
-    def _infos(self, powers: np.ndarray, rates: np.ndarray) -> InfoDict:
+    def _infos(self, powers: np.ndarray, rates: np.ndarray, transmitted: bool) -> InfoDict:
         users = self.config.users_per_cell
-        return {
+        infos: InfoDict = {
             agent: {"power": powers[cell] if self._same_users else powers[cell, :, : users[cell]].copy(), "sum_rate": float(rates[cell])}
             for agent, cell in self._cell_of.items()
         }
-
-
-def resolve_config(config: NetworkConfig | None, *, max_cycles: int | None = None, **overrides: Any) -> NetworkConfig:
-    """The network that a constructor was asked for: `config` (or the default) with fields replaced.
-
-    Raises:
-        TypeError: `config` is no NetworkConfig, or an override is no field of it.
-        ValueError: a field breaks its rule, or `max_cycles` and `num_slots` differ.
-    """
-    config = NetworkConfig() if config is None else config
-    if not isinstance(config, NetworkConfig):
-        raise TypeError(
-            f"config must be a NetworkConfig; got {type(config).__name__}. Pass fields by name instead: parallel_env(num_cells=3)."
-        )
-    names = [field.name for field in fields(NetworkConfig)]
-    for name in overrides:
-        if name not in names:
-            near = get_close_matches(name, names, n=1)
-            raise TypeError(
-                f"there is no argument {name!r}; did you mean {near[0]!r}?"
-                if near
-                else f"there is no argument {name!r}. The fields of NetworkConfig are {names}."
-            )
-    if max_cycles is not None:
-        if overrides.get("num_slots", max_cycles) != max_cycles:
-            raise ValueError(f"max_cycles is another name for num_slots; got {max_cycles} and {overrides['num_slots']}. Give one of them.")
-        overrides["num_slots"] = max_cycles
-    return replace(config, **overrides)
+        if self.config.rounds_per_slot > 1:
+            for info in infos.values():
+                info["transmitted"] = float(transmitted)
+        return infos

@@ -1,5 +1,6 @@
 """What a base station sees of a block: image-like planes over bands and users."""
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -7,35 +8,46 @@ from jaxtyping import Float
 
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
-from multicell_env.kernels.slot import SlotOutputs
+from multicell_env.kernels.arrays import SlotOutputs
+from multicell_env.kernels.pricing import NUM_PLANES, NUM_STATIC_PLANES
 from multicell_env.kernels.steps import LOG_LIMIT
+from multicell_env.model.pricing import leakage
+from multicell_env.model.types import Gains
 
-Observation = Literal["csi", "gain"]
+Observation = Literal["csi", "gain", "price"]
 Planes = Float[np.ndarray, "*batch plane band user"]
 
+GAIN_LIMIT = 3.0
+"""Logarithms of signal gains over a_bb saturate here in "price"."""
 CHANNEL_LIMIT = 100.0
 """Planes of H saturate at this many times sqrt(a_bb), which a Rayleigh draw never reaches."""
 
 
 def num_planes(kind: Observation, config: NetworkConfig) -> int:
-    """4M + 2 planes for "csi", 3 for "gain".
+    """4M + 2 planes for "csi", 3 for "gain", 9 for "price".
 
     Raises:
         ValueError: no such observation.
     """
-    if kind not in ("csi", "gain"):
+    if kind not in ("csi", "gain", "price"):
         raise ValueError(
-            f"observation must be 'csi' (17) or 'gain' (its sufficient statistic for the own rate); got {kind!r}. Choose one of the two."
+            f"observation must be 'csi' (17), 'gain' (its sufficient statistic for the own rate) or 'price' (for negotiation by prices); "
+            f"got {kind!r}. Choose one of the three."
         )
-    return 4 * config.num_antennas + 2 if kind == "csi" else 3
+    return {"csi": 4 * config.num_antennas + 2, "gain": 3, "price": NUM_PLANES}[kind]
+
+
+def state_kind(kind: Observation) -> Observation:
+    """Which planes of all cells are the global state where this is observed."""
+    return "price" if kind == "price" else "gain"
 
 
 class Observer:
     """Observations of blocks as they are played. What the channels say is prepared once a block, not once a slot.
 
     Args:
-        kind: "csi" or "gain".
-        blocks: What is observed; "csi" needs blocks that keep their channels.
+        kind: "csi", "gain" or "price".
+        blocks: What is observed; "csi" needs blocks that keep their channels, and with "price" they hear prices from then on.
 
     Raises:
         ValueError: no such observation.
@@ -45,22 +57,32 @@ class Observer:
         config = blocks.config
         self.kind, self.blocks = kind, blocks
         self._shape = (len(blocks), config.num_cells, num_planes(kind, config), config.num_bands, config.max_users)
-        self._static: Planes = np.zeros((*self._shape[:2], self._shape[2] - 2, *self._shape[3:]), np.float32)
+        num_static = NUM_STATIC_PLANES if kind == "price" else self._shape[2] - 2
+        self._static: Planes = np.zeros((*self._shape[:2], num_static, *self._shape[3:]), np.float32)
+        if kind == "price":
+            blocks.hear_prices()
         self.begin()
 
     def begin(self, rows: np.ndarray | slice = slice(None)) -> None:
         """Prepare the planes of blocks that have begun."""
         if self.kind == "csi":
             self._static[rows] = _csi_planes(self.blocks, rows)
+        elif self.kind == "price":
+            self._static[rows] = _price_planes(self.blocks, rows)
         else:
             self._static[rows] = np.log10(self.blocks.gains.signal_gains[rows]).clip(-LOG_LIMIT, LOG_LIMIT)[:, :, None]
 
     def observe(self) -> Float[np.ndarray, "block cell plane band user"]:
         """Observation of every cell of every block, float32, a fresh array. Padded users are included; see `NetworkConfig.user_mask`."""
-        planes = np.empty(self._shape, np.float32)
+        planes, blocks = np.empty(self._shape, np.float32), self.blocks
+        if self.kind == "price":
+            if blocks.config.measurement_error_db > 0.0:
+                self.begin()  # leakage is measured anew
+            blocks.show_prices(self._static, planes)
+            return planes
         planes[:, :, :-2] = self._static
-        planes[:, :, -2] = self.blocks.log_ingr
-        planes[:, :, -1] = self.blocks.log_budget[..., None, None]
+        planes[:, :, -2] = blocks.measured_log_ingr
+        planes[:, :, -1] = blocks.log_budget[..., None, None]
         return planes
 
     def outputs(self) -> SlotOutputs:
@@ -73,6 +95,18 @@ def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell 
 
     "gain": log10 signal gain, log10 c/p0, log10 of the slot budget relative to nominal. "csi" is the local state of (17): Re H, Im H,
     Re w, Im w (M planes each), log10 c/p0, log10 of the slot budget relative to nominal.
+
+    "price", with S and N as in `multicell_env.model.pricing.prices`, P the user's budget of the coming slot and p its last powers:
+
+    0. log10 of signal gain over a_bb, within 3;
+    1. log10 c/p0, plus 2;
+    2. log2 of the cell's number of users, less 2;
+    3. log10(0.001 + price p0);
+    4. log10(1 + p0 times the sum of the beam's gains to all users of other cells), less 2;
+    5. log10(0.001 + p/P), plus 1;
+    6. p/P;
+    7. 1 in the first round of a block, 0 after it;
+    8. rounds of the slot that have been played, over R.
 
     Raises:
         ValueError: no such observation.
@@ -87,10 +121,24 @@ def _csi_planes(blocks: Blocks, rows: np.ndarray | slice) -> Float[np.ndarray, "
     return np.concatenate([*h_parts, np.real(w), np.imag(w)], axis=-3)
 
 
+def _price_planes(blocks: Blocks, rows: np.ndarray | slice) -> Float[np.ndarray, "block cell plane band user"]:
+    config = blocks.config
+    own = np.diagonal(config.mean_gain_matrix)[:, None, None]
+    gains = np.log10(blocks.gains.signal_gains[rows] / own).clip(-GAIN_LIMIT, GAIN_LIMIT)
+    users = np.broadcast_to(np.log2(config.users_per_cell)[:, None, None] - 2.0, gains.shape)
+    leaked = leakage(Gains(blocks.gains.signal_gains[rows], blocks.gains.cross_gains[rows], config.interferers))
+    received = config.nominal_powers[:, None, None] * leaked * blocks.leakage_errors[rows]
+    return np.stack([gains, users, np.log10(1.0 + received).clip(max=LOG_LIMIT) - 2.0], axis=2)
+
+
 def observation_limits(kind: Observation, config: NetworkConfig, cell: int, *, padded: bool = False) -> Planes:
     """Largest magnitude of every entry of a cell's observation, with or without the padded users, float32."""
     num_users = config.max_users if padded else config.users_per_cell[cell]
     limits = np.full((num_planes(kind, config), config.num_bands, num_users), LOG_LIMIT)
+    if kind == "price":
+        largest_load = max(2.0, math.log2(config.users_per_cell[cell]))
+        bounds = [GAIN_LIMIT, LOG_LIMIT + 2.0, largest_load, LOG_LIMIT, LOG_LIMIT, 3.0, 1.0, 1.0, 1.0]
+        limits[:] = np.array(bounds)[:, None, None]
     if kind == "csi":
         limits[: 2 * config.num_antennas] = CHANNEL_LIMIT * np.sqrt(config.mean_gain_matrix[cell, cell])
         limits[2 * config.num_antennas : -2] = 1.0

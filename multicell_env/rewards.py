@@ -1,4 +1,4 @@
-"""What a slot is worth to the agents: what its users get, or what they predict."""
+"""What a round is worth to the agents: what their users get, or what they predict."""
 
 from typing import cast
 
@@ -7,7 +7,8 @@ from array_api_compat import array_namespace
 from jaxtyping import Float
 
 from multicell_env.blocks import Blocks
-from multicell_env.kernels.slot import SlotOutputs
+from multicell_env.config import NetworkConfig, Reward
+from multicell_env.kernels.arrays import SlotOutputs
 from multicell_env.model.interference import sum_rates
 from multicell_env.model.types import Array
 from multicell_env.model.waterfilling import believed_ingr
@@ -18,7 +19,7 @@ Rates = Float[np.ndarray, "block cell"]
 def play_for_rewards(
     blocks: Blocks, actions: Float[np.ndarray, "block cell *plane band user"], outputs: SlotOutputs | None = None
 ) -> tuple[Rates, Rates]:
-    """Play one slot of every block.
+    """Play one round of every block: with `rounds_per_slot` of 1, a slot.
 
     Args:
         blocks: What is played.
@@ -28,32 +29,38 @@ def play_for_rewards(
     Returns:
         Sum rate of each cell as it is measured, bit/s/Hz, and the agents' rewards by `NetworkConfig.reward`.
     """
-    k = blocks.config.num_iterations
-    if not predicts(blocks):
-        rates = blocks.play_slot(actions, outputs=outputs)
-        return rates, cast(Rates, _rewards(rates, blocks))
-    last_powers, last_ingr = blocks.preview(actions, k - 1)
-    rates = blocks.play_slot(actions, outputs=outputs)
-    believed = believed_ingr(blocks.powers, last_powers, last_ingr, blocks.gains.signal_gains)
-    return rates, cast(Rates, sum_rates(blocks.powers, believed))
+    config, last = blocks.config, None
+    shares = None if config.rounds_per_slot == 1 else np.where(blocks.transmits, 1.0, config.measuring_reward).astype(config.dtype)
+    if predicts(config):
+        last = blocks.preview(actions, config.num_iterations - 1)
+    rates = worth = blocks.play_slot(actions, outputs=outputs)
+    if last is not None:
+        worth = sum_rates(blocks.powers, believed_ingr(blocks.powers, *last, blocks.gains.signal_gains))
+    return rates, cast(Rates, rewards_of(worth, config.reward, int(config.users_per_cell.sum()), shares))
 
 
-def differentiable_rewards(blocks: Blocks, actions: Float[Array, "block cell *plane band user"]) -> Float[Array, "block cell"]:
-    """The rewards that `play_for_rewards` would return, by the readable equations and in the library of the actions; nothing is played."""
-    predicted = predicts(blocks)
-    rates = blocks.differentiable_slot(actions, predicted=predicted)
-    return rates if predicted else _rewards(rates, blocks)
+def predicts(config: NetworkConfig) -> bool:
+    """Whether rewards are (18) with the belief c^B of the round's last iteration; without iterations nobody predicts anything."""
+    return config.reward == "predicted" and config.num_iterations > 0
 
 
-def predicts(blocks: Blocks) -> bool:
-    """Whether rewards are (18) with the belief c^B of the slot's last iteration; without iterations nobody predicts anything."""
-    return blocks.config.reward == "predicted" and blocks.config.num_iterations > 0
+def rewards_of(
+    rates: Float[Array, "block cell"],
+    reward: Reward,
+    num_users: int | Float[Array, "block 1"],
+    shares: Float[Array, " block"] | None = None,
+) -> Float[Array, "block cell"]:
+    """Rewards by rates, in the library of the rates.
 
-
-def _rewards(rates: Float[Array, "block cell"], blocks: Blocks) -> Float[Array, "block cell"]:
-    """Rewards by the rates that users measure."""
-    config = blocks.config
-    if config.reward == "network":
+    Args:
+        rates: Sum rate of each cell as its users measure it; with "predicted", as they predict it.
+        reward: Whose rates an agent is paid.
+        num_users: Users in the whole network.
+        shares: What a round counts: 1 where it transmits, `measuring_reward` elsewhere. Every round counts 1 by default.
+    """
+    if reward == "network":
         xp = array_namespace(rates)
-        return xp.ones_like(rates) * xp.mean(rates, axis=1, keepdims=True)
-    return rates / int(config.users_per_cell.sum()) if config.reward == "user" else rates
+        rates = xp.ones_like(rates) * xp.mean(rates, axis=1, keepdims=True)
+    elif reward == "user":
+        rates = rates / num_users
+    return rates if shares is None else rates * shares[:, None]

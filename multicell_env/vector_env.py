@@ -1,6 +1,5 @@
 """Many environments in one: independent blocks stepped together, for learners that want millions of slots."""
 
-import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,12 +10,15 @@ from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 from jaxtyping import Bool, Float
 
+from multicell_env.arguments import resolve_config, seeds_of_each
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
-from multicell_env.env import MulticellEnv, resolve_config
+from multicell_env.differentiable import DifferentiableGame
+from multicell_env.env import MulticellEnv
 from multicell_env.model.types import Array
-from multicell_env.observation import Observation, Observer, observation_limits, observe
-from multicell_env.rewards import differentiable_rewards, play_for_rewards
+from multicell_env.observation import Observation, Observer, observation_limits, observe, state_kind
+from multicell_env.rewards import play_for_rewards
+from multicell_env.streams import error_stream
 
 try:
     from gymnasium.vector import AutoresetMode
@@ -34,20 +36,20 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
     `{agent: array[env, ...]}`.
 
     * Action: fractions `[env, cell, band, user]` of each user's slot budget, float32 best, or `[env, cell, 2, band, user]` with
-      `damping_in_action`. Entries of padded users are ignored.
+      `damping_in_action`, or with `action="price"` price multipliers `[env, cell, band, user]`. Entries of padded users are ignored.
     * Observation: `[env, cell, plane, band, user]`, float32; cells with fewer users are padded with what is constant there.
-    * Reward: `[env, cell]`, one for each agent, so that wrappers for a single agent's rewards do not fit; termination (never) and
-      truncation: `[env]`.
-    * Infos: `power` `[env, cell, band, user]` and `sum_rate` `[env, cell]` of the slot that was played. Where an environment was reset
+    * Reward: `[env, cell]`, so that wrappers for a single agent's rewards do not fit; termination (never) and truncation: `[env]`.
+    * Infos: `power` `[env, cell, band, user]` and `sum_rate` `[env, cell]` of the slot that was played; with R > 1 rounds of a slot,
+      `transmitted` `[env]` says whose round was the last of its slot. Where an environment was reset
       in the same step, `final_obs` holds its last observation and `_final_obs` tells where.
 
     Args:
         num_envs: E.
         config: The network; the paper's (8, 4) network by default.
-        observation: "csi" or "gain".
+        observation: "csi", "gain" or "price".
         autoreset_mode: SAME_STEP begins a new block in the step that ended one; DISABLED waits for `reset` with a mask.
         num_threads: Threads that share the environments. The numbers do not depend on it.
-        max_cycles: PettingZoo's name for `num_slots`.
+        max_cycles: PettingZoo's name for the number of steps, `num_slots` times `rounds_per_slot`.
         **overrides: Fields of `NetworkConfig` to change.
 
     Raises:
@@ -79,7 +81,9 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         self.possible_agents = single.possible_agents
         self.action_spaces = single.action_spaces
         self.observation_spaces = single.observation_spaces
-        self.single_action_space = Box(0.0, 1.0, (self.config.num_cells, *self.config.action_shape(self.config.max_users)), np.float32)
+        self.single_action_space = Box(
+            *self.config.action_limits, (self.config.num_cells, *self.config.action_shape(self.config.max_users)), np.float32
+        )
         limit = np.stack([observation_limits(observation, self.config, cell, padded=True) for cell in range(self.config.num_cells)])
         self.single_observation_space = Box(-limit, limit, dtype=np.float32)
         self.single_state_space = single.state_space
@@ -87,9 +91,11 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self._blocks = Blocks(self.config, self.num_envs, keep_channels=observation == "csi", num_threads=int(num_threads))
         self._observer = Observer(observation, self._blocks)
-        self.state_is_observation = observation == "gain"
+        self.state_is_observation = observation == state_kind(observation)
         """Whether `state()` is what `step` has returned as observations already."""
         self._generators: dict[int, np.random.Generator] = {}
+        self._errors: dict[int, np.random.Generator] = {}
+        self._transmitted = np.zeros(self.num_envs, dtype=bool)
         self._rates = np.zeros((self.num_envs, self.config.num_cells), self._blocks.powers.dtype)
 
     def reset(
@@ -107,9 +113,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         """
         if options is not None and (not isinstance(options, Mapping) or "channels" in options):
             got = "channels" if isinstance(options, Mapping) else type(options).__name__
-            raise ValueError(
-                f"options must be a mapping, and 'channels' are for MulticellEnv; got {got}. Give {{'reset_mask': array}}, or none."
-            )
+            raise ValueError(f"options must be a mapping, and 'channels' are for MulticellEnv; got {got}. Give {{'reset_mask': array}}.")
         mask = (options or {}).get("reset_mask")
         chosen = np.ones(self.num_envs, dtype=bool) if mask is None else np.asarray(mask)
         if chosen.shape != (self.num_envs,) or chosen.dtype != bool:
@@ -117,72 +121,76 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
                 f"reset_mask must be a bool array of shape ({self.num_envs},); got {chosen.dtype} of shape {chosen.shape}. "
                 "Give True for every environment that begins anew."
             )
-        seeds = enumerate(self._seeds(seed))
-        self._generators |= {
-            env: seeding.np_random(own)[0] for env, own in seeds if env not in self._generators or (own is not None and chosen[env])
-        }
+        seeds = enumerate(seeds_of_each(seed, self.num_envs))
+        new = {env: seeding.np_random(own)[0] for env, own in seeds if env not in self._generators or (own is not None and chosen[env])}
+        self._generators |= new
+        if self.config.measurement_error_db > 0.0:
+            self._errors |= {env: error_stream(generator) for env, generator in new.items()}
         self._begin(np.flatnonzero(chosen))
         return self._observer.observe(), self._infos()
 
-    def _seeds(self, seed: Any) -> list[int | None]:
-        """One seed for each environment."""
-        if seed is None:
-            return [None] * self.num_envs
-        try:
-            each = [operator.index(seed) + env for env in range(self.num_envs)] if np.ndim(seed) == 0 else seed
-            seeds = [None if own is None else operator.index(own) for own in each]
-        except TypeError as error:
-            raise ValueError(f"seed must be a whole number, or one (or None) for each environment; got {seed!r}. Give either.") from error
-        if any(own is not None and own < 0 for own in seeds):
-            raise ValueError(f"seeds must not be negative; got {seed!r}. Give 0 or more.")
-        if len(seeds) != self.num_envs:
-            raise ValueError(f"seed must be one number, or one for each of {self.num_envs} environments; got {len(seeds)}. Give either.")
-        return seeds
-
     def step(self, actions: Float[np.ndarray, "env cell *plane band user"]) -> Step:
-        """Play one slot in every environment.
+        """Play one slot, or one round of it, in every environment.
 
         Raises:
             RuntimeError: an environment has no block, or its block has ended.
             ValueError: a wrong shape, NaN or infinity. Nothing has changed then.
         """
         fractions = self._checked(actions)
-        outputs = self._observer.outputs()
-        rates, rewards = play_for_rewards(self._blocks, fractions, outputs)
+        outputs, blocks = self._observer.outputs(), self._blocks
+        if self.config.rounds_per_slot > 1:
+            self._transmitted = blocks.transmits
+        rates, rewards = play_for_rewards(blocks, fractions, outputs)
         observations = outputs.observations
-        over = self._blocks.slots_left == 0
+        if self._errors:
+            self._measure(np.arange(self.num_envs))
+            observations = self._observer.observe()
+        over = blocks.slots_left == 0
         self._rates = rates.copy()
         infos = {"power": outputs.transmitted_powers, "sum_rate": self._rates.copy()}
+        if self.config.rounds_per_slot > 1:
+            infos["transmitted"] = self._transmitted.copy()
         if np.count_nonzero(over) and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
             infos |= {"final_obs": observations, "_final_obs": over.copy()}
             self._begin(np.flatnonzero(over))
             observations = self._observer.observe()
         return observations, rewards, np.zeros(self.num_envs, dtype=bool), over, infos
 
-    def differentiable_rewards(self, actions: Float[Array, "env cell band user"]) -> Float[Array, "env cell"]:
-        """The rewards that `step` would give for these actions, by the readable equations; nothing is played.
+    def differentiable(self, like: Array = None) -> DifferentiableGame:
+        """The game from here on by the readable equations, with gradients; it plays rounds of its own, and nothing here changes.
 
-        Computed in the library of the actions: a torch tensor brings the gradients of the rewards back to it. Actions must be finite.
+        Args:
+            like: An array of the library that computes, such as `torch.empty(0)`; NumPy by default.
+
+        Raises:
+            RuntimeError: an environment has no block, or its block has ended.
+            ValueError: measurements have errors, or the observation is "csi".
+        """
+        self._check_all_play()
+        return DifferentiableGame(self._blocks, self.observation, like)
+
+    def differentiable_rewards(self, actions: Float[Array, "env cell *plane band user"]) -> Float[Array, "env cell"]:
+        """The rewards that `step` would give for these actions, by the readable equations, in their library; nothing is played.
 
         Raises:
             RuntimeError: an environment has no block, or its block has ended.
             ValueError: NaN or infinity.
         """
         self._check_all_play()
-        return differentiable_rewards(self._blocks, actions)
+        return DifferentiableGame(self._blocks, "gain", actions).rewards(actions)
 
     def state(self) -> Float[np.ndarray, "env cell plane band user"]:
-        """Global state of every environment: the "gain" planes of all cells, float32; for centralised training.
+        """Global state for centralised training: the "gain" planes of all cells, or "price" where these are observed; float32.
 
         Raises:
             RuntimeError: before `reset`.
         """
         if self._blocks.slots_left.min() < 0:
             raise RuntimeError("An environment has no block yet: call reset() first.")
-        return self._observer.observe() if self.observation == "gain" else observe("gain", self._blocks)
+        return self._observer.observe() if self.state_is_observation else observe("gain", self._blocks)
 
     def hold(self) -> Float[np.ndarray, "env cell *plane band user"]:
-        """Actions that open with the last powers: their fractions of the coming slot's budget, float32, and no damping."""
+        """Actions that open with the last powers: fractions of the coming budget, float32, and no damping; as in `MulticellEnv.hold`."""
         return self._blocks.hold().astype(np.float32)
 
     def as_dicts(self) -> "DictFace":
@@ -195,11 +203,17 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
 
     def _begin(self, rows: np.ndarray) -> None:
         self._blocks.draw(rows, [self._generators[row] for row in rows])
+        if self._errors:
+            self._measure(rows)
         self._observer.begin(rows)
-        self._rates[rows] = 0.0
+        self._rates[rows], self._transmitted[rows] = 0.0, False
+
+    def _measure(self, rows: np.ndarray) -> None:
+        self._blocks.measure(rows, [self._errors[row] for row in rows])
 
     def _infos(self) -> dict[str, Any]:
-        return {"power": self._blocks.powers.copy(), "sum_rate": self._rates.copy()}
+        flags = {"transmitted": self._transmitted.copy()} if self.config.rounds_per_slot > 1 else {}
+        return {"power": self._blocks.powers.copy(), "sum_rate": self._rates.copy(), **flags}
 
     def _check_all_play(self) -> None:
         waits = self._blocks.slots_left < 1
@@ -216,11 +230,11 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         if fractions.shape != self.action_space.shape or fractions.dtype.kind not in "fiub":
             raise ValueError(
                 f"actions must be real numbers [env, cell, ..., band, user] of shape {self.action_space.shape}; got {fractions.dtype} of "
-                f"shape {fractions.shape}. Give fractions in [0, 1]."
+                f"shape {fractions.shape}. Give {self.config.action_entries}."
             )
         if np.count_nonzero(np.isfinite(fractions)) < fractions.size:  # all() takes twice as long for few, and hardly less for many
             env = int(np.argwhere(~np.isfinite(fractions))[0][0])
-            raise ValueError(f"actions must be finite; got NaN or infinity in environment {env}. Give fractions in [0, 1].")
+            raise ValueError(f"actions must be finite; got NaN or infinity in environment {env}. Give {self.config.action_entries}.")
         return fractions
 
 
@@ -267,18 +281,13 @@ class DictFace:
             if own.shape != shape or own.dtype.kind not in "fiub":
                 raise ValueError(
                     f"the actions of {agent} must be real numbers [env, ..., band, user] of shape {shape}; got {own.dtype}, {own.shape}. "
-                    "Give fractions in [0, 1]."
+                    f"Give {config.action_entries}."
                 )
             stacked[:, cell, ..., :users] = own
         observations, rewards, terminations, truncations, infos = self.env.step(stacked)
-        agents = self.agents
-        return (
-            self._by_agent(observations),
-            {agent: rewards[:, cell] for cell, agent in enumerate(agents)},
-            {agent: terminations.copy() for agent in agents},
-            {agent: truncations.copy() for agent in agents},
-            self._infos(infos),
-        )
+        paid = {agent: rewards[:, cell] for cell, agent in enumerate(self.agents)}
+        ended, over = ({agent: flags.copy() for agent in self.agents} for flags in (terminations, truncations))
+        return self._by_agent(observations), paid, ended, over, self._infos(infos)
 
     def observation_space(self, agent: str) -> Box:
         """Space of one agent's observations in one environment."""
@@ -305,7 +314,7 @@ class DictFace:
             agent: {
                 **{key: arrays[agent] for key, arrays in by_agent.items()},
                 "sum_rate": infos["sum_rate"][:, cell],
-                **({"_final_obs": infos["_final_obs"].copy()} if "_final_obs" in infos else {}),
+                **{key: infos[key].copy() for key in ("transmitted", "_final_obs") if key in infos},
             }
             for cell, agent in enumerate(self.agents)
         }

@@ -160,9 +160,12 @@ def believed_ingr(p, last_p, last_c, gain):
 def predicted_sum_rates(opening, signal, cross, budgets, num_iterations, damping=0.0):
     """(18) as printed, with what users believe in when they make the last of k > 0 moves."""
     last = negotiate(opening, signal, cross, budgets, num_iterations - 1, damping=damping)
-    c = ingr(last, signal, cross)
-    powers = iterate(last, signal, cross, budgets, damping=damping)
-    totals = []
+    return believed_sum_rates(iterate(last, signal, cross, budgets, damping=damping), last, signal, cross)
+
+
+def believed_sum_rates(powers, last, signal, cross):
+    """(18) with c^B of a move from the last powers."""
+    c, totals = ingr(last, signal, cross), []
     for b in range(len(powers)):
         total = 0.0
         for f in range(len(powers[b])):

@@ -17,9 +17,14 @@ LONGEST = 320
 MOST_FILES = 16
 LONGEST_NAME = 80
 
-GAME = ("blocks", "channels", "config", "kernels", "model", "observation", "rewards", "scenarios", "streams", "version")
+GAME = (
+    *("arguments", "blocks", "channels", "config", "differentiable", "kernels", "model", "observation", "rewards", "scenarios"),
+    *("streams", "version"),
+)
 MAY_IMPORT = {
-    "config": (),
+    "config": ("config_checks",),
+    "config_checks": (),
+    "arguments": ("config",),
     "version": (),
     "scenarios": ("config", "streams"),
     "streams": (),
@@ -28,6 +33,7 @@ MAY_IMPORT = {
     "channels": ("channels", "config", "kernels.drawing", "kernels.random_bits", "model.types"),
     "allocations": ("allocations", "config", "kernels.compiling", "model"),
     "blocks": ("channels", "config", "kernels", "model"),
+    "differentiable": ("blocks", "config", "kernels", "model", "observation", "rewards"),
     "observation": ("blocks", "config", "kernels", "model"),
     "rewards": ("blocks", "config", "kernels", "model"),
     "rendering": GAME,

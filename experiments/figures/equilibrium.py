@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from multicell_env.blocks import Blocks
+from multicell_env.config import Negotiation
 
 TOLERANCE = 1e-3
 """A block has settled after the first iteration that changes no power by more than this share of its user's slot budget.
@@ -18,7 +19,7 @@ MOST_ITERATIONS = 1000
 
 
 @dataclass(frozen=True)
-class Negotiation:
+class Settling:
     """Where the negotiation of each block went. Capacities are average cell capacities, (19)/B, in bit/s/Hz."""
 
     curve: Float[np.ndarray, "block iteration"]
@@ -41,9 +42,9 @@ def settle(
     blocks: Blocks,
     opening: Float[np.ndarray, "block cell *plane band user"],
     *,
-    forward_looking: bool = True,
+    negotiation: Negotiation = "flwf",
     most_iterations: int = MOST_ITERATIONS,
-) -> Negotiation:
+) -> Settling:
     """Iterate (15) until |p^i[f] - p^(i-1)[f]| <= 1e-3 P_b(t)/U_b in every band of every user of a block.
 
     Nobody transmits meanwhile, so the budgets stay those of the coming slot. A block that has settled stays where it is.
@@ -51,7 +52,7 @@ def settle(
     Args:
         blocks: The blocks before a slot. Some of them play on while others do, so what they hold afterwards is no result: `restart` them.
         opening: Fractions of each user's slot budget, as an action.
-        forward_looking: True is FLWF, False is IWF.
+        negotiation: The rule.
         most_iterations: When to give up.
     """
     curve, iterations = np.zeros((len(blocks), most_iterations)), np.zeros(len(blocks), dtype=np.int64)
@@ -60,7 +61,7 @@ def settle(
     played = 0
     while played < most_iterations and len(rows):
         before = playing.powers.copy()
-        rates = playing.play_slot(playing.hold(), num_iterations=1, forward_looking=forward_looking, transmit=False)
+        rates = playing.play_slot(playing.hold(), num_iterations=1, negotiation=negotiation, transmit=False)
         moving = iterations[rows] == 0
         curve[:, played] = curve[:, played - 1]
         curve[rows[moving], played] = rates[moving].mean(axis=-1, dtype=np.float64)
@@ -72,7 +73,7 @@ def settle(
         if 2 * len(still) <= len(rows):  # then leaving out those that rest pays for the copy of the others' gains
             playing, rows = _part(playing, still), rows[still]
     curve[:, played:] = curve[:, played - 1 : played]
-    return Negotiation(curve, iterations)
+    return Settling(curve, iterations)
 
 
 def _part(blocks: Blocks, rows: Int[np.ndarray, " row"]) -> Blocks:
@@ -80,6 +81,7 @@ def _part(blocks: Blocks, rows: Int[np.ndarray, " row"]) -> Blocks:
     part = Blocks(blocks.config, len(rows))
     part.gains.signal_gains[:] = blocks.gains.signal_gains[rows]
     part.gains.cross_gains[:] = blocks.gains.cross_gains[rows]
-    for name in ("inverse_gains", "powers", "ingr", "log_ingr", "power_budget", "log_budget", "slots_left"):
+    for name in ("inverse_gains", "powers", "ingr", "log_ingr", "prices", "power_budget", "log_budget", "slots_left", "rounds"):
         getattr(part, name)[:] = getattr(blocks, name)[rows]
+    part.hears_prices = blocks.hears_prices
     return part

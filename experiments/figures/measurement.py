@@ -11,7 +11,7 @@ from multicell_env import streams
 from multicell_env.allocations.assignment import best_assignment
 from multicell_env.allocations.simple import random_allocation, uniform_allocation
 from multicell_env.blocks import Blocks
-from multicell_env.config import NetworkConfig
+from multicell_env.config import Negotiation, NetworkConfig
 from multicell_env.evaluation.playing import draw_blocks, evaluate_allocations, evaluate_policy, fractions_of
 from multicell_env.evaluation.policies import Policy, decide
 from multicell_env.evaluation.results import summary
@@ -57,8 +57,8 @@ def measure(settings: Mapping[str, Any], policy: Policy | None) -> dict[str, Any
             return {**_described(levels, settings["channels_per_start"]), "best_draw": _in_one(draws.max(axis=0)[None])}
         if policy is not None and not opening_only:
             return _described(trajectory(policy, blocks, settings["observation"], shown)[None])
-        openings, forward_looking = _openings(blocks, settings, policy), method != "iwf"
-        return _negotiated(blocks, openings, shown, settings["channels_per_start"], forward_looking=forward_looking)
+        rule: Negotiation = "iwf" if method == "iwf" else "flwf"
+        return _negotiated(blocks, _openings(blocks, settings, policy), shown, settings["channels_per_start"], rule)
     played: dict[str, Any] = {"num_blocks": settings["num_blocks"], "seed": seed, "timed": False}
     if policy is None:
         (result,) = evaluate_allocations(config, methods=(method,), **played)
@@ -109,7 +109,7 @@ def _openings(blocks: Blocks, settings: Mapping[str, Any], policy: Policy | None
 
 
 def _negotiated(
-    blocks: Blocks, openings: Sequence[np.ndarray], num_iterations: int, channels_per_start: int | None, *, forward_looking: bool
+    blocks: Blocks, openings: Sequence[np.ndarray], num_iterations: int, channels_per_start: int | None, rule: Negotiation
 ) -> dict[str, Any]:
     """The negotiation alone, from one or more openings.
 
@@ -121,7 +121,7 @@ def _negotiated(
     curves, capacities, iterations, near = [], [], [], []
     for opening in openings:
         blocks.restart()
-        negotiation = settle(blocks, opening, forward_looking=forward_looking, most_iterations=longest)
+        negotiation = settle(blocks, opening, negotiation=rule, most_iterations=longest)
         shown = slice(num_iterations) if num_iterations else slice(k - 1, k * config.num_slots, k)
         curves.append(negotiation.curve[:, shown].copy())  # a view would keep the whole curve
         capacities.append(negotiation.capacity.copy())

@@ -7,6 +7,7 @@ import numpy as np
 from gymnasium.spaces import Box
 from pettingzoo import ParallelEnv
 
+from multicell_env.config import Action
 from multicell_env.env import MulticellEnv
 
 FlatActor = Callable[[str, np.ndarray], np.ndarray]
@@ -17,7 +18,8 @@ class FlatEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
     """A `MulticellEnv` whose observations and actions are vectors.
 
     * Observation: the planes in one row, `[plane * band * user]`.
-    * Action: `[band * user]` in [-1, 1], which is twice the fraction of the user's budget, less 1; finite values outside are clipped.
+    * Action: `[band * user]` in [-1, 1], which is twice the fraction of the user's budget, less 1, or its price multiplier; finite values
+      outside are clipped.
     * Reward: the environment's, divided by `reward_scale`.
 
     Args:
@@ -34,7 +36,7 @@ class FlatEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         self.metadata = env.metadata
         self.render_mode = env.render_mode
         self.config = env.config
-        self.max_cycles = env.config.num_slots
+        self.max_cycles = env.config.num_steps
         self.possible_agents = env.possible_agents
         self.agents: list[str] = []
         self.observation_spaces: dict[str, Any] = {agent: flat_box(env.observation_space(agent)) for agent in env.possible_agents}
@@ -70,7 +72,7 @@ class FlatEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
                 f"the action of {agent} must be finite real numbers of shape {space.shape}; got {row.dtype} of shape {row.shape}"
                 f"{' with NaN or infinity' if row.shape == space.shape and row.dtype.kind == 'f' else ''}. Give numbers in [-1, 1]."
             )
-        return to_fractions(row, self.env.action_spaces[agent].shape or ())
+        return from_vectors(row, self.env.action_spaces[agent].shape or (), self.env.config.action)
 
     def observation_space(self, agent: str) -> Box:
         """Space of one agent's observations."""
@@ -103,13 +105,16 @@ def flat_env(*, reward_scale: float = 1.0, **arguments: Any) -> FlatEnv:
     return FlatEnv(MulticellEnv(**{"observation": "gain", **arguments}), reward_scale=reward_scale)
 
 
-def flat_policy(act: FlatActor, *, padded: bool = False) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+def flat_policy(
+    act: FlatActor, *, padded: bool = False, action: Action = "powers"
+) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
     """A policy for `multicell_env.evaluation.compare` from an actor of flat vectors.
 
     Args:
         act: Called once for each agent and slot with the agent's name and its observations on all blocks, `[block, feature]`; returns
             actions in [-1, 1], `[block, action]`. A policy that the agents share ignores the name.
         padded: Whether the actor was trained on vectors of one length, as `row_env` gives them where cells differ in their number of users.
+        action: The network's form of actions.
     """
 
     def policy(observations: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -125,7 +130,7 @@ def flat_policy(act: FlatActor, *, padded: bool = False) -> Callable[[Mapping[st
                     f"damping_in_action; got {flat.shape} for {agent}. Return one row for each row of observations."
                 )
             dampings = () if flat.shape[1] == num_bands * num_users else (2,)
-            actions[agent] = to_fractions(flat, (num_blocks, *dampings, num_bands, num_users))[..., :own_users]
+            actions[agent] = from_vectors(flat, (num_blocks, *dampings, num_bands, num_users), action)[..., :own_users]
         return actions
 
     policy.batched = True  # type: ignore[attr-defined]
@@ -148,9 +153,9 @@ def flat_box(space: Box) -> Box:
     return Box(space.low.reshape(-1), space.high.reshape(-1), dtype=np.float32)
 
 
-def to_fractions(flat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Actions of the environment, fractions of a budget, from vectors in [-1, 1]."""
-    return ((flat + 1.0) / 2.0).reshape(shape)
+def from_vectors(flat: np.ndarray, shape: tuple[int, ...], action: Action) -> np.ndarray:
+    """Actions of the environment from vectors in [-1, 1]: fractions of a budget, or price multipliers, which are in [-1, 1] themselves."""
+    return (flat if action == "price" else (flat + 1.0) / 2.0).reshape(shape)
 
 
 def pad_users(planes: np.ndarray, num_users: int) -> np.ndarray:

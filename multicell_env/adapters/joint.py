@@ -7,7 +7,8 @@ import gymnasium
 import numpy as np
 from gymnasium.spaces import Box
 
-from multicell_env.adapters.flat import FlatEnv, flat_env
+from multicell_env.adapters.flat import FlatEnv, flat_env, from_vectors
+from multicell_env.config import Action
 
 
 class JointEnv(gymnasium.Env[np.ndarray, np.ndarray]):
@@ -63,11 +64,14 @@ def joint_env(*, reward_scale: float = 1.0, **arguments: Any) -> JointEnv:
     return JointEnv(flat_env(reward_scale=reward_scale, **arguments))
 
 
-def joint_policy(act: Callable[[np.ndarray], np.ndarray]) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+def joint_policy(
+    act: Callable[[np.ndarray], np.ndarray], *, action: Action = "powers"
+) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
     """A policy for `multicell_env.evaluation.compare` from a controller of all base stations.
 
     Args:
         act: Maps `[block, feature]`, the vectors of all agents, to actions `[block, action]` in [-1, 1].
+        action: The network's form of actions.
     """
 
     def policy(observations: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -79,11 +83,12 @@ def joint_policy(act: Callable[[np.ndarray], np.ndarray]) -> Callable[[Mapping[s
                 f"a controller must return [block, action], here ({num_blocks}, {size}), or twice as many actions with damping_in_action; "
                 f"got {flat.shape}. Return one row for each row of observations."
             )
-        fractions, actions, begin = (flat + 1.0) / 2.0, {}, 0
+        actions, begin = {}, 0
         dampings = () if flat.shape[1] == size else (2,)
         for agent, planes in observations.items():
             shape = (*dampings, *planes.shape[-2:])
-            actions[agent] = fractions[:, begin : begin + int(np.prod(shape))].reshape(num_blocks, *shape)
+            own = flat[:, begin : begin + int(np.prod(shape))]
+            actions[agent] = from_vectors(own, (num_blocks, *shape), action)
             begin += int(np.prod(shape))
         return actions
 

@@ -9,7 +9,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from jaxtyping import Bool, Float
 
-from multicell_env.adapters.flat import checked_scale, flat_box, to_fractions
+from multicell_env.adapters.flat import checked_scale, flat_box, from_vectors
 from multicell_env.vector_env import MulticellVectorEnv
 
 Rows = Float[np.ndarray, "row feature"]
@@ -85,7 +85,7 @@ class RowEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
                 f"actions must be [row, action] of shape {self.action_space.shape}; got {np.shape(actions)}. "
                 "Give one row for every base station of every environment."
             )
-        fractions = to_fractions(np.asarray(actions), self.env.action_space.shape or ())
+        fractions = from_vectors(np.asarray(actions), self.env.action_space.shape or (), self.env.config.action)
         observations, rewards, terminations, truncations, infos = self.env.step(fractions)
         return (
             self.as_rows(observations),

@@ -12,8 +12,9 @@ from torchrl.data import Bounded, Categorical, Composite, Unbounded
 from torchrl.envs import EnvBase
 from torchrl.envs.utils import ExplorationType, set_exploration_type
 
-from multicell_env.adapters.flat import pad_users, to_fractions
+from multicell_env.adapters.flat import from_vectors, pad_users
 from multicell_env.adapters.rows import RowEnv, row_env
+from multicell_env.config import Action
 
 GROUP = "agents"
 """The one group that all base stations are in."""
@@ -54,7 +55,7 @@ class TorchRLEnv(EnvBase):
         """Names of the agents in their group, as TorchRL's multi-agent tools ask for them."""
         self._seed = seed
         self._shape = (num_envs, num_agents, *((-1,) if flatten else rows.planes))
-        self._state_shape = (num_envs, *((-1,) if flatten else (num_agents, 3, *rows.planes[1:])))
+        self._state_shape = (num_envs, *((-1,) if flatten else rows.env.single_state_space.shape or ()))
         observation = rows.single_observation_space
         own = observation if flatten else _reshaped(observation, rows.planes)
         state = rows.env.single_state_space
@@ -129,13 +130,14 @@ def torchrl_env(num_envs: int, *, seed: int | None = None, reward_scale: float =
 
 
 def torchrl_policy(
-    actor: Callable[[TensorDictBase], TensorDictBase], *, flatten: bool = True
+    actor: Callable[[TensorDictBase], TensorDictBase], *, flatten: bool = True, action: Action = "powers"
 ) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
     """A policy for `multicell_env.evaluation.compare` from an actor that was trained on a `TorchRLEnv`; it acts without exploration.
 
     Args:
         actor: Reads `("agents", "observation")` of a batch of blocks and writes `("agents", "action")`, as TorchRL's actors do.
         flatten: As the environment's.
+        action: The network's form of actions.
     """
 
     def policy(observations: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -146,7 +148,7 @@ def torchrl_policy(
         with torch.no_grad(), set_exploration_type(ExplorationType.DETERMINISTIC):
             flat = actor(batch).get(ACTION).numpy()
         dampings = () if flat.shape[-1] == np.prod(stacked.shape[-2:]) else (2,)
-        fractions = to_fractions(flat, (*stacked.shape[:2], *dampings, *stacked.shape[-2:]))
+        fractions = from_vectors(flat, (*stacked.shape[:2], *dampings, *stacked.shape[-2:]), action)
         return {agent: fractions[:, cell, ..., : planes.shape[-1]] for cell, (agent, planes) in enumerate(observations.items())}
 
     policy.batched = True  # type: ignore[attr-defined]

@@ -16,7 +16,7 @@ from multicell_env.allocations.greedy_assignment import greedy_assignment
 from multicell_env.allocations.planning import planned_allocation
 from multicell_env.allocations.simple import random_allocation, reuse_allocation, uniform_allocation
 from multicell_env.allocations.wmmse import START_NAMES, Climb, fractional_programming, wmmse
-from multicell_env.config import NetworkConfig
+from multicell_env.config import Negotiation, NetworkConfig
 from multicell_env.model.types import Gains, Powers
 from multicell_env.model.waterfilling import selfish_water_fill
 
@@ -25,8 +25,6 @@ Knowledge = Literal["own", "statistics", "channels"]
 """What somebody must know: a station's own measurements, the mean gains and loads of all cells, or the channels of all cells."""
 Kind = Literal["static", "redrawn", "negotiated"]
 """static: the same in every slot. redrawn: drawn anew in every slot. negotiated: an opening, from which the stations negotiate."""
-Negotiation = Literal["flwf", "iwf"]
-"""The rule of a negotiation."""
 NUM_STARTS = 5
 """Random starts per block for the negotiations that begin at random."""
 
@@ -131,6 +129,26 @@ ALLOCATIONS: Mapping[str, Allocation] = MappingProxyType(
                 negotiation="iwf",
                 num_starts=NUM_STARTS,
                 style={"color": "#56B4E9", "marker": "v", "label": "IWF from random starts"},
+            ),
+            Allocation(
+                name="pricing",
+                allocate=_of_gains(uniform_allocation),
+                kind="negotiated",
+                negotiation="pricing",
+                style={"color": "#D55E00", "marker": "p", "linestyle": "-.", "label": "pricing from uniform power"},
+            ),
+            Allocation(
+                name="pricing_from_plan",
+                allocate=_planned,
+                kind="negotiated",
+                negotiation="pricing",
+                knowledge="statistics",
+                style={
+                    "color": "#004D3A",
+                    "marker": "p",
+                    "linestyle": "-.",
+                    "label": "pricing from the best plan (statistics of all)",
+                },
             ),
             Allocation(
                 name="sswf",

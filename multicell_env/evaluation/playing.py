@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -69,12 +70,12 @@ def play(
             "all at once with batched=True."
         )
     begin(policy, len(blocks))
-    last = acting_slots or blocks.config.num_slots
+    rounds, last = blocks.config.rounds_per_slot, acting_slots or blocks.config.num_slots
     capacities, observer = [], Observer(observation, blocks)
-    for slot in range(blocks.config.num_slots):
-        actions = decide(policy, observer, batched) if slot < last else blocks.hold()
+    for step in range(blocks.config.num_steps):
+        actions = decide(policy, observer, batched) if step < last * rounds else blocks.hold()
         capacities.append(blocks.play_slot(actions).mean(axis=-1, dtype=np.float64))
-    return np.stack(capacities, axis=-1)
+    return np.stack(capacities[rounds - 1 :: rounds], axis=-1)
 
 
 def evaluate_policy(
@@ -110,7 +111,7 @@ def evaluate_allocations(
 ) -> list[MethodResult]:
     """Play the allocations that are not learned, those of `multicell_env.allocations.registry.ALLOCATIONS`.
 
-    FLWF and IWF begin at `NUM_STARTS` random starts per block and make k iterations a slot (5 where the network's own k is 0). The
+    Negotiations make k iterations a slot (5 where the network's own k is 0), FLWF and IWF from `NUM_STARTS` random starts per block. The
     exclusive assignment is `assignment_bound` up to `MAX_BANDS` bands, and `greedy_assignment` beyond, where the best one cannot be
     searched. `fp` is one climb of `wmmse`, which takes the best of several: their steps are the same.
 
@@ -126,6 +127,7 @@ def evaluate_allocations(
     """
     if unknown := sorted(set(methods) - set(METHODS)):
         raise ValueError(f"methods must be some of {METHODS}; got {unknown}. Leave them out.")
+    config = replace(config, action="powers")  # an allocation is powers, whatever agents of the network say
     blocks = draw_blocks(config, num_blocks, seed)
     clock: Clock = partial(_median_ms, config=config, seed=seed) if timed else lambda decide: np.nan
     chosen = [allocation for allocation in ALLOCATIONS.values() if allocation.name in methods and allocation.is_possible(config)]
@@ -166,7 +168,7 @@ def _negotiated(allocation: Allocation, blocks: Blocks, allocate: Callable[[Bloc
 
 def _iterated(allocation: Allocation, blocks: Blocks, fractions: np.ndarray) -> Float[np.ndarray, " block"]:
     k = blocks.config.num_iterations or DEFAULT_ITERATIONS
-    rates = blocks.play_slot(fractions, num_iterations=k, forward_looking=allocation.negotiation == "flwf")
+    rates = blocks.play_slot(fractions, num_iterations=k, negotiation=allocation.negotiation, transmit=True)
     return rates.mean(axis=-1, dtype=np.float64)
 
 

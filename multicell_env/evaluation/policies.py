@@ -4,7 +4,7 @@ import sysconfig
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, get_args
 
 import numpy as np
 from jaxtyping import Float
@@ -19,7 +19,7 @@ class Policy(Protocol):
 
     It may have attributes:
 
-    * `observation`: what it sees, "gain" (where it has none) or "csi";
+    * `observation`: what it sees, "gain" (where it has none), "csi" or "price";
     * `batched`: True takes arrays `{agent: [block, ...]}` of all blocks at once, False (where it has none) one block a call;
     * `reset(num_blocks)`: called before the first slot of so many new blocks, so that a policy may keep what it remembers of each. Without
       `reset` a policy must not keep state between calls: it is asked on other blocks too, for a trial and to measure its time.
@@ -38,11 +38,11 @@ def observation_of(policy: Policy, name: str = "the policy") -> Observation:
         name: What an error calls it.
 
     Raises:
-        ValueError: its attribute `observation` is neither "gain" nor "csi".
+        ValueError: its attribute `observation` is none of "gain", "csi" and "price".
     """
     sees = getattr(policy, "observation", None) or "gain"
-    if sees not in ("gain", "csi"):
-        raise ValueError(f"{name} must see 'gain' or 'csi'; got observation = {sees!r}. Choose one of the two.")
+    if sees not in get_args(Observation):
+        raise ValueError(f"{name} must see one of {get_args(Observation)}; got observation = {sees!r}. Choose one of them.")
     return sees
 
 
@@ -100,7 +100,7 @@ def decide(policy: Policy, observer: Observer, batched: bool) -> Float[np.ndarra
                 flaw = "" if is_finite else " with NaN or infinity" if is_real else f" of {action.dtype}, which is no real number"
                 raise ValueError(
                     f"the policy must return finite actions of shape {target.shape} for {agent}; got shape {action.shape}{flaw}. "
-                    "Give fractions [..., band, user] in [0, 1]."
+                    f"Give {config.action_entries}, [..., band, user]."
                 )
             target[...] = action
     return padded

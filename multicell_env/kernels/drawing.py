@@ -8,14 +8,13 @@ from math import factorial
 import numpy as np
 
 from multicell_env.kernels.compiling import compiled_entry
+from multicell_env.kernels.exponents import natural_log, split_exponent
 from multicell_env.kernels.simd import (
     LANES,
     load,
-    natural_log,
     polynomial,
     smaller,
     splat,
-    split_exponent,
     split_uniform,
     square_root,
     store_interleaved,

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from multicell_env.kernels.slot import BlockArrays, SlotOutputs, play_slots
+from multicell_env.kernels.arrays import BlockArrays, PriceArrays, SlotOutputs
+from multicell_env.kernels.slot import play_slots
 from multicell_env.kernels.steps import CACHE_LINE
 from multicell_env.kernels.threads import ThreadPool
 
@@ -44,21 +45,22 @@ class BlockRunner:
         damping: np.ndarray,
         num_iterations: int,
         forward_looking: bool,
-        transmits: bool,
+        rounds_per_slot: int,
+        pricing: PriceArrays | None,
         outputs: SlotOutputs,
         arrays: BlockArrays,
     ) -> np.ndarray:
-        """One slot of every block; arguments as for the kernel. Returns the rates of the cells (18)."""
+        """One round of every block; arguments as for the kernel. Returns the rates of the cells (18)."""
         num_blocks, num_cells, *_ = arrays.powers.shape
         rates = np.empty((num_blocks, num_cells), arrays.powers.dtype)
         prefetches = self.prefetches(arrays, num_iterations)
-        call = (fractions, damping, num_iterations, float(forward_looking), bool(transmits), prefetches, rates, *outputs, *arrays)
+        call = (fractions, damping, num_iterations, float(forward_looking), rounds_per_slot, prefetches, pricing, rates, *outputs, *arrays)
         next_blocks = self._first_blocks.copy()
 
         def play(thread: int) -> None:
             play_slots(next_blocks, self._at_once, thread, *call)
 
-        kernel = (play_slots, rates.dtype.type, prefetches)
+        kernel = (play_slots, rates.dtype.type, prefetches, pricing is None)
         if kernel in _ready:
             self.threads.together(play, num_blocks)
         else:

@@ -10,9 +10,8 @@ by element. The processor's own width does not matter: LLVM splits or joins.
 import operator
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core.typing import signature
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import intrinsic, lower_builtin, models, register_model
@@ -166,6 +165,7 @@ def _llvm(name: str) -> Any:
 
 multiply_add = _elementwise(3, _llvm("fmuladd"))
 """a b + c, in one rounding where the processor can."""
+nearest_whole = _elementwise(1, _llvm("rint"))
 square_root = _elementwise(1, _llvm("sqrt"))
 smaller = _elementwise(2, lambda builder, a, b: builder.select(builder.fcmp_ordered("<", a, b), a, b))
 larger = _elementwise(2, lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b))
@@ -194,28 +194,6 @@ def any_less(typing_context: Any, a: Any, b: Any) -> Any:
 
 
 @intrinsic
-def split_exponent(typing_context: Any, vector: Any) -> Any:
-    """Mantissa in [sqrt(1/2), sqrt(2)) and exponent of positive numbers: x = mantissa 2^exponent."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        of = context.get_value_type(vector)
-        single = isinstance(of.element, ir.FloatType)
-        width, digits = (32, 23) if single else (64, 52)
-        integers = ir.VectorType(ir.IntType(width), of.count)
-        root_half = int(np.sqrt(np.float32(0.5)).view(np.int32)) if single else int(np.sqrt(np.float64(0.5)).view(np.int64))
-
-        def constant(value: int) -> Any:
-            return ir.Constant(integers, [value] * of.count)
-
-        bits = builder.bitcast(arguments[0], integers)
-        exponent = builder.ashr(builder.sub(bits, constant(root_half)), constant(digits))
-        mantissa = builder.bitcast(builder.sub(bits, builder.shl(exponent, constant(digits))), of)
-        return context.make_tuple(builder, signature.return_type, (mantissa, builder.sitofp(exponent, of)))
-
-    return types.UniTuple(vector, 2)(vector), generate
-
-
-@intrinsic
 def sum_lanes(typing_context: Any, vector: Any) -> Any:
     """Sum over the lanes, pairwise."""
 
@@ -229,6 +207,28 @@ def sum_lanes(typing_context: Any, vector: Any) -> Any:
         return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
 
     return vector.scalar(vector), generate
+
+
+@intrinsic
+def sum_each(typing_context: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    """The sums over the lanes of four vectors of at least four lanes, side by side in a vector of four."""
+    sums = VectorType(a.scalar, 4)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def added(first: Any, second: Any, *lanes: list[int]) -> Any:
+            places = (ir.Constant(ir.VectorType(ir.IntType(32), len(chosen)), chosen) for chosen in lanes)
+            return builder.fadd(*(builder.shuffle_vector(first, second, chosen) for chosen in places))
+
+        vectors, count = arguments, a.lanes
+        while count > 4:
+            count //= 2
+            halves = [[half + lane for lane in range(count)] for half in (0, count)]
+            vectors = [added(vector, vector, *halves) for vector in vectors]
+        evens, odds = [0, 2, 4, 6], [1, 3, 5, 7]  # which a processor takes from two vectors at once
+        pairs = [added(vectors[i], vectors[i + 1], evens, odds) for i in (0, 2)]
+        return added(*pairs, evens, odds)
+
+    return sums(a, b, c, d), generate
 
 
 @intrinsic
@@ -289,24 +289,15 @@ _define_operator(operator.mul, lambda builder, a, b: builder.fmul(a, b))
 _define_operator(operator.truediv, lambda builder, a, b: builder.fdiv(a, b))
 
 
-def polynomial(*coefficients: float) -> Any:
-    """`polynomial(c_0, c_1, ...)(x)`: c_0 + c_1 x + c_2 x^2 + ..., unrolled."""
+def polynomial(*coefficients: float, single: int | None = None) -> Any:
+    """`polynomial(c_0, c_1, ...)(x)`: c_0 + c_1 x + c_2 x^2 + ..., unrolled; with `single`, only so many terms in float32."""
     multiply_then_add = _llvm("fmuladd")
 
     def emit(builder: Any, x: Any) -> Any:
-        value, *others = (ir.Constant(x.type, [coefficient] * x.type.count) for coefficient in reversed(coefficients))
+        chosen = coefficients[:single] if isinstance(x.type.element, ir.FloatType) else coefficients
+        value, *others = (ir.Constant(x.type, [coefficient] * x.type.count) for coefficient in reversed(chosen))
         for constant in others:
             value = multiply_then_add(builder, value, x, constant)
         return value
 
     return _elementwise(1, emit)
-
-
-_artanh_series = polynomial(*(2.0 / n for n in range(1, 23, 2)))  # one more term would be below the last digit of float64
-
-
-@njit(error_model="numpy", forceinline=True)
-def natural_log(above, exponent):
-    """Natural logarithm of (1 + above) 2^exponent, for a mantissa in [sqrt(1/2), sqrt(2)): 2 artanh(above / (2 + above)) and n log 2."""
-    s = above / (splat(2.0, above) + above)
-    return multiply_add(exponent, splat(np.log(2.0), above), s * _artanh_series(s * s))

@@ -1,73 +1,17 @@
-"""One slot of many blocks, compiled: what each reads and writes, and the loop over them."""
+"""One round of many blocks, compiled: open, negotiate, measure, book, show."""
 
 # An intrinsic is called without the typing context that it is defined with, which pyright cannot know.
 # pyright: reportCallIssue=false
 
 import math
-from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from multicell_env.kernels.compiling import compiled_entry, inner
 from multicell_env.kernels.loops import copy, fill
+from multicell_env.kernels.pricing import hear, open_by_prices, respond_to_prices, show
 from multicell_env.kernels.simd import LANES, fetch_add
 from multicell_env.kernels.steps import find_transmitting, finish, measure, open_powers, respond
-
-PowersOfBlocks = Float[np.ndarray, "block cell band user"]
-
-
-class SlotOutputs(NamedTuple):
-    """Where a slot writes what is shown of it; `play_slots` takes these in this order."""
-
-    static_planes: Float[np.ndarray, "block cell static_plane band user"]
-    """What an observation shows that does not change from slot to slot, float32; read."""
-    observations: Float[np.ndarray, "block cell plane band user"]
-    """These planes, then `log_ingr` and `log_budget`; float32."""
-    transmitted_powers: PowersOfBlocks
-    """Powers after the negotiation, in sigma^2."""
-
-
-NO_OUTPUTS = {
-    dtype: SlotOutputs(np.zeros((0, 0, 0, 0, 0), np.float32), np.zeros((0, 0, 0, 0, 0), np.float32), np.zeros((0, 0, 0, 0), dtype))
-    for dtype in (np.float32, np.float64)
-}
-"""Outputs that nobody asked for."""
-
-
-class BlockArrays(NamedTuple):
-    """What a slot reads and writes of its blocks; `play_slots` takes these last, in this order."""
-
-    inverse_gains: PowersOfBlocks
-    """1 / signal gain; read."""
-    cross_gains: Float[np.ndarray, "block cell interferer band tx_user user"]
-    """Read."""
-    interferers: Int[np.ndarray, "cell interferer"]
-    """Read."""
-    users_per_cell: Int[np.ndarray, " cell"]
-    """Read."""
-    nominal_budgets: Float[np.ndarray, " cell"]
-    """In sigma^2; read."""
-    log_nominal: Float[np.ndarray, " cell"]
-    """log10 of p0; read."""
-    scale: np.floating
-    """The unit of powers inside, in sigma^2."""
-    slots_left: Int[np.ndarray, " block"]
-    """T - t + 1; written."""
-    power_budget: Float[np.ndarray, "block cell"]
-    """P_b(t) (5), in sigma^2; written."""
-    powers: PowersOfBlocks
-    """In sigma^2; written."""
-    ingr: PowersOfBlocks
-    """(7), in sigma^2; written."""
-    log_ingr: PowersOfBlocks
-    """log10 of the INGR over p0, within `LOG_LIMIT`; written."""
-    log_budget: Float[np.ndarray, "block cell"]
-    """log10 of the budget over nominal; written."""
-
-
-WRITTEN = ("slots_left", "power_budget", "powers", "ingr", "log_ingr", "log_budget")
-"""The `BlockArrays` that a slot writes."""
 
 
 @inner
@@ -92,6 +36,9 @@ def _negotiate(
     forward_looking,
     noise,
     next_gains,
+    pricing,
+    scratch,
+    precision,
 ):
     """Open, iterate, measure. Returns from where on the next block's gains are still to be fetched."""
     num_cells, size = len(users_per_cell), num_bands * num_users
@@ -102,7 +49,10 @@ def _negotiate(
         for user in range(num_users):
             budgets[cell * num_users + user] = budget if user < users_per_cell[cell] else 0.0
             water_levels[cell * num_users + user] = np.inf
-        open_powers(num_users, fractions, powers, first + cell * size, budgets, cell * num_users, num_bands, num_users, (ahead, share))
+        if pricing is not None and pricing.acts:
+            open_by_prices(block, cell, pricing, fractions, powers, scratch, budgets, damping, num_bands, num_users, precision, 1.0 / noise)
+        else:
+            open_powers(num_users, fractions, powers, first + cell * size, budgets, cell * num_users, num_bands, num_users, (ahead, share))
         ahead += size * share
     for iteration in range(num_iterations + 1):
         if num_users >= LANES:  # for few users the sum is cheaper
@@ -111,8 +61,44 @@ def _negotiate(
             measure(
                 num_users, ingr, powers, inverse_gains, cross_gains, interferers, transmitting, block, cell, num_bands, num_users, noise
             )
+        if pricing is not None and (pricing.negotiates or iteration == num_iterations):
+            unit = noise if iteration == num_iterations else 1.0  # those that stay are per sigma^2
+            hear(
+                block,
+                pricing,
+                scratch[0],
+                powers,
+                ingr,
+                inverse_gains,
+                cross_gains,
+                transmitting,
+                interferers.shape[1],
+                num_bands,
+                num_users,
+                unit,
+            )
         if iteration == num_iterations:
             break
+        if pricing is not None and pricing.negotiates:
+            for cell in range(num_cells):
+                respond_to_prices(
+                    num_users,
+                    powers,
+                    first + cell * size,
+                    pricing.prices,
+                    ingr,
+                    first + cell * size,
+                    scratch[3],
+                    scratch[4],
+                    budgets,
+                    cell * num_users,
+                    num_bands,
+                    num_users,
+                    damping,
+                    0.5,
+                    precision,
+                )
+            continue
         for cell in range(num_cells):
             respond(
                 num_users,
@@ -157,8 +143,9 @@ def play_slots(
     damping,
     num_iterations,
     forward_looking,
-    transmits,
+    rounds_per_slot,
     prefetches,
+    pricing,
     rates,
     static_planes,
     observations,
@@ -171,13 +158,14 @@ def play_slots(
     log_nominal,
     scale,
     slots_left,
+    rounds,
     power_budget,
     powers,
     ingr,
     log_ingr,
     log_budget,
 ):
-    """One slot of every block.
+    """One round of every block, which is a whole slot where `rounds_per_slot` is 1.
 
     Every `thread` has a part of the blocks, an equal one, and may call this at the same time: it plays its own part and then what is left
     of the others', `at_once` blocks at a time, from where `next_blocks` says. So a block's numbers stay in the cache of one core.
@@ -186,7 +174,8 @@ def play_slots(
     are the numbers but `num_iterations`; `forward_looking` is 1 for FLWF and 0 for IWF. `prefetches` is None where gains are in the
     cache, and True where a block's must be fetched while the one before is played: two types, so that each has a kernel of its own and
     one costs the other nothing. `damping` is what each user keeps of its powers in an iteration, within [0, 1], `[block, cell, user]`.
-    Without `transmits` nothing is booked. Writes `rates` (18) `[block, cell]`, what `SlotOutputs` has, unless it has no blocks, and what
+    A round that is not the last of its slot books nothing. `pricing` is None where nobody hears prices, and `PriceArrays` otherwise: again
+    two types. Writes `rates` (18) `[block, cell]`, what `SlotOutputs` has, unless it has no blocks, and what
     `BlockArrays` has.
     """
     num_blocks, num_cells, num_bands, num_users = powers.shape
@@ -195,12 +184,17 @@ def play_slots(
     budgets, water_levels = np.empty(num_cells * num_users, powers.dtype), np.empty(num_cells * num_users, powers.dtype)
     user_rates, user_spent = np.empty(num_users, powers.dtype), np.empty(num_users, powers.dtype)
     transmitting = np.ones((num_cells, num_bands), np.bool_)
+    room = np.empty((5, num_cells * size if pricing is not None else 0), powers.dtype)
+    scratch, precision = (room[0], room[1], room[2], room[3], room[4]), 1e-12 if powers.itemsize == 8 else 1e-6
     flat_fractions, flat_powers, flat_ingr, flat_log_ingr = (
         fractions.reshape(-1),
         powers.reshape(-1),
         ingr.reshape(-1),
         log_ingr.reshape(-1),
     )
+    # Once here: every look into the tuple counts who holds its arrays.
+    heard = pricing.prices if pricing is not None else flat_powers
+    nominal_powers = pricing.nominal_powers if pricing is not None else nominal_budgets
     flat_inverse_gains, flat_gains = inverse_gains.reshape(-1), cross_gains.reshape(-1)
     flat_static, flat_observations, flat_outputs = static_planes.reshape(-1), observations.reshape(-1), transmitted_powers.reshape(-1)
     gains_of_token = interferers.shape[1] * num_users * flat_gains.itemsize
@@ -235,7 +229,11 @@ def play_slots(
                     forward_looking,
                     1.0 / scale,
                     (ahead, share),
+                    pricing,
+                    scratch,
+                    precision,
                 )
+                transmits = rounds[block] + 1 >= rounds_per_slot
                 for cell in range(num_cells):
                     first = (block * num_cells + cell) * size
                     finish(
@@ -264,7 +262,24 @@ def play_slots(
                         log_budget[block, cell] = math.log10(power_budget[block, cell] / nominal_budgets[cell])
                 if transmits:
                     slots_left[block] = max(slots_left[block] - 1, 0)
-                if len(observations) > 0:
+                rounds[block] = 0 if transmits else rounds[block] + 1
+                if len(observations) > 0 and pricing is not None and pricing.shows:
+                    show(
+                        block,
+                        flat_static,
+                        flat_observations,
+                        flat_log_ingr,
+                        heard,
+                        flat_powers,
+                        nominal_powers,
+                        power_budget,
+                        users_per_cell,
+                        False,
+                        rounds[block] / rounds_per_slot,
+                        size,
+                    )
+                    copy(num_cells * size, flat_outputs, block * num_cells * size, flat_powers, block * num_cells * size)
+                elif len(observations) > 0:
                     _show(
                         block,
                         flat_static,

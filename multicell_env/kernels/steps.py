@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 
 from multicell_env.kernels.compiling import inner
+from multicell_env.kernels.exponents import natural_log, split_exponent
 from multicell_env.kernels.loops import in_vectors
 from multicell_env.kernels.simd import (
     LANES,
@@ -23,11 +24,9 @@ from multicell_env.kernels.simd import (
     load_one,
     load_splat,
     multiply_add,
-    natural_log,
     prefetch_line,
     smaller,
     splat,
-    split_exponent,
     square_root,
     store,
     where_less,

@@ -1,4 +1,4 @@
-"""Water-filling and the game that is made of it: FLWF, IWF and SSWF.
+"""Water-filling, and the levels and openings of the games that are made of it.
 
 Every function takes NumPy arrays or torch tensors and returns the same; tensors carry gradients through it.
 """
@@ -6,7 +6,6 @@ Every function takes NumPy arrays or torch tensors and returns the same; tensors
 from array_api_compat import array_namespace, device
 from jaxtyping import Bool, Float
 
-from multicell_env.model.interference import check_powers, ingr
 from multicell_env.model.types import Array, Gains
 
 
@@ -97,46 +96,6 @@ def opening_powers(
     wanted = xp.clip(fractions, min=0.0, max=1.0)
     totals = xp.clip(xp.sum(wanted, axis=-2, keepdims=True), min=1.0)
     return wanted / totals * user_budgets[..., None, :]
-
-
-def negotiate(
-    powers: Float[Array, "*batch cell band user"],
-    gains: Gains,
-    user_budgets: Float[Array, "*#batch cell user"],
-    num_iterations: int,
-    *,
-    forward_looking: bool = True,
-    damping: float | Float[Array, "*#batch cell user"] = 0.0,
-) -> Float[Array, "*batch cell band user"]:
-    """Let all users of all cells adjust their spectrum for some iterations, without any exchange.
-
-    Simultaneous: in each iteration every user reads its INGR (7) from the powers of the last iteration, then all move by (15).
-    The limit of many iterations, where there is one, is a fixed point of (15).
-
-    Args:
-        powers: Opening move, in sigma^2.
-        gains: Gains of the block.
-        user_budgets: What each user spends over its bands in the slot, P_b(t)/U_b (14), in sigma^2; 0 for padded users.
-        num_iterations: k; 0 returns the opening move.
-        forward_looking: True is forward-looking water-filling (FLWF); False is iterative water-filling (IWF), which is FLWF with phi = 0.
-        damping: Share of its last powers that every user, or each, keeps in an iteration, in [0, 1]; 0 is the game of the paper, and a
-            user with 1 stays where it opened.
-
-    Raises:
-        ValueError: a power or budget is negative or not finite, or a damping is outside [0, 1].
-    """
-    check_powers(powers)
-    check_powers(user_budgets, "budgets")
-    xp = array_namespace(powers)
-    kept = xp.asarray(damping, dtype=powers.dtype)
-    if not xp.all((kept >= 0.0) & (kept <= 1.0)):
-        raise ValueError(f"damping must be within [0, 1]; got {xp.min(kept):g} to {xp.max(kept):g}. Give 0 for the paper's game.")
-    kept = kept[..., None, :] if kept.ndim else kept
-    for _ in range(num_iterations):
-        measured = ingr(powers, gains)
-        response = water_fill(forward_looking_levels(powers, measured) if forward_looking else measured, user_budgets)
-        powers = kept * powers + (1.0 - kept) * response
-    return powers
 
 
 def selfish_water_fill(gains: Gains, user_budgets: Float[Array, "*#batch cell user"]) -> Float[Array, "*batch cell band user"]:

@@ -12,7 +12,8 @@ from multicell_env.allocations.assignment import best_assignment
 from multicell_env.allocations.simple import random_allocation, reuse_allocation, uniform_allocation
 from multicell_env.config import PAPER_8X4, PAPER_32X16, NetworkConfig
 from multicell_env.model.interference import ingr, sum_rates
-from multicell_env.model.waterfilling import negotiate, selfish_water_fill
+from multicell_env.model.negotiation import negotiate
+from multicell_env.model.waterfilling import selfish_water_fill
 
 
 @EVERY_CONFIG

@@ -13,7 +13,7 @@ from multicell_env import PAPER_8X4, MulticellVectorEnv, NetworkConfig, multicel
 from multicell_env.blocks import Blocks
 from multicell_env.evaluation.playing import draw_blocks, evaluate_policy
 from multicell_env.evaluation.playing import play as play_policy
-from multicell_env.model.waterfilling import negotiate
+from multicell_env.model.negotiation import negotiate
 
 UNDAMPED = {name: config for name, config in CONFIGS.items() if config.damping == 0.0}
 EVERY_CONFIG = pytest.mark.parametrize("config", [pytest.param(config, id=name) for name, config in UNDAMPED.items()])

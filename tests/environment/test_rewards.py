@@ -7,9 +7,10 @@ from scenarios import EVERY_CONFIG, assert_equal, draw_block, draw_powers, ragge
 from test_blocks import draw_blocks, draw_fractions, variant
 
 from multicell_env import MulticellVectorEnv, multicell_v0
+from multicell_env.differentiable import DifferentiableGame
 from multicell_env.model.interference import ingr
 from multicell_env.model.waterfilling import believed_ingr
-from multicell_env.rewards import differentiable_rewards, play_for_rewards
+from multicell_env.rewards import play_for_rewards
 
 UNEQUAL = {"num_antennas": 4, "num_users": (2, 4, 1), "num_slots": 3, "dtype": "float64"}
 
@@ -66,7 +67,7 @@ def test_a_preview_leaves_the_block_where_it_was():
     config = variant(draw_blocks_config(), num_iterations=3)
     blocks, _ = draw_blocks(config, 2)
     blocks.play_slot(draw_fractions(config, 2))
-    names = ("slots_left", "powers", "ingr", "log_ingr", "power_budget", "log_budget")
+    names = ("slots_left", "rounds", "powers", "ingr", "log_ingr", "prices", "power_budget", "log_budget")
     before = [getattr(blocks, name).copy() for name in names]
     powers, measured = blocks.preview(draw_fractions(config, 2, seed=1), 2)
     for name, array in zip(names, before, strict=True):
@@ -126,5 +127,5 @@ def test_foreseen_rewards_are_those_that_are_played(reward):
     blocks, _ = draw_blocks(config, 2)
     for slot in range(2):
         fractions = draw_fractions(config, 2, seed=slot)
-        foreseen = differentiable_rewards(blocks, fractions)
+        foreseen = DifferentiableGame(blocks, "gain").rewards(fractions)
         np.testing.assert_allclose(play_for_rewards(blocks, fractions)[1], foreseen, rtol=1e-9)

@@ -16,7 +16,8 @@ from multicell_env import NetworkConfig, multicell_v0
 from multicell_env.evaluation.animation import END_MS, ITERATION_MS, OPENING_MS, Negotiation, draw_iteration, follow, frames, save_gif
 from multicell_env.evaluation.playing import draw_blocks
 from multicell_env.model.interference import ingr, sum_rates
-from multicell_env.model.waterfilling import negotiate, opening_powers
+from multicell_env.model.negotiation import negotiate
+from multicell_env.model.waterfilling import opening_powers
 
 ROOT = Path(__file__).parents[2]
 LAST = 4

@@ -1,5 +1,7 @@
 """Methods compared on equal channels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,8 +14,8 @@ from multicell_env.evaluation.pictures import STYLES, style_of
 from multicell_env.evaluation.playing import draw_blocks, evaluate_allocations, evaluate_policy, play
 from multicell_env.evaluation.results import as_json, percent_of_bound
 from multicell_env.model.interference import ingr, sum_rates
+from multicell_env.model.negotiation import negotiate
 from multicell_env.model.types import Gains
-from multicell_env.model.waterfilling import negotiate
 
 SMALL = NetworkConfig(num_antennas=4, num_users=2, num_bands=3, num_slots=4)
 UNEQUAL = NetworkConfig(num_antennas=4, num_users=(1, 3, 2), num_bands=3, num_slots=4)
@@ -174,7 +176,7 @@ def test_a_method_alone_gives_what_it_gives_among_others():
         np.testing.assert_array_equal(alone.per_slot, every[name])
 
 
-@pytest.mark.parametrize("rule", ["flwf", "iwf"])
+@pytest.mark.parametrize("rule", ["flwf", "iwf", "pricing"])
 def test_a_new_entry_negotiates_by_its_rule_from_its_opening(rule, monkeypatch):
     entry = Allocation(
         name="new",
@@ -190,10 +192,25 @@ def test_a_new_entry_negotiates_by_its_rule_from_its_opening(rule, monkeypatch):
     blocks = draw_blocks(SMALL, 2, 5)
     for block in range(2):
         gains = Gains(blocks.gains.signal_gains[block], blocks.gains.cross_gains[block], blocks.gains.interferers)
-        powers = uniform_allocation(gains, blocks.user_budgets[block])
+        powers, budgets = uniform_allocation(gains, blocks.user_budgets[block]), SMALL.nominal_budgets
         for slot in range(SMALL.num_slots):
-            powers = negotiate(powers, gains, blocks.user_budgets[block], SMALL.num_iterations, forward_looking=rule == "flwf")
+            powers = negotiate(powers, gains, SMALL.split_among_users(budgets), SMALL.num_iterations, negotiation=rule)
+            # (5): prices may leave power unspent.
+            budgets = budgets + (budgets - powers.sum(axis=(-2, -1))) / max(SMALL.num_slots - 1 - slot, 1)
             assert result.per_slot[block, slot] == pytest.approx(sum_rates(powers, ingr(powers, gains)).mean(), rel=1e-3)
+
+
+def test_allocations_play_whole_slots_of_powers_whatever_agents_of_the_network_do():
+    plain = {result.name: result.per_slot for result in evaluate_allocations(UNEQUAL, num_blocks=2, timed=False)}
+    in_rounds = replace(UNEQUAL, action="price", rounds_per_slot=3, negotiation="pricing")
+    for result in evaluate_allocations(in_rounds, num_blocks=2, timed=False):
+        np.testing.assert_array_equal(result.per_slot, plain[result.name])
+
+
+def test_pricing_beats_flwf_from_random_starts():
+    results = {result.name: result for result in evaluate_allocations(NetworkConfig(), num_blocks=4, timed=False)}
+    assert results["pricing"].last_slot["mean"] > results["flwf"].last_slot["mean"]
+    assert results["pricing"].std_over_starts is results["pricing_from_plan"].std_over_starts is None
 
 
 def test_an_unknown_method_is_refused():

@@ -38,7 +38,7 @@ def assert_at_most_100(results):
     for slots in ("last_slot", "all_slots"):
         percent = percent_of_best_known(results, slots)
         assert set(percent) == {result.name for result in results}
-        assert 99.0 < max(percent.values()) <= 100.0
+        assert 98.0 < max(percent.values()) <= 100.0  # not every block has the same best method
         assert all(value > 0.0 for value in percent.values())
 
 
@@ -117,7 +117,7 @@ def test_results_say_what_somebody_must_know():
     results = evaluate_allocations(NETWORKS["2 bands"], num_blocks=1, timed=False)
     known = {result.name: result.knowledge for result in results}
     assert {name for name, knowledge in known.items() if knowledge == "channels"} == {"assignment_bound", "fp", "wmmse"}
-    assert {name for name, knowledge in known.items() if knowledge == "statistics"} == {"planned"}
+    assert {name for name, knowledge in known.items() if knowledge == "statistics"} == {"planned", "pricing_from_plan"}
     assert {name: method["knowledge"] for name, method in as_json(results, NETWORKS["2 bands"], 0, 1)["methods"].items()} == known
     beyond = evaluate_allocations(NETWORKS["17 bands"], num_blocks=1, timed=False)
     assert [result.name for result in beyond] == [name for name in METHODS if name != "assignment_bound"]

@@ -11,6 +11,7 @@ import torch
 from command_lines import ROOT, TINY, contents, final_metrics, refusal, run
 
 METHODS = {"td3mix", "td3mix_opening", "flwf", "iwf", "sswf", "uniform", "random", "reuse", "planned", "assignment_bound"}
+METHODS |= {"pricing", "pricing_from_plan"}
 
 
 def test_a_run_leaves_everything_that_it_promised(trained):

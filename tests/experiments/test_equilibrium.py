@@ -5,7 +5,7 @@ import oracles
 import pytest
 from scenarios import ASYMMETRIC, SMALL, ragged, ragged_cross_gains
 
-from experiments.figures.equilibrium import TOLERANCE, Negotiation, settle
+from experiments.figures.equilibrium import TOLERANCE, Settling, settle
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.playing import draw_blocks
 
@@ -56,7 +56,7 @@ def test_a_block_that_does_not_settle_is_left_where_it_is() -> None:
 def test_iterative_water_filling_settles_as_slow_loops_do() -> None:
     config = NetworkConfig(**TINY, sir_db=10.0)
     blocks, fractions = draw_blocks(config, 2, 11), openings(config, 2)
-    found = settle(blocks, fractions, forward_looking=False)
+    found = settle(blocks, fractions, negotiation="iwf")
     for block in range(2):
         history, iteration = by_oracle(config, blocks, block, fractions, 1000, forward_looking=False)
         assert found.iterations[block] == iteration
@@ -74,4 +74,4 @@ def test_settling_spends_no_energy_and_uses_up_no_slot() -> None:
 
 def test_a_capacity_is_there_when_it_leaves_its_end_no_more() -> None:
     curve = np.array([[50.0, 99.5, 98.0, 99.5, 100.0], [100.0] * 5, [99.5, 100.5, 101.5, 100.0, 100.0]])
-    assert Negotiation(curve, np.zeros(3, dtype=np.int64)).iterations_to(0.01).tolist() == [4, 1, 4]
+    assert Settling(curve, np.zeros(3, dtype=np.int64)).iterations_to(0.01).tolist() == [4, 1, 4]

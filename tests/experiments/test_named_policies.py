@@ -22,7 +22,7 @@ import evaluate
         ("{stem}:raising", "policy 'raising' must return actions; it raised KeyError: 'bs_99' ({file}, line 24)"),
         ("{stem}:nan", "policy 'nan': the policy must return finite actions of shape (6, 4) for bs_0; got shape (6, 4) with NaN"),
         ("{stem}:flat", "policy 'flat': the policy must return finite actions of shape (6, 4) for bs_0; got shape (3,)"),
-        ("{stem}:waves", "for bs_0; got shape (6, 4) of complex128, which is no real number. Give fractions [..., band, user] in [0, 1]"),
+        ("{stem}:waves", "for bs_0; got shape (6, 4) of complex128, which is no real number. Give fractions in [0, 1], [..., band, user]"),
         ("{stem}:words", "policy 'words': the policy must return finite actions of shape (6, 4) for bs_0; got shape (6, 4) of <U1, which"),
         ("uniform={stem}:spread", "a policy must have a name of its own; got 'uniform'"),
         ("td3mix={stem}:spread", "a policy must have a name of its own; got 'td3mix'"),

@@ -26,7 +26,8 @@ from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.playing import draw_blocks
 from multicell_env.evaluation.policies import decide
 from multicell_env.model.interference import ingr, sum_rates
-from multicell_env.model.waterfilling import negotiate, opening_powers
+from multicell_env.model.negotiation import negotiate
+from multicell_env.model.waterfilling import opening_powers
 from multicell_env.observation import Observer
 
 TINY = {"num_antennas": 2, "num_users": 2, "num_bands": 2, "num_slots": 3}
@@ -187,7 +188,7 @@ def test_the_mean_over_slots_of_a_negotiation_is_that_of_slots_played_one_by_one
 def test_when_blocks_settle_is_counted_over_starts_and_blocks() -> None:
     config = NetworkConfig(**SMALL)
     blocks = draw_blocks(config, 3, 7)
-    played = [settle(restarted(blocks), start, forward_looking=False) for start in random_starts(blocks, 2, 7)]
+    played = [settle(restarted(blocks), start, negotiation="iwf") for start in random_starts(blocks, 2, 7)]
     iterations = np.concatenate([one.iterations for one in played])
     found = measure(settings_of("iwf", config, 3, 7, num_starts=2), None)["iterations"]
     assert found["not_settled"] == (iterations == 0).sum()

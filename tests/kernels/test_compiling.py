@@ -6,6 +6,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ import multicell_env
 from multicell_env import PAPER_8X4, NetworkConfig
 from multicell_env.blocks import Blocks
 from multicell_env.channels.rayleigh import draw_channels
+from multicell_env.kernels.arrays import BlockArrays, SlotOutputs
 from multicell_env.kernels.block import beamform
-from multicell_env.kernels.slot import BlockArrays, SlotOutputs, play_slots
+from multicell_env.kernels.slot import play_slots
 from multicell_env.observation import Observer
 
 
@@ -34,9 +36,13 @@ def test_no_way_of_use_compiles_a_kernel_anew():
                 for kind in ("gain", "csi"):
                     blocks.play_slot(opening, outputs=Observer(kind, blocks).outputs())
                 blocks.play_slot(opening)
+            heard = Blocks(replace(known, action="price", rounds_per_slot=2), 3)
+            heard.draw(range(3), [np.random.default_rng(0)] * 3)
+            heard.play_slot(fractions, outputs=Observer("price", heard).outputs())
+            heard.play_slot(fractions, negotiation="pricing", transmit=False)
     assert len(beamform.signatures) == 2  # one for each precision
-    cached = [signature for signature in play_slots.signatures if types.none in signature]  # gains are not asked for ahead
-    assert len(cached) == 2
+    # Gains are not asked for ahead and nobody hears prices, or somebody does: one for each precision.
+    assert [sum(signature.count(types.none) == count for signature in play_slots.signatures) for count in (2, 1)] == [2, 2]
 
 
 def test_the_slots_kernel_takes_its_arrays_in_the_order_of_their_declarations():

@@ -11,7 +11,7 @@ from multicell_env.blocks import Blocks
 from multicell_env.channels.rayleigh import draw_channels, draw_many
 from multicell_env.model.beamforming import beamforming_gains, zero_forcing
 from multicell_env.model.interference import ingr, spectral_efficiency, sum_rates
-from multicell_env.model.waterfilling import negotiate
+from multicell_env.model.negotiation import negotiate
 from multicell_env.observation import Observer, observation_limits
 
 # What a sequence of additions of some hundred numbers keeps.
@@ -41,17 +41,17 @@ def fractions_of(config, seed=0):
 
 @EVERY_DTYPE
 @EVERY_NETWORK
-@pytest.mark.parametrize("forward_looking", [True, False])
+@pytest.mark.parametrize("rule", ["flwf", "iwf"])
 @pytest.mark.parametrize("num_iterations", [0, 1, 5])
-def test_a_slot_is_k_iterations_of_the_readable_equations(config, dtype, num_iterations, forward_looking):
+def test_a_slot_is_k_iterations_of_the_readable_equations(config, dtype, num_iterations, rule):
     blocks, block = both(config, dtype)
     fractions = fractions_of(config)
-    rates = blocks.play_slot(fractions, num_iterations=num_iterations, forward_looking=forward_looking)[0]
+    rates = blocks.play_slot(fractions, num_iterations=num_iterations, negotiation=rule)[0]
     opening = fractions[0] * block.user_budgets[:, None, :]
-    expected = negotiate(opening, block.gains, block.user_budgets, num_iterations, forward_looking=forward_looking, damping=config.damping)
+    expected = negotiate(opening, block.gains, block.user_budgets, num_iterations, negotiation=rule, damping=config.damping)
     c = ingr(expected, block.gains)
     # Without looking forward the game does not settle, and what was rounded off grows from iteration to iteration.
-    tolerance = TOLERANCE[dtype] * (1 if forward_looking else 10)
+    tolerance = TOLERANCE[dtype] * (1 if rule == "flwf" else 10)
     # A power is a small difference of a water level and a level, so it keeps its digits relative to the budget.
     np.testing.assert_allclose(blocks.powers[0], expected, rtol=tolerance, atol=tolerance * block.user_budgets.max())
     np.testing.assert_allclose(blocks.ingr[0], c, rtol=10 * tolerance)  # a sum over many such powers

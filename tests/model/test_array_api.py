@@ -6,9 +6,11 @@ import torch
 from scenarios import CONFIGS, EVERY_CONFIG, draw_block, draw_powers
 
 from multicell_env.blocks import Blocks
+from multicell_env.differentiable import DifferentiableGame
 from multicell_env.model.interference import ingr, sum_rates
+from multicell_env.model.negotiation import negotiate
 from multicell_env.model.types import Gains
-from multicell_env.model.waterfilling import forward_looking_levels, negotiate, opening_powers, selfish_water_fill, water_fill
+from multicell_env.model.waterfilling import forward_looking_levels, opening_powers, selfish_water_fill, water_fill
 
 
 def tensors(block):
@@ -29,13 +31,13 @@ def network_rate(fractions, gains, budgets, k, damping=0.0):
 
 
 @EVERY_CONFIG
-@pytest.mark.parametrize("forward_looking", [True, False])
-def test_torch_and_numpy_give_the_same_numbers(config, forward_looking):
+@pytest.mark.parametrize("rule", ["flwf", "iwf"])
+def test_torch_and_numpy_give_the_same_numbers(config, rule):
     block, powers = draw_block(config), draw_powers(config)
     gains, budgets = tensors(block)
     for k in (0, 1, 5):
-        expected = negotiate(powers, block.gains, block.user_budgets, k, forward_looking=forward_looking, damping=config.damping)
-        actual = negotiate(torch.from_numpy(powers), gains, budgets, k, forward_looking=forward_looking, damping=config.damping)
+        expected = negotiate(powers, block.gains, block.user_budgets, k, negotiation=rule, damping=config.damping)
+        actual = negotiate(torch.from_numpy(powers), gains, budgets, k, negotiation=rule, damping=config.damping)
         assert isinstance(actual, torch.Tensor)
         np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-12 * block.user_budgets.max())
         c = ingr(expected, block.gains)
@@ -121,7 +123,7 @@ def test_what_is_foreseen_is_what_is_played(config):
     for slot in range(2):
         fractions = 1.5 * fractions_of(config, slot)[None] - 0.2  # also outside of [0, 1]
         before = blocks.powers.copy(), blocks.power_budget.copy()
-        foreseen = blocks.differentiable_slot(fractions), blocks.differentiable_slot(torch.from_numpy(fractions))
+        foreseen = [DifferentiableGame(blocks, "gain", like).step(like) for like in (fractions, torch.from_numpy(fractions))]
         assert all(np.array_equal(now, then) for now, then in zip((blocks.powers, blocks.power_budget), before, strict=True))
         played = blocks.play_slot(fractions)
         np.testing.assert_allclose(foreseen[0], played, rtol=1e-8)

@@ -9,7 +9,8 @@ from hypothesis.extra.numpy import arrays
 from scenarios import CONFIGS, EVERY_CONFIG, assert_equal, block_of, draw_block, draw_gains, draw_powers, ragged, ragged_cross_gains
 
 from multicell_env.model.interference import ingr
-from multicell_env.model.waterfilling import forward_looking_levels, interference_derivative, negotiate, selfish_water_fill, water_fill
+from multicell_env.model.negotiation import negotiate
+from multicell_env.model.waterfilling import forward_looking_levels, interference_derivative, selfish_water_fill, water_fill
 
 # The same examples at every run, no example files in the tree, and no deadline: a slow machine is no bug.
 EXAMPLES = settings(max_examples=150, derandomize=True, database=None, deadline=None)
@@ -127,13 +128,13 @@ def test_a_silent_user_expects_phi_of_minus_root_half_and_pours_on_its_ingr():
 
 
 @EVERY_CONFIG
-@pytest.mark.parametrize("forward_looking", [True, False], ids=["FLWF", "IWF"])
-def test_negotiation_is_k_simultaneous_iterations_of_the_scalar_game(config, forward_looking):
+@pytest.mark.parametrize("rule", ["flwf", "iwf"])
+def test_negotiation_is_k_simultaneous_iterations_of_the_scalar_game(config, rule):
     block, opening = draw_block(config, seed=3), draw_powers(config, seed=3)
     for k in (1, 2, 5):
         for damping in (0.0, 0.25, 0.5):
-            powers = negotiate(opening, block.gains, block.user_budgets, k, forward_looking=forward_looking, damping=damping)
-            expected = oracles.negotiate(ragged(config, opening), block.signal, block.heard, block.budgets, k, forward_looking, damping)
+            powers = negotiate(opening, block.gains, block.user_budgets, k, negotiation=rule, damping=damping)
+            expected = oracles.negotiate(ragged(config, opening), block.signal, block.heard, block.budgets, k, rule == "flwf", damping)
             assert_equal(config, powers, expected)
 
 
@@ -190,17 +191,17 @@ def test_selfish_water_filling_pours_on_the_noise_alone(config):
 
 
 @EVERY_CONFIG
-@pytest.mark.parametrize("forward_looking", [True, False], ids=["FLWF", "IWF"])
-def test_one_iteration_out_of_silence_is_selfish_water_filling(config, forward_looking):
+@pytest.mark.parametrize("rule", ["flwf", "iwf"])
+def test_one_iteration_out_of_silence_is_selfish_water_filling(config, rule):
     block = draw_block(config)
     silence = np.zeros(block.gains.signal_gains.shape)
-    powers = negotiate(silence, block.gains, block.user_budgets, 1, forward_looking=forward_looking)
+    powers = negotiate(silence, block.gains, block.user_budgets, 1, negotiation=rule)
     assert_equal(config, powers, ragged(config, selfish_water_fill(block.gains, block.user_budgets)))
 
 
 def test_where_nobody_interferes_iterative_water_filling_stays_at_the_selfish_one():
     block = draw_block(CONFIGS["no interference"])
-    powers = negotiate(draw_powers(CONFIGS["no interference"]), block.gains, block.user_budgets, 7, forward_looking=False)
+    powers = negotiate(draw_powers(CONFIGS["no interference"]), block.gains, block.user_budgets, 7, negotiation="iwf")
     np.testing.assert_allclose(powers, selfish_water_fill(block.gains, block.user_budgets), rtol=1e-12, atol=1e-12)
 
 

@@ -1,0 +1,318 @@
+"""What base stations and users do where prices are heard, in vectors: weigh, hear, respond, tilt, and what an observation shows of it.
+
+What `model/pricing.py` says in NumPy, in the units and the layout of `kernels/steps.py`.
+"""
+
+# An intrinsic is called without the typing context that it is defined with, which pyright cannot know.
+# pyright: reportCallIssue=false
+
+import numpy as np
+
+from multicell_env.kernels.compiling import compiled_entry, inner
+from multicell_env.kernels.exponents import log10, two_to_the
+from multicell_env.kernels.loops import copy, fill, in_vectors
+from multicell_env.kernels.simd import (
+    LANES,
+    any_less,
+    larger,
+    load,
+    load_half,
+    multiply_add,
+    smaller,
+    splat,
+    store,
+    sum_each,
+    where_less,
+)
+from multicell_env.kernels.steps import LOG_LIMIT
+
+FLOOR = 1e-3
+"""What is added before a logarithm that an observation shows, so that nothing is not minus infinity."""
+NUM_PLANES = 9
+"""Planes of the observation "price"; `show` writes them in their order."""
+NUM_STATIC_PLANES = 3
+"""Those of them that stay through a block: gain, users and leakage."""
+MOST_STEPS = 24
+"""Steps on the multiplier of a budget; three or four are enough unless the arithmetic itself has no more digits."""
+
+
+@in_vectors
+def _weigh(load, lanes):
+    """What interference costs each user: S / (N (S + N)), over its own gain's inverse; powers and INGR in one unit, and so the weights."""
+
+    @inner
+    def tokens(index, weights, powers, ingr, inverse_gains, first):
+        power, c = load(powers, first + index), load(ingr, first + index)
+        # S / (S + N) = p / (p + c), and N is c over the inverse gain.
+        store(weights, index, power * load(inverse_gains, first + index) / ((power + c) * c))
+
+    return tokens
+
+
+def _four_prices(load, lanes, looks):
+    """Four beams of a cell in a band: what each costs the users of the cells that it reaches, whole vectors of them.
+
+    With `looks`, cells that are silent in the band are passed over, which pays where there are many users.
+    """
+
+    @inner
+    def beams(weights, cross_gains, first_gain, band, user, victims, links, cell, transmitting, num_bands, num_users):
+        zero = splat(0.0, load(weights, 0))
+        a, b, c, d = zero, zero, zero, zero
+        row, size, first_gain = band * num_users, num_bands * num_users, first_gain + (band * num_users + user) * num_users
+        for j in range(victims.shape[1]):
+            victim = victims[cell, j]
+            if victim < 0:
+                break
+            if looks and not transmitting[victim, band]:  # no signal, nothing to lose
+                continue
+            weight = victim * size + row
+            gain = first_gain + links[cell, j]
+            for other in range(0, num_users - lanes + 1, lanes):
+                w, at = load(weights, weight + other), gain + other
+                a = multiply_add(load(cross_gains, at), w, a)
+                b = multiply_add(load(cross_gains, at + num_users), w, b)
+                c = multiply_add(load(cross_gains, at + 2 * num_users), w, c)
+                d = multiply_add(load(cross_gains, at + 3 * num_users), w, d)
+        return sum_each(a, b, c, d)
+
+    return beams
+
+
+_four_prices_wide, _four_prices_half = _four_prices(load, LANES, True), _four_prices(load_half, LANES // 2, False)
+
+
+@inner
+def _add_rest(prices, first, weights, cross_gains, first_gain, band, victims, links, cell, num_bands, num_users, unit):
+    """What vectors of four leave: the last beams to all users, and all beams to the last users."""
+    summed = num_users - num_users % 4
+    for user in range(num_users):
+        begin = summed if user < summed else 0
+        total = float(prices[first + user]) if begin > 0 else 0.0
+        for j in range(victims.shape[1]):
+            victim = victims[cell, j]
+            if victim < 0:
+                break
+            weight = (victim * num_bands + band) * num_users
+            gain = first_gain + links[cell, j] + (band * num_users + user) * num_users
+            for other in range(begin, num_users):
+                total += cross_gains[gain + other] * weights[weight + other] * unit
+        prices[first + user] = total
+
+
+@inner
+def hear(block, pricing, weights, powers, ingr, inverse_gains, cross_gains, transmitting, num_interferers, num_bands, num_users, unit):
+    """Prices of all beams of a block, times `unit`: weigh every user, then add those that each beam reaches, by its gains."""
+    num_cells, size = len(transmitting), num_bands * num_users
+    victims, links, prices = pricing.victims, pricing.links, pricing.prices
+    _weigh(num_cells * size, weights, powers, ingr, inverse_gains, block * num_cells * size)
+    first_gain = block * num_cells * num_interferers * size * num_users
+    for cell in range(num_cells):
+        for band in range(num_bands):
+            first = (block * num_cells + cell) * size + band * num_users
+            for user in range(0, num_users - 3, 4):
+                if num_users % LANES == 0:
+                    sums = _four_prices_wide(
+                        weights, cross_gains, first_gain, band, user, victims, links, cell, transmitting, num_bands, num_users
+                    )
+                else:
+                    sums = _four_prices_half(
+                        weights, cross_gains, first_gain, band, user, victims, links, cell, transmitting, num_bands, num_users
+                    )
+                store(prices, first + user, sums * splat(unit, sums))
+            if num_users % 4 > 0:
+                _add_rest(prices, first, weights, cross_gains, first_gain, band, victims, links, cell, num_bands, num_users, unit)
+
+
+@in_vectors
+def _tilt(load, lanes):
+    """What an action makes of the prices and the INGR that were measured: tilted prices, both in units of `scale`."""
+
+    @inner
+    def tokens(index, costs, levels, actions, prices, ingr, first, offset, octaves, scale):
+        action = load(actions, first + index)
+        one, unit = splat(1.0, action), splat(scale, action)
+        exponent = smaller(larger(action, splat(-1.0, action)), one) * splat(octaves, action)
+        price = multiply_add(load(prices, first + index), unit, splat(offset, action))
+        store(costs, index, price * two_to_the(exponent))
+        store(levels, index, load(ingr, first + index) / unit)
+
+    return tokens
+
+
+@in_vectors
+def respond_to_prices(load, lanes):
+    """What users of a cell answer to prices, (1 / (pi + lambda) - c)^+, and where they move: all the way, or a part of it."""
+
+    @inner
+    def users(
+        user,
+        powers,
+        first,
+        costs,
+        ingr,
+        inner_first,
+        inverses,
+        wanted,
+        budgets,
+        own,
+        num_bands,
+        num_users,
+        damping,
+        stays,
+        precision,
+    ):
+        budget = load(budgets, own + user)
+        zero, one = splat(0.0, budget), splat(1.0, budget)
+        # No band alone takes more than the budget, so lambda is at least 1 / (budget + c) - pi in each: begin with the largest of these.
+        multiplier, reach, level, cost = zero, zero, zero, zero
+        for band in range(num_bands):
+            at = band * num_users + user
+            c, price = load(ingr, inner_first + at), load(costs, inner_first + at)
+            most = budget + c
+            least = one / most - price
+            reach, level = where_less(multiplier, least, most, reach), where_less(multiplier, least, c, level)
+            cost = where_less(multiplier, least, price, cost)
+            multiplier = larger(least, multiplier)
+        over_reach = one / where_less(zero, reach, reach, one)
+        total, covered, slope, smallest = zero, zero, zero, splat(np.inf, budget)
+        for band in range(num_bands):
+            at = band * num_users + user
+            c, price = load(ingr, inner_first + at), load(costs, inner_first + at)
+            inverse = one / (price + multiplier)
+            # 1 / (pi + lambda) - c, by differences from the band that set lambda, which keep the digits of small powers. Where c is far
+            # above the budget, or nothing set lambda, the plain difference has more.
+            near = (budget + (level - c) - c * (price - cost) * reach) * inverse * over_reach
+            power = where_less(c, reach + reach, near, inverse - c)
+            store(inverses, at, inverse)
+            store(wanted, at, power)
+            total = total + larger(power, zero)
+            covered = covered + where_less(zero, power, c, zero)
+            slope = slope + where_less(zero, power, inverse * inverse, zero)
+            smallest = smaller(where_less(zero, power, power, smallest), smallest)
+        # From below, Newton's method on 1 / sum_f 1/(pi_f + lambda) over the open bands, which is concave and increasing: no step goes too
+        # far, and bands only close. `moved` is what lambda has risen by.
+        moved, near_enough = zero, 0.3 * np.sqrt(precision)
+        for _ in range(MOST_STEPS):
+            excess = total - budget
+            step = (total + covered) * excess / (slope * (budget + covered))
+            moved = moved + where_less(zero, excess, step, zero)
+            # A step squares the relative excess, unless a band closes on the way. No band falls by much more than the excess.
+            largest = (budget + covered) * splat(precision, budget)
+            near = larger(smaller(budget * splat(near_enough, budget), smallest * splat(0.25, budget)), largest)
+            if not any_less(near, excess):
+                break
+            total, covered, slope, smallest = zero, zero, zero, splat(np.inf, budget)
+            for band in range(num_bands):
+                at = band * num_users + user
+                c, inverse = load(ingr, inner_first + at), load(inverses, at)
+                risen = moved * inverse
+                shrunk = one / (one + risen)
+                power, inverse = (load(wanted, at) - c * risen) * shrunk, inverse * shrunk
+                total = total + larger(power, zero)
+                covered = covered + where_less(zero, power, c, zero)
+                slope = slope + where_less(zero, power, inverse * inverse, zero)
+                smallest = smaller(where_less(zero, power, power, smallest), smallest)
+        kept = (one + load(damping, own + user)) * splat(stays, budget)
+        for band in range(num_bands):
+            at = band * num_users + user
+            risen = moved * load(inverses, at)
+            power = larger((load(wanted, at) - load(ingr, inner_first + at) * risen) / (one + risen), zero)
+            answer = where_less(zero, budget, power, zero)
+            store(powers, first + at, multiply_add(kept, load(powers, first + at), (one - kept) * answer))
+
+    return users
+
+
+@inner
+def open_by_prices(block, cell, pricing, actions, powers, scratch, budgets, damping, num_bands, num_users, precision, scale):
+    """An opening that answers to the prices that were measured last, tilted by an action."""
+    size = num_bands * num_users
+    first, offset = (block * len(pricing.victims) + cell) * size, pricing.offset / pricing.nominal_powers[cell] * scale
+    _, costs, levels, inverses, wanted = scratch
+    _tilt(size, costs, levels, actions, pricing.measured_prices, pricing.measured_ingr, first, offset, pricing.octaves, scale)
+    own, here = cell * num_users, 0
+    respond_to_prices(
+        num_users,
+        powers,
+        first,
+        costs,
+        levels,
+        here,
+        inverses,
+        wanted,
+        budgets,
+        own,
+        num_bands,
+        num_users,
+        damping,
+        0.0,
+        precision,
+    )
+
+
+@in_vectors
+def _show_measured(load, lanes):
+    """The planes that change from round to round: INGR, prices and powers."""
+
+    @inner
+    def tokens(index, observations, to, size, log_ingr, prices, powers, first, nominal_power, share):
+        c, price, power = load(log_ingr, first + index), load(prices, first + index), load(powers, first + index)
+        floor, part = splat(FLOOR, c), smaller(power * splat(share, c), splat(1.0, c))
+        store(observations, to + size + index, c + splat(2.0, c))
+        limit = splat(LOG_LIMIT, c)
+        store(observations, to + 3 * size + index, smaller(log10(floor + price * splat(nominal_power, c)), limit))
+        store(observations, to + 5 * size + index, log10(floor + part) + splat(1.0, c))
+        store(observations, to + 6 * size + index, part)
+
+    return tokens
+
+
+@inner
+def show(
+    block,
+    static_planes,
+    observations,
+    log_ingr,
+    prices,
+    powers,
+    nominal_powers,
+    power_budget,
+    users_per_cell,
+    is_first,
+    phase,
+    size,
+):
+    """Write the nine planes of "price" of a block; `power_budget` is of the coming slot."""
+    num_cells = len(users_per_cell)
+    for cell in range(num_cells):
+        token = block * num_cells + cell
+        to, share = token * NUM_PLANES * size, users_per_cell[cell] / power_budget[block, cell]
+        for plane in range(NUM_STATIC_PLANES):  # gain, users and leakage stand between what changes
+            copy(size, observations, to + 2 * plane * size, static_planes, (NUM_STATIC_PLANES * token + plane) * size)
+        _show_measured(size, observations, to, size, log_ingr, prices, powers, token * size, nominal_powers[cell], share)
+        fill(size, observations, to + 7 * size, 1.0 if is_first else 0.0)
+        fill(size, observations, to + 8 * size, phase)
+
+
+@compiled_entry
+def show_prices(static_planes, observations, log_ingr, prices, powers, nominal_powers, power_budget, users_per_cell, is_first, phases):
+    """Observations "price" of every block as it is now."""
+    num_blocks, _, num_bands, num_users = powers.shape
+    flat_static, flat_observations, flat_log_ingr = static_planes.reshape(-1), observations.reshape(-1), log_ingr.reshape(-1)
+    flat_prices, flat_powers = prices.reshape(-1), powers.reshape(-1)
+    for block in range(num_blocks):
+        show(
+            block,
+            flat_static,
+            flat_observations,
+            flat_log_ingr,
+            flat_prices,
+            flat_powers,
+            nominal_powers,
+            power_budget,
+            users_per_cell,
+            is_first[block],
+            phases[block],
+            num_bands * num_users,
+        )

@@ -1,0 +1,58 @@
+"""The game inside a step: all users of all cells adjust their powers, iteration by iteration, by one rule."""
+
+from array_api_compat import array_namespace
+from jaxtyping import Float
+
+from multicell_env.config import Negotiation
+from multicell_env.model.interference import check_powers, ingr
+from multicell_env.model.pricing import best_response_to_prices, prices
+from multicell_env.model.types import Array, Gains
+from multicell_env.model.waterfilling import forward_looking_levels, water_fill
+
+
+def negotiate(
+    powers: Float[Array, "*batch cell band user"],
+    gains: Gains,
+    user_budgets: Float[Array, "*#batch cell user"],
+    num_iterations: int,
+    *,
+    negotiation: Negotiation = "flwf",
+    damping: float | Float[Array, "*#batch cell user"] = 0.0,
+) -> Float[Array, "*batch cell band user"]:
+    """Let all users of all cells adjust their spectrum for some iterations.
+
+    Simultaneous: in each iteration every user reads its INGR (7), and with "pricing" its prices, from the powers of the last iteration;
+    then all move. "flwf" moves to (15), forward-looking water-filling. "iwf" is iterative water-filling, which is FLWF with phi = 0.
+    "pricing" moves half-way to the best response to prices: p <- p/2 + response/2.
+    The limit of many iterations, where there is one, is a fixed point of the rule.
+
+    Args:
+        powers: Opening move, in sigma^2.
+        gains: Gains of the block.
+        user_budgets: What each user may spend over its bands in the slot, P_b(t)/U_b (14), in sigma^2; 0 for padded users.
+        num_iterations: k; 0 returns the opening move.
+        negotiation: The rule.
+        damping: Share of its last powers that every user, or each, keeps in an iteration, in [0, 1], before the rule moves it by the rest;
+            0 is the game of the paper, and a user with 1 stays where it opened.
+
+    Raises:
+        ValueError: a power or budget is negative or not finite, or a damping is outside [0, 1].
+    """
+    check_powers(powers)
+    check_powers(user_budgets, "budgets")
+    xp = array_namespace(powers)
+    # asarray would leave the gradients of a tensor behind in some versions of torch.
+    kept = xp.asarray(damping, dtype=powers.dtype) if isinstance(damping, float | int) else xp.astype(damping, powers.dtype)
+    if not xp.all((kept >= 0.0) & (kept <= 1.0)):
+        raise ValueError(f"damping must be within [0, 1]; got {xp.min(kept):g} to {xp.max(kept):g}. Give 0 for the paper's game.")
+    kept = kept[..., None, :] if kept.ndim else kept
+    if negotiation == "pricing":
+        kept = (1.0 + kept) / 2.0
+    for _ in range(num_iterations):
+        measured = ingr(powers, gains)
+        if negotiation == "pricing":
+            response = best_response_to_prices(prices(powers, gains), measured, user_budgets)
+        else:
+            response = water_fill(forward_looking_levels(powers, measured) if negotiation == "flwf" else measured, user_budgets)
+        powers = kept * powers + (1.0 - kept) * response
+    return powers
