@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from actor_files import save
 
 import agents
 import agents.loading
@@ -53,17 +54,6 @@ def test_every_shipped_actor_loads_by_its_name_and_acts():
         assert all(np.all((action >= 0.0) & (action <= 1.0)) for action in actions.values())
 
 
-def save_as_torch(path: Path, policy: ActorPolicy) -> None:
-    """Write an actor in the form of earlier versions."""
-    facts = {"format": 2, "network": "set", "arguments": policy.actor.arguments, "metadata": policy.metadata}
-    bounds = {"low": torch.as_tensor(policy.low), "high": torch.as_tensor(policy.high)}
-    torch.save({**facts, **bounds, "action_shapes": [list(s) for s in policy.action_shapes], "actor": policy.actor.state_dict()}, path)
-
-
-def save(path: Path, policy: ActorPolicy) -> None:
-    (save_as_torch if path.suffix == ".pt" else save_actor)(path, policy)
-
-
 @pytest.mark.parametrize("name", ["best.pt", "best.safetensors"])
 def test_a_run_directory_and_its_file_are_the_same_actor_in_either_form(tmp_path, name):
     directory = RunDirectory.create(tmp_path / "run", {})
@@ -79,7 +69,7 @@ def test_a_run_directory_and_its_file_are_the_same_actor_in_either_form(tmp_path
 
 def test_a_run_of_an_earlier_version_that_found_a_better_actor_plays_that_one(tmp_path):
     directory, better = RunDirectory.create(tmp_path / "run", {}), small_policy()
-    save_as_torch(directory.path / "best.pt", small_policy())
+    save(directory.path / "best.pt", small_policy())
     better.metadata["step"] = 8
     save_actor(directory.path / "best.safetensors", better)
     assert agents.load(directory.path).metadata["step"] == 8

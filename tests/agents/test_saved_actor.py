@@ -6,21 +6,22 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from actor_files import save
 
 import agents
 from agents import JointEnv, TD3Mix, TD3MixConfig
-from agents.saved_actor import ActorPolicy, save_actor
+from agents.saved_actor import ActorPolicy
 from multicell_env import multicell_v0
 
 SUFFIXES = pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
 
 
-def saved(tmp_path, network="set", observation="gain", *, suffix=".pt", **overrides):
+def saved(tmp_path, network="set", observation="gain", *, suffix=".safetensors", **overrides):
     torch.manual_seed(0)
     env = JointEnv(multicell_v0.parallel_env(observation=observation, **overrides))
     config = TD3MixConfig(network=network, hidden_sizes=(8,))
     algorithm = TD3Mix(env, config)
-    save_actor(tmp_path / f"actor{suffix}", ActorPolicy.of(algorithm.policy.actor, env, {"config": {"num_cells": 3}}))
+    save(tmp_path / f"actor{suffix}", ActorPolicy.of(algorithm.policy.actor, env, {"config": {"num_cells": 3}}))
     return env, algorithm
 
 
@@ -47,7 +48,7 @@ def test_a_loaded_actor_acts_as_the_one_that_was_saved(tmp_path, network, num_us
 
 
 def test_files_from_before_actions_had_planes_still_load(tmp_path):
-    saved(tmp_path)
+    saved(tmp_path, suffix=".pt")
     observations = {"bs_0": np.random.default_rng(0).normal(size=(3, 6, 4))}
     expected = agents.load(tmp_path / "actor.pt")(observations)["bs_0"]
     content = torch.load(tmp_path / "actor.pt", weights_only=True)
@@ -58,7 +59,7 @@ def test_files_from_before_actions_had_planes_still_load(tmp_path):
 
 def test_batches_of_observations_give_batches_of_actions(tmp_path):
     saved(tmp_path)
-    policy = agents.load(tmp_path / "actor.pt")
+    policy = agents.load(tmp_path / "actor.safetensors")
     observations = {"bs_0": np.random.default_rng(0).normal(size=(5, 3, 6, 4)).astype(np.float32)}
     batch = policy(observations)["bs_0"]
     assert batch.shape == (5, 6, 4)
@@ -68,7 +69,7 @@ def test_batches_of_observations_give_batches_of_actions(tmp_path):
 
 def test_an_agents_action_depends_on_its_own_observation_alone(tmp_path):
     saved(tmp_path)
-    policy = agents.load(tmp_path / "actor.pt")
+    policy = agents.load(tmp_path / "actor.safetensors")
     generator = np.random.default_rng(0)
     observations = {f"bs_{cell}": generator.normal(size=(3, 6, 4)).astype(np.float32) for cell in range(3)}
     alone = policy({"bs_1": observations["bs_1"]})["bs_1"]
@@ -77,7 +78,7 @@ def test_an_agents_action_depends_on_its_own_observation_alone(tmp_path):
 
 def test_a_set_actor_with_gain_observations_plays_networks_of_any_size(tmp_path):
     saved(tmp_path)
-    policy = agents.load(tmp_path / "actor.pt")
+    policy = agents.load(tmp_path / "actor.safetensors")
     env = multicell_v0.parallel_env(observation="gain", num_cells=5, num_antennas=16, num_users=(3, 8, 1, 2, 5), num_bands=9)
     observations, _ = env.reset(seed=0)
     actions = policy(observations)
@@ -89,7 +90,7 @@ def test_a_set_actor_with_gain_observations_plays_networks_of_any_size(tmp_path)
 @pytest.mark.parametrize(("network", "observation"), [("mlp", "gain"), ("set", "csi")])
 def test_an_actor_that_does_not_fit_says_what_it_was_trained_on(tmp_path, network, observation):
     saved(tmp_path, network, observation)
-    policy = agents.load(tmp_path / "actor.pt")
+    policy = agents.load(tmp_path / "actor.safetensors")
     other = multicell_v0.parallel_env(observation=observation, num_bands=9, num_antennas=12)
     with pytest.raises(ValueError, match=r"was trained on observations of shape.*Evaluate it on the network"):
         policy(other.reset(seed=0)[0])
@@ -99,7 +100,7 @@ def test_an_actor_that_does_not_fit_says_what_it_was_trained_on(tmp_path, networ
 def test_observations_that_do_not_belong_together_are_refused(tmp_path, shapes):
     saved(tmp_path)
     with pytest.raises(ValueError, match=r"observations must .*; got"):
-        agents.load(tmp_path / "actor.pt")({f"bs_{cell}": np.zeros(shape) for cell, shape in enumerate(shapes)})
+        agents.load(tmp_path / "actor.safetensors")({f"bs_{cell}": np.zeros(shape) for cell, shape in enumerate(shapes)})
 
 
 @SUFFIXES
