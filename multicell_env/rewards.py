@@ -36,7 +36,8 @@ def play_for_rewards(
     rates = worth = blocks.play_slot(actions, outputs=outputs)
     if last is not None:
         worth = sum_rates(blocks.powers, believed_ingr(blocks.powers, *last, blocks.gains.signal_gains))
-    return rates, cast(Rates, rewards_of(worth, config.reward, int(config.users_per_cell.sum()), shares))
+    num_users = int(config.users_per_cell.sum()) if config.reward == "user" else 0  # a sum takes a tenth of a slot
+    return rates, cast(Rates, rewards_of(worth, config.reward, num_users, shares))
 
 
 def predicts(config: NetworkConfig) -> bool:
@@ -55,7 +56,7 @@ def rewards_of(
     Args:
         rates: Sum rate of each cell as its users measure it; with "predicted", as they predict it.
         reward: Whose rates an agent is paid.
-        num_users: Users in the whole network.
+        num_users: Users in the whole network; only "user" asks for it.
         shares: What a round counts: 1 where it transmits, `measuring_reward` elsewhere. Every round counts 1 by default.
     """
     if reward == "network":
