@@ -46,7 +46,7 @@ def save_scenarios(contents: Mapping[str, Mapping[str, Any]], path: str | os.Pat
     axes.set_ylim(min(ticks) - 1.0, 1.0)
     low, high = axes.get_xlim()
     axes.set_xlim(low - 0.25 * (high - low), high + 0.1 * (high - low))  # room for the titles and for the numbers at the edge
-    axes.set_xlabel("average cell capacity in the last slot, against the best plan from statistics [%]; bars: 95 % intervals over blocks")
+    axes.set_xlabel("last slot against the best plan [%], with 95 % intervals")
     axes.grid(axis="x", alpha=0.3)
     title = f"Where a plan wins and where it does not: {_blocks(contents)} unseen networks of each scenario"
     figure.suptitle(title, fontsize="medium")
