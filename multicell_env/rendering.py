@@ -54,9 +54,11 @@ def as_text(powers: BandPowers, rates: Rates) -> str:
 def relative_powers(blocks: Blocks) -> Float[np.ndarray, "block cell band"]:
     """Transmit power of each cell in each band, relative to U p0: what the cell spends in a band if it spreads its budget evenly."""
     powers = blocks.powers
-    if blocks.moves:  # between two slots nobody transmits: the last slot is what there is to see
-        between = (blocks.rounds == 0) & (blocks.slots_left > 0) & (blocks.slots_left < blocks.config.num_slots)
-        powers = np.where(between[:, None, None, None], blocks.ended_powers, powers)
+    if blocks.moves:  # a slot begins without powers: the one before it is what there is to see
+        begins = (
+            (blocks.rounds == 0) & (0 < blocks.slots_left) & (blocks.slots_left < blocks.config.num_slots) & ~powers.any(axis=(1, 2, 3))
+        )
+        powers = np.where(begins[:, None, None, None], blocks.ended_powers, powers)
     return powers.sum(axis=-1) / (blocks.config.nominal_powers * blocks.config.users_per_cell)[:, None]
 
 

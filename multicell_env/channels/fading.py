@@ -68,7 +68,8 @@ class Fading(Rayleigh):
 def _mixed(correlation: float, old: Complex[np.ndarray, "..."], new: Complex[np.ndarray, "..."]) -> Complex[np.ndarray, "..."]:
     """Sum rho h + sqrt(1 - rho^2) w."""
     # By real numbers: each operation then rounds once, however many blocks there are, which products of complex numbers do not promise.
-    was, innovation = (np.ascontiguousarray(array).view(old.real.dtype) for array in (old, new))
+    real = np.finfo(old.dtype).dtype
+    was, innovation = (np.ascontiguousarray(array).view(real) for array in (old, new))
     return (correlation * was + math.sqrt(1.0 - correlation**2) * innovation).view(old.dtype)
 
 
