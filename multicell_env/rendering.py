@@ -56,7 +56,7 @@ def relative_powers(blocks: Blocks) -> Float[np.ndarray, "block cell band"]:
     powers = blocks.powers
     if blocks.moves:  # a slot begins without powers: the one before it is what there is to see
         begins = (
-            (blocks.rounds == 0) & (0 < blocks.slots_left) & (blocks.slots_left < blocks.config.num_slots) & ~powers.any(axis=(1, 2, 3))
+            (blocks.rounds == 0) & (blocks.slots_left > 0) & (blocks.slots_left < blocks.config.num_slots) & ~powers.any(axis=(1, 2, 3))
         )
         powers = np.where(begins[:, None, None, None], blocks.ended_powers, powers)
     return powers.sum(axis=-1) / (blocks.config.nominal_powers * blocks.config.users_per_cell)[:, None]
