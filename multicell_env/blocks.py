@@ -7,21 +7,15 @@ from copy import copy
 import numpy as np
 from jaxtyping import Bool, Complex, Float, Int
 
-from multicell_env.channels.rayleigh import draw_many
 from multicell_env.config import Negotiation, NetworkConfig
-from multicell_env.kernels.arrays import NO_OUTPUTS, WRITTEN, BlockArrays, PriceArrays, SlotOutputs
-from multicell_env.kernels.block import beamform
+from multicell_env.kernels.arrays import NO_OUTPUTS, WRITTEN, BlockArrays, PriceArrays, SlotOutputs, victims_of
 from multicell_env.kernels.pricing import NUM_STATIC_PLANES, show_prices
-from multicell_env.kernels.running import ONE_LAYOUT, BlockRunner, aligned_zeros, announced
+from multicell_env.kernels.running import ONE_LAYOUT, BlockRunner, announced
 from multicell_env.kernels.steps import LOG_LIMIT
-from multicell_env.model.beamforming import MIN_SINE, refuse_inseparable
+from multicell_env.links import Links
 from multicell_env.model.pricing import PRICE_OFFSET, TILT_DECADES, prices
 from multicell_env.model.types import CrossChannels, Gains, OwnChannels, Powers
 
-DRAWN_AT_ONCE = 64
-"""Most blocks that are drawn together, which spreads the cost of a call."""
-DRAWN_BYTES = 2**20
-"""Bytes of channels that are drawn together, unless it is one block: few enough to stay in the cache."""
 MEASURES = 2**31
 """Rounds of a slot that none reaches: no round is its last."""
 NOT_BEGUN = -1
@@ -37,8 +31,12 @@ class Blocks:
     Args:
         config: The network.
         num_blocks: How many blocks there is room for; `begin` starts them.
-        keep_channels: Whether to keep channels and beamformers, which the game itself does not need; they are empty otherwise.
+        keep_channels: Whether to keep channels and beamformers, which the game itself needs only where channels move; they are empty
+            otherwise.
         num_threads: Threads that share the blocks; what they compute does not depend on their number.
+
+    Raises:
+        ValueError: there is no channel model of the network's name.
     """
 
     def __init__(self, config: NetworkConfig, num_blocks: int, *, keep_channels: bool = False, num_threads: int = 1) -> None:
@@ -47,15 +45,17 @@ class Blocks:
         self.runner = BlockRunner(num_blocks, num_threads)
         dtype = np.dtype(config.dtype)
         tokens = (num_blocks, config.num_cells, config.num_bands, config.max_users)
-        signal_gains = np.ones(tokens, dtype)
-        cross_gains = aligned_zeros((*tokens[:2], config.interferers.shape[1], config.num_bands, *[config.max_users] * 2), dtype)
-        self.gains = Gains(signal_gains, cross_gains, config.interferers)
-        self.inverse_gains: Powers = np.ones(tokens, dtype)
+        self._links = links = Links(config, num_blocks, self.runner.threads, keep_channels=keep_channels)
+        self.moves = links.moves
+        """Whether channels change between slots."""
+        self.gains: Gains = links.gains
+        self.inverse_gains: Powers = links.inverse_gains
         """1 / signal gain: the INGR where nobody interferes."""
-        kept = (num_blocks if keep_channels else 0, *tokens[1:3], config.num_antennas, config.max_users)
-        self.channels: OwnChannels = np.zeros(kept, np.result_type(dtype, np.complex64))
-        self.beamformers: Complex[np.ndarray, "block cell band antenna user"] = np.zeros_like(self.channels)
+        self.channels: OwnChannels = links.channels
+        self.beamformers: Complex[np.ndarray, "block cell band antenna user"] = links.beamformers
         self.powers: Powers = np.zeros(tokens, dtype)
+        self.ended_powers: Powers = np.zeros(tokens if self.moves else (0, *tokens[1:]), dtype)
+        """Powers that the last slot ended with, where channels move: the next slot begins without any."""
         self.ingr: Powers = np.ones(tokens, dtype)
         self.log_ingr: Powers = np.zeros(tokens, dtype)
         """log10 of the INGR over p0, within `LOG_LIMIT`."""
@@ -80,11 +80,13 @@ class Blocks:
         nominal, unit = config.nominal_budgets.astype(dtype), dtype.type(config.power_unit)
         log_nominal = np.log10(config.nominal_powers)
         self._log_nominal = log_nominal[:, None, None]
-        self._cells = np.array(config.interferers), np.array(config.users_per_cell)
         constants = (nominal, log_nominal.astype(dtype), unit)
         state = (self.slots_left, self.rounds, self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget)
-        self._victims = (*_victims(config), config.nominal_powers.astype(dtype))
-        self._arrays = BlockArrays(self.inverse_gains, cross_gains, *self._cells, *constants, *state)
+        self._victims = (
+            *victims_of(config.interferers, config.num_bands * config.max_users**2),
+            config.nominal_powers.astype(dtype),
+        )
+        self._arrays = BlockArrays(self.inverse_gains, links.gains.cross_gains, *links.cells, *constants, *state)
         self._damping = np.full((*tokens[:2], tokens[3]), config.damping, dtype)
 
     @classmethod
@@ -115,23 +117,17 @@ class Blocks:
             cross_channels: Channels from the interferers, from the same.
 
         Raises:
-            ValueError: the channels have another shape, a row does not exist, or zero-forcing cannot separate the users of a cell (then
-                only the gains of these rows have changed).
+            ValueError: the channels have another shape, a row does not exist, the network's channels move, or zero-forcing cannot separate
+                the users of a cell (then only the gains of these rows have changed).
         """
         chosen = self._existing(rows)
-        own, cross = (np.require(array, self.channels.dtype, ONE_LAYOUT) for array in (channels, cross_channels))
-        expected = self.config.num_cells, self.config.num_bands, self.config.num_antennas, self.config.max_users
-        crossing = (expected[0], self.config.interferers.shape[1], *expected[1:])
-        if own.shape != (len(chosen), *expected) or cross.shape != (len(chosen), *crossing):
-            raise ValueError(
-                f"channels must have shapes {(len(chosen), *expected)} and {(len(chosen), *crossing)} for {len(chosen)} blocks of this "
-                f"network; got {own.shape} and {cross.shape}. Stack what draw_channels or split_channels returned."
-            )
-        self._beamform(chosen, own, cross)
+        self._links.begin(chosen, channels, cross_channels)
         self.restart(chosen)
 
     def draw(self, rows: np.ndarray | Sequence[int], generators: Sequence[np.random.Generator]) -> None:
-        """Start new blocks in some rows on Rayleigh channels; each is what its own generator gives, whatever the others are.
+        """Start new blocks in some rows on channels of the network's model; each is what its own generator gives, whatever the others are.
+
+        Where channels move, `advance` goes on with the same generators.
 
         Raises:
             ValueError: a row does not exist, or there is not one generator for each.
@@ -139,16 +135,23 @@ class Blocks:
         chosen = self._existing(rows)
         if len(generators) != len(chosen):
             raise ValueError(f"there must be one generator for each row; got {len(generators)} for {len(chosen)} rows. Give as many.")
-        links = self.powers[0].size * (1 + self.config.interferers.shape[1]) * self.config.num_antennas
-        at_once = max(1, min(DRAWN_AT_ONCE, DRAWN_BYTES // (links * np.dtype(np.complex64).itemsize)))
+        self._links.draw(chosen, generators, self.restart)
 
-        def draw(some: slice) -> None:
-            for first in range(some.start, some.stop, at_once):
-                few = slice(first, min(first + at_once, some.stop))
-                self._beamform(chosen[few], *draw_many(self.config, generators[few], in_passing=True))
-            self.restart(chosen[some])
+    def advance(self) -> Int[np.ndarray, " moved"]:
+        """Move the channels of every block that is between two slots, to be called once after every round; none where the model keeps them.
 
-        self.runner.threads.share(draw, len(chosen))
+        Every slot then begins anew, as the first one does: beams and gains are those of the new channels, nobody transmits, the INGR is
+        sigma^2 / signal gain and prices are 0. Budgets and the number of slots that are left stay.
+
+        Returns:
+            The rows whose channels moved.
+        """
+        if not self.moves:
+            return np.empty(0, np.int64)
+        moved = np.flatnonzero((self.rounds == 0) & (self.slots_left > 0) & (self.slots_left < self.config.num_slots))
+        self.ended_powers[moved] = self.powers[moved]
+        self._links.move(moved, self._silence)
+        return moved
 
     def _existing(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
         chosen = np.require(rows, np.int64, ONE_LAYOUT)
@@ -156,25 +159,20 @@ class Blocks:
             raise ValueError(f"rows must be within [0, {len(self)}); got {chosen.tolist()}. Make more blocks, or choose others.")
         return chosen
 
-    def _beamform(self, rows: np.ndarray, own: OwnChannels, cross: CrossChannels) -> None:
-        outputs = (self.gains.signal_gains, self.inverse_gains, self.gains.cross_gains, self.beamformers)
-        with announced(beamform, own.dtype):
-            smallest = beamform(rows, own, cross, *self._cells, *outputs)
-        if not smallest >= MIN_SINE:
-            refuse_inseparable(smallest)
-        if len(self.channels):
-            self.channels[rows] = own
-
     def restart(self, rows: np.ndarray | slice = slice(None)) -> None:
-        """Go back to before the first slot, on the same channels."""
+        """Go back to before the first slot, on the channels as they are now."""
         self.slots_left[rows] = self.config.num_slots
         self.rounds[rows] = 0
+        self.power_budget[rows] = self.config.nominal_budgets
+        self.log_budget[rows] = 0.0
+        self._silence(rows)
+
+    def _silence(self, rows: np.ndarray | slice) -> None:
+        """Nobody transmits, as before the first slot."""
         self.prices[rows] = 0.0
         self.powers[rows] = 0.0
         self.ingr[rows] = self.inverse_gains[rows]
         self.log_ingr[rows] = (np.log10(self.inverse_gains[rows]) - self._log_nominal).clip(-LOG_LIMIT, LOG_LIMIT)
-        self.power_budget[rows] = self.config.nominal_budgets
-        self.log_budget[rows] = 0.0
 
     def play_slot(
         self,
@@ -189,7 +187,8 @@ class Blocks:
 
             P_b(t + 1) = P_b(t) + (P_b(t) - spent in slot t) / (T - t)                  (5)
 
-        which is (5) with the sum over the past slots taken slot by slot. With `rounds_per_slot` of 1 every round is a slot.
+        which is (5) with the sum over the past slots taken slot by slot. With `rounds_per_slot` of 1 every round is a slot. Channels that
+        move do so in `advance`.
 
         Args:
             actions: Opening move as fractions of each user's slot budget, finite. Entries outside [0, 1] are clipped; a user
@@ -263,9 +262,10 @@ class Blocks:
 
     def show_prices(self, static_planes: np.ndarray, observations: np.ndarray) -> None:
         """Write the observations "price" as blocks are now, float32 `[block, cell, plane, band, user]`, bit for bit as a slot does."""
-        is_first = (self.slots_left == self.config.num_slots) & (self.rounds == 0)
+        begins = (self.slots_left == self.config.num_slots) | (self.moves & (self.slots_left > 0))
+        is_first = begins & (self.rounds == 0)
         phases = (self.rounds / self.config.rounds_per_slot).clip(max=1.0)
-        state = (self.measured_log_ingr, self.measured_prices, self.powers, self._victims[-1], self.power_budget, self._cells[1])
+        state = (self.measured_log_ingr, self.measured_prices, self.powers, self._victims[-1], self.power_budget, self._links.cells[1])
         with announced(show_prices, self.powers.dtype):
             show_prices(static_planes, observations, *state, is_first, phases)
 
@@ -295,14 +295,3 @@ class Blocks:
         spent = np.maximum(budgets, self.powers.sum(axis=-2, keepdims=True))
         fractions = np.divide(self.powers, spent, out=np.zeros(self.powers.shape), where=spent > 0)
         return np.stack([fractions, np.zeros_like(fractions)], axis=2) if self.config.damping_in_action else fractions
-
-
-def _victims(config: NetworkConfig) -> tuple[Int[np.ndarray, "cell victim"], Int[np.ndarray, "cell victim"]]:
-    """The cells that each cell reaches, and where its gains to their users begin in a block; shorter rows are padded with -1."""
-    reached = [np.argwhere(config.interferers == cell) for cell in range(config.num_cells)]
-    victims, links = (np.full((config.num_cells, max(map(len, reached))), -1) for _ in range(2))
-    gains_of_link = config.num_bands * config.max_users**2
-    for cell, pairs in enumerate(reached):
-        victims[cell, : len(pairs)] = pairs[:, 0]
-        links[cell, : len(pairs)] = (pairs[:, 0] * config.interferers.shape[1] + pairs[:, 1]) * gains_of_link
-    return victims, links

@@ -11,6 +11,7 @@ from pettingzoo import ParallelEnv
 from multicell_env.arguments import resolve_config
 from multicell_env.blocks import Blocks
 from multicell_env.channels.recorded import split_channels
+from multicell_env.channels.registry import channel_model
 from multicell_env.config import NetworkConfig
 from multicell_env.observation import Observation, Observer, observation_limits, observe, state_kind
 from multicell_env.rewards import play_for_rewards
@@ -25,7 +26,8 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
     """Base stations open with a power allocation; inside `step()` they negotiate by k iterations of FLWF, or of another rule.
 
     An episode is one block: channels are drawn in `reset()` and stay for T slots, after which every agent is truncated. A step is a slot;
-    with `rounds_per_slot` R > 1 it is a round, and the last of a slot's R rounds alone transmits, is paid for and spends energy.
+    with `rounds_per_slot` R > 1 it is a round, and the last of a slot's R rounds alone transmits, is paid for and spends energy. Where
+    `channel_model` moves channels, every slot begins on its own ones and without powers, as the observation before it shows.
 
     * Action, `Box(0, 1, (band, user), float32)`: fractions of each user's slot budget P_b(t)/U_b. Finite values outside [0, 1] are
       clipped; a user whose fractions sum to more than 1 is scaled down to 1. What is left unspent rolls over (5) when k = 0.
@@ -69,6 +71,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         **overrides: Any,
     ) -> None:
         self.config = resolve_config(config, max_cycles=max_cycles, **overrides)
+        channel_model(self.config.channel_model)  # refuses an unknown one here, and not in `reset`
         self.observation: Observation = observation
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(
@@ -130,8 +133,8 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
                 so that the noise power is 1. Unknown keys are ignored.
 
         Raises:
-            ValueError: a negative seed; or channels that have a wrong shape, are not finite, are out of range, or do not let zero-forcing
-                separate the users of a cell.
+            ValueError: a negative seed; or channels that have a wrong shape, are not finite, are out of range, do not let zero-forcing
+                separate the users of a cell, or are given where `channel_model` moves them.
         """
         if options is not None and not isinstance(options, Mapping):
             raise ValueError(
@@ -176,10 +179,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         blocks = self._observer.blocks
         transmits = self.config.rounds_per_slot == 1 or bool(blocks.transmits[0])
         rates, rewards = (array[0] for array in play_for_rewards(blocks, fractions[None], outputs))
-        observations = outputs.observations
-        if self._errors is not None:
-            blocks.measure([0], [self._errors])
-            observations = self._observer.observe()
+        observations = self._observer.after_round(outputs, [] if self._errors is None else [self._errors])
         if transmits:
             self._rates.append(rates)
         over = not blocks.slots_left[0]

@@ -1,6 +1,7 @@
 """What a base station sees of a block: image-like planes over bands and users."""
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -89,6 +90,27 @@ class Observer:
         """Fresh arrays for what the next slot shows: `observations` will be what `observe` would return after it."""
         return SlotOutputs(self._static, np.empty(self._shape, np.float32), np.empty_like(self.blocks.powers))
 
+    def advance(self) -> bool:
+        """Move the channels of blocks that are between two slots, and prepare their planes; whether there were any."""
+        moved = self.blocks.advance()
+        if len(moved):
+            self.begin(moved)
+        return bool(len(moved))
+
+    def after_round(
+        self, outputs: SlotOutputs, errors: Sequence[np.random.Generator] = ()
+    ) -> Float[np.ndarray, "block cell plane band user"]:
+        """What is seen after a round: the blocks between two slots on their next channels, and all as it is measured.
+
+        Args:
+            outputs: What the round wrote.
+            errors: Of measurements, one generator for each block, where the network has errors.
+        """
+        has_moved = self.blocks.moves and self.advance()
+        if errors:
+            self.blocks.measure(range(len(self.blocks)), errors)
+        return self.observe() if has_moved or errors else outputs.observations
+
 
 def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell plane band user"]:
     """Observation of every cell of every block at once, as `Observer.observe`.
@@ -105,7 +127,7 @@ def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell 
     4. log10(1 + p0 times the sum of the beam's gains to all users of other cells), less 2;
     5. log10(0.001 + p/P), plus 1;
     6. p/P;
-    7. 1 in the first round of a block, 0 after it;
+    7. 1 in the first round of a block, and of every slot where channels move; 0 in others;
     8. rounds of the slot that have been played, over R.
 
     Raises:

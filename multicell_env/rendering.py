@@ -53,7 +53,13 @@ def as_text(powers: BandPowers, rates: Rates) -> str:
 
 def relative_powers(blocks: Blocks) -> Float[np.ndarray, "block cell band"]:
     """Transmit power of each cell in each band, relative to U p0: what the cell spends in a band if it spreads its budget evenly."""
-    return blocks.powers.sum(axis=-1) / (blocks.config.nominal_powers * blocks.config.users_per_cell)[:, None]
+    powers = blocks.powers
+    if blocks.moves:  # a slot begins without powers: the one before it is what there is to see
+        begins = (
+            (blocks.rounds == 0) & (blocks.slots_left > 0) & (blocks.slots_left < blocks.config.num_slots) & ~powers.any(axis=(1, 2, 3))
+        )
+        powers = np.where(begins[:, None, None, None], blocks.ended_powers, powers)
+    return powers.sum(axis=-1) / (blocks.config.nominal_powers * blocks.config.users_per_cell)[:, None]
 
 
 def owners(powers: BandPowers) -> list[tuple[int, int]]:

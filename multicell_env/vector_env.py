@@ -141,10 +141,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         if self.config.rounds_per_slot > 1:
             self._transmitted = blocks.transmits
         rates, rewards = play_for_rewards(blocks, fractions, outputs)
-        observations = outputs.observations
-        if self._errors:
-            self._measure(np.arange(self.num_envs))
-            observations = self._observer.observe()
+        observations = self._observer.after_round(outputs, [self._errors[env] for env in range(self.num_envs)] if self._errors else [])
         over = blocks.slots_left == 0
         self._rates = rates.copy()
         infos = {"power": outputs.transmitted_powers, "sum_rate": self._rates.copy()}
@@ -164,7 +161,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
 
         Raises:
             RuntimeError: an environment has no block, or its block has ended.
-            ValueError: measurements have errors, or the observation is "csi".
+            ValueError: measurements have errors, channels move, or the observation is "csi".
         """
         self._check_all_play()
         return DifferentiableGame(self._blocks, self.observation, like)
@@ -204,12 +201,9 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
     def _begin(self, rows: np.ndarray) -> None:
         self._blocks.draw(rows, [self._generators[row] for row in rows])
         if self._errors:
-            self._measure(rows)
+            self._blocks.measure(rows, [self._errors[row] for row in rows])
         self._observer.begin(rows)
         self._rates[rows], self._transmitted[rows] = 0.0, False
-
-    def _measure(self, rows: np.ndarray) -> None:
-        self._blocks.measure(rows, [self._errors[row] for row in rows])
 
     def _infos(self) -> dict[str, Any]:
         flags = {"transmitted": self._transmitted.copy()} if self.config.rounds_per_slot > 1 else {}

@@ -18,7 +18,7 @@ MOST_FILES = 16
 LONGEST_NAME = 80
 
 GAME = (
-    *("arguments", "blocks", "channels", "config", "differentiable", "kernels", "model", "observation", "rewards", "scenarios"),
+    *("arguments", "blocks", "channels", "config", "differentiable", "kernels", "links", "model", "observation", "rewards", "scenarios"),
     *("streams", "version"),
 )
 MAY_IMPORT = {
@@ -32,7 +32,8 @@ MAY_IMPORT = {
     "kernels": ("kernels", "model.types"),
     "channels": ("channels", "config", "kernels.drawing", "kernels.random_bits", "model.types"),
     "allocations": ("allocations", "config", "kernels.compiling", "model"),
-    "blocks": ("channels", "config", "kernels", "model"),
+    "links": ("channels", "config", "kernels", "model"),
+    "blocks": ("config", "kernels", "links", "model"),
     "differentiable": ("blocks", "config", "kernels", "model", "observation", "rewards"),
     "observation": ("blocks", "config", "kernels", "model"),
     "rewards": ("blocks", "config", "kernels", "model"),

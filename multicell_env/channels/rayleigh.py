@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from threading import local
 
@@ -19,6 +20,26 @@ Part = tuple[Float[np.ndarray, " number"], tuple[int, ...]]
 MOST_KEPT = 2**18
 """Numbers of a draw, of 8 bytes each, for which a thread keeps memory; larger draws find new memory."""
 _of_thread = local()
+
+
+@dataclass(frozen=True)
+class Rayleigh:
+    """Rayleigh channels that stay for the whole block: the paper's."""
+
+    @property
+    def moves(self) -> bool:
+        """False."""
+        return False
+
+    def begin(self, config: NetworkConfig, generators: Sequence[np.random.Generator]) -> tuple[OwnChannels, CrossChannels]:
+        """As `draw_many`, in passing."""
+        return draw_many(config, generators, in_passing=True)
+
+    def advance(
+        self, config: NetworkConfig, generators: Sequence[np.random.Generator], own: OwnChannels, cross: CrossChannels
+    ) -> tuple[OwnChannels, CrossChannels]:
+        """The same channels."""
+        return own, cross
 
 
 def draw_channels(config: NetworkConfig, generator: np.random.Generator) -> tuple[OwnChannels, CrossChannels]:

@@ -75,6 +75,7 @@ def play(
     for step in range(blocks.config.num_steps):
         actions = decide(policy, observer, batched) if step < last * rounds else blocks.hold()
         capacities.append(blocks.play_slot(actions).mean(axis=-1, dtype=np.float64))
+        observer.advance()
     return np.stack(capacities[rounds - 1 :: rounds], axis=-1)
 
 
@@ -115,6 +116,9 @@ def evaluate_allocations(
     exclusive assignment is `assignment_bound` up to `MAX_BANDS` bands, and `greedy_assignment` beyond, where the best one cannot be
     searched. `fp` is one climb of `wmmse`, which takes the best of several: their steps are the same.
 
+    Where channels move, every method decides anew in every slot, on the slot's own channels: negotiations open there with their start, and
+    the others spend the nominal budget.
+
     Args:
         config: The network.
         num_blocks: Unseen blocks to play.
@@ -141,14 +145,17 @@ def _played(allocation: Allocation, blocks: Blocks, seed: int, clock: Clock) -> 
     def allocate(some: Blocks) -> Powers:
         return allocation.allocate(some.gains, some.user_budgets, some.config, generator)
 
+    anew = partial(_slot_by_slot, allocation, blocks.config, len(blocks), seed, generator)
     std_over_starts = None
     if allocation.kind == "negotiated":
-        starts = np.stack([_negotiated(allocation, blocks, allocate) for _ in range(allocation.num_starts)])
+        starts = np.stack([anew() if blocks.moves else _negotiated(allocation, blocks, allocate) for _ in range(allocation.num_starts)])
         per_slot = starts.mean(axis=0)
         if allocation.num_starts > 1:
             std_over_starts = float(starts[..., -1].std(axis=0, ddof=1).mean())
         # How long a slot takes does not depend on where it opens.
         ms = clock(lambda one: _iterated(allocation, one, fractions_of(uniform_allocation(one.gains, one.user_budgets), one)))
+    elif blocks.moves:
+        per_slot, ms = anew(), clock(allocate)
     else:
         draws = 1 if allocation.kind == "static" else num_slots
         per_slot = np.repeat(np.stack([_capacity(allocate(blocks), blocks) for _ in range(draws)], axis=-1), num_slots // draws, axis=1)
@@ -163,6 +170,25 @@ def _negotiated(allocation: Allocation, blocks: Blocks, allocate: Callable[[Bloc
     slots = [_iterated(allocation, blocks, fractions_of(allocate(blocks), blocks))]
     slots += [_iterated(allocation, blocks, blocks.hold()) for _ in range(1, blocks.config.num_slots)]
     blocks.restart()
+    return np.stack(slots, axis=-1)
+
+
+def _slot_by_slot(
+    allocation: Allocation, config: NetworkConfig, num_blocks: int, seed: int, generator: np.random.Generator
+) -> Float[np.ndarray, "block slot"]:
+    """Capacity of an allocation that is decided anew in every slot, where channels move."""
+    # Channels that have moved do not come back: every method plays blocks of its own, which the same seed makes the same.
+    blocks, slots = draw_blocks(config, num_blocks, seed), []
+    nominal = blocks.user_budgets
+    for _ in range(config.num_slots):
+        is_negotiated = allocation.kind == "negotiated"
+        powers = allocation.allocate(blocks.gains, blocks.user_budgets if is_negotiated else nominal, config, generator)
+        if is_negotiated:
+            slots.append(_iterated(allocation, blocks, fractions_of(powers, blocks)))
+        else:
+            slots.append(_capacity(powers, blocks))
+            blocks.play_slot(fractions_of(powers, blocks), num_iterations=0, transmit=True)
+        blocks.advance()
     return np.stack(slots, axis=-1)
 
 

@@ -88,3 +88,21 @@ class PriceArrays(NamedTuple):
     """Whether iterations respond to prices; they pour water otherwise."""
     shows: bool
     """Whether observations have the planes of "price"."""
+
+
+def victims_of(
+    interferers: Int[np.ndarray, "cell interferer"], gains_of_link: int
+) -> tuple[Int[np.ndarray, "cell victim"], Int[np.ndarray, "cell victim"]]:
+    """`PriceArrays.victims` and `PriceArrays.links`; shorter rows are padded with -1.
+
+    Args:
+        interferers: The cells that reach each cell, -1 for padding.
+        gains_of_link: Cross gains of one pair of cells.
+    """
+    num_cells, width = interferers.shape
+    reached = [np.argwhere(interferers == cell) for cell in range(num_cells)]
+    victims, links = (np.full((num_cells, max(map(len, reached))), -1) for _ in range(2))
+    for cell, pairs in enumerate(reached):
+        victims[cell, : len(pairs)] = pairs[:, 0]
+        links[cell, : len(pairs)] = (pairs[:, 0] * width + pairs[:, 1]) * gains_of_link
+    return victims, links

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from scenarios import ASYMMETRIC, EVERY_CONFIG, SMALL
 
-from multicell_env.blocks import DRAWN_AT_ONCE, Blocks
+from multicell_env.blocks import Blocks
 from multicell_env.channels.rayleigh import draw_channels, draw_many
 from multicell_env.channels.recorded import split_channels
 from multicell_env.config import PAPER_8X4, NetworkConfig
+from multicell_env.links import DRAWN_AT_ONCE
 
 
 def dense_from(config, own, cross):
