@@ -1,18 +1,15 @@
-"""What --scenarios names, and the rules by which networks that are drawn are played."""
+"""What --scenarios names, and the networks that are drawn for it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from agents.learner import Learner
 from multicell_env.config import NetworkConfig
-from multicell_env.scenarios import SCENARIOS, draw_networks, scenario_named
+from multicell_env.scenarios import draw_networks, scenario_named
 
-EVERYWHERE = tuple(name for name in SCENARIOS if name != "mixture")
-"""What `all` plays on."""
 TRAINED_ON = ("paper", "unequal-load", "asymmetric", "irregular-7")
 """What `all` trains on; the larger one stays unseen."""
-RULES = ("rounds_per_slot", "num_iterations", "negotiation", "action", "measuring_reward")
-"""What makes a game of rounds whose actions tilt prices."""
 
 
 def scenario_names(words: str, everything: Sequence[str]) -> list[str]:
@@ -27,12 +24,7 @@ def scenario_names(words: str, everything: Sequence[str]) -> list[str]:
     return names
 
 
-def rules_of(config: NetworkConfig) -> dict[str, object]:
-    """The rules that networks drawn at random are played by beside their own: none, or those of actions that tilt prices."""
-    return {name: getattr(config, name) for name in RULES} if config.action == "price" else {}
-
-
-def drawn_groups(words: str, num_networks: int, seed: int, rules: dict[str, object]) -> list[list[NetworkConfig]]:
+def drawn_groups(words: str, num_networks: int, seed: int, rules: Mapping[str, Any]) -> list[list[NetworkConfig]]:
     """So many networks of each scenario to train on."""
     return [
         [replace(network, **rules) for network in draw_networks(scenario_named(name), num_networks, seed)]
@@ -40,7 +32,7 @@ def drawn_groups(words: str, num_networks: int, seed: int, rules: dict[str, obje
     ]
 
 
-def check_mixing(words: str, learner: Learner, config: object) -> None:
+def check_mixing(words: str, learner: Learner[Any, Any], config: object) -> None:
     """Refuse a scenario whose networks fit no common batch.
 
     Raises:

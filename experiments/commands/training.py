@@ -20,8 +20,9 @@ from agents.registry import LEARNERS
 from agents.run_directory import RunDirectory
 from agents.training_run import Evaluation, TrainingRun
 from experiments.commands.evaluation import evaluate_actor
-from experiments.commands.scenario_words import TRAINED_ON, drawn_groups, rules_of, scenario_names
+from experiments.commands.scenario_words import TRAINED_ON, drawn_groups, scenario_names
 from experiments.commands.training_arguments import PRESETS, ResumeArguments, TrainArguments, explained
+from experiments.game_rules import rules_of
 from experiments.provenance import provenance
 from experiments.studies.scenario_comparison import compare_on_scenario
 from experiments.studies.scenario_evaluation import Validation

@@ -12,7 +12,8 @@ from agents.loading import locate
 from agents.registry import LEARNERS
 from agents.run_directory import RunDirectory
 from experiments.command_line import Reporting, check_drawn, check_folder, check_positive, parse, values_of
-from experiments.commands.scenario_words import TRAINED_ON, check_mixing, rules_of, scenario_names
+from experiments.commands.scenario_words import TRAINED_ON, check_mixing, scenario_names
+from experiments.game_rules import rules_of
 from multicell_env.config import NetworkConfig
 from multicell_env.observation import Observation
 from multicell_env.scenarios import SCENARIOS
@@ -132,7 +133,7 @@ def new_run(argv: list[str]) -> TrainArguments:
     arguments = parse(TrainArguments, argv, defaults_of(learner, preset), examples=EXAMPLES, others=others)
     if arguments.explain:
         if arguments.preset not in PRESETS:
-            raise ValueError(f"--explain is for a preset of the paper; got none. Give --preset {' or --preset '.join(PRESETS)}.")
+            raise ValueError(f"--explain is for a preset; got none. Give --preset {' or --preset '.join(PRESETS)}.")
         return arguments
     _check(arguments)
     return arguments
