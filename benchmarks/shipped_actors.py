@@ -97,16 +97,10 @@ def describe(stored: dict[str, object], scenario: str | None) -> str:
     config, default = NetworkConfig.from_json(stored), NetworkConfig()
     other = [field.name for field in fields(config) if getattr(config, field.name) != getattr(default, field.name)]
     beside = [f"`{name}={getattr(config, name)}`" for name in other if name not in ("num_iterations", "damping_in_action", "damping")]
-    return ", ".join(
-        [
-            config.describe()
-            if scenario is None
-            else f"the scenario {scenario}"
-            if scenario != "all"
-            else f"the scenarios {', '.join(TRAINED_ON)}",
-            *beside,
-        ]
-    )
+    if scenario is None:
+        return ", ".join([config.describe(), *beside])
+    names = scenario_names(scenario, TRAINED_ON)
+    return ", ".join([f"the scenario {scenario}" if len(names) == 1 else f"the scenarios {', '.join(names)}", *beside])
 
 
 def main(argv: list[str]) -> None:

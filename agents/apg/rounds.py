@@ -114,7 +114,7 @@ class RoundsTraining:
         self._low, self._high = float(box.low.min()), float(box.high.max())
         of_rows, *of_groups = seeds_of_parts(seed, len(groups) + 1)
         self.games = [_begun(group, own) for group, own in zip(groups, of_groups, strict=True)]
-        self.references = [self._reference(game) for game in self.games]
+        self.references = [self._reference(turn) for turn in range(len(groups))]
         self._generator = np.random.default_rng(of_rows)
         self.steps_done = 0
         self.last_losses: dict[str, float] = {}
@@ -124,12 +124,22 @@ class RoundsTraining:
         """The moving average, which acts where the run is judged."""
         return self.average
 
-    def earned(self, game: Game, actor: SetActor | None) -> Float[Tensor, ""]:
-        """Mean reward of rows over the rounds of the slots ahead, with gradients; None stays in the middle of the action space."""
+    def earned(self, turn: int, rows: np.ndarray, actor: SetActor | None) -> Float[Tensor, ""]:
+        """What an actor earns on rows of a group, played from their first round on, with gradients.
+
+        Args:
+            turn: Which group.
+            rows: Which of its rows; each may be named several times.
+            actor: The actor; None stays in the middle of the action space.
+
+        Returns:
+            Sum over the rounds of the slots ahead of the mean reward of rows and agents.
+        """
+        game = self.games[turn].take(rows)  # a game of its own: that of the group stays at its first round
         mask = None if bool(game.user_mask.all()) else game.user_mask.bool()
         rewards, slots = [], 0
         while slots < self.learner.slots_ahead:
-            observations = game.observations()
+            observations = game.observations().float()
             bands, slots = observations.shape[-2], slots + int(game.transmits.all())
             if actor is None:
                 raw = torch.zeros_like(observations[:, :, 0])
@@ -139,8 +149,8 @@ class RoundsTraining:
         return torch.stack(rewards).sum()
 
     @torch.no_grad()
-    def _reference(self, game: Game) -> float:
-        return max(abs(self.earned(game, None).item()), 1e-6)
+    def _reference(self, turn: int) -> float:
+        return max(abs(self.earned(turn, np.arange(len(self.games[turn])), None).item()), 1e-6)
 
     def learning_rate(self) -> float:
         """Adam's learning rate in the coming step."""
@@ -151,8 +161,7 @@ class RoundsTraining:
     def step(self) -> None:
         """One batch of the group whose turn it is, and one update of the actor."""
         turn = self.steps_done % len(self.games)
-        game = self.games[turn]
-        earned = self.earned(game.take(self._generator.integers(len(game), size=self.length.num_envs)), self.trained)
+        earned = self.earned(turn, self._generator.integers(len(self.games[turn]), size=self.length.num_envs), self.trained)
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate()
         self.optimizer.zero_grad()

@@ -29,8 +29,8 @@ def against_best_known(results: Sequence[MethodResult]) -> dict[str, dict[str, A
     own. The difference from the plan is in points of it, in the mean over the slots, with a paired 95 % interval over blocks.
 
     Returns:
-        By name: `percent_of_best_known` with `first`, `last` and `mean`, and `minus_planned` with `mean` and `ci95` (None for one block), or None
-        where the plan is not among the results. Nothing without WMMSE.
+        By name: `percent_of_best_known` with `first`, `last` and `mean`, and `minus_planned` with `mean` and `ci95` (None for one block),
+        or None where the plan is not among the results. Nothing without WMMSE.
     """
     if not any(result.name == BEST_KNOWN for result in results):
         return {}
@@ -45,7 +45,11 @@ def against_best_known(results: Sequence[MethodResult]) -> dict[str, dict[str, A
 
     return {
         result.name: {
-            "percent_of_best_known": {part: 100.0 * float(of(result.per_slot).mean()) / best[part] for part, of in PARTS.items()},
+            "percent_of_best_known": {
+                # Divided first: a quotient of at most 1 is never rounded above it.
+                part: 100.0 * (float(of(result.per_slot).mean()) / best[part])
+                for part, of in PARTS.items()
+            },
             "minus_planned": minus_planned(result),
         }
         for result in results
