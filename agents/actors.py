@@ -9,13 +9,15 @@ from agents.joint import JointEnv
 from agents.networks import Mask, MLPActor, SetActor
 
 
-def build_actor(env: JointEnv, network: Literal["set", "mlp"], hidden_sizes: Sequence[int]) -> SetActor | MLPActor:
-    """A fresh actor for the environment."""
+def build_actor(
+    env: JointEnv, network: Literal["set", "mlp"], hidden_sizes: Sequence[int], *, is_centred: bool = True
+) -> SetActor | MLPActor:
+    """A fresh actor for the environment; `is_centred` as for `SetActor`, and of no meaning for `mlp`."""
     observation_shape, action_shape = agent_shapes(env)
     if network == "mlp":
         return MLPActor(observation_shape, action_shape, hidden_sizes)
     check_image_like(observation_shape, action_shape)
-    return SetActor(observation_shape[0], hidden_sizes, action_shape[:-2])
+    return SetActor(observation_shape[0], hidden_sizes, action_shape[:-2], is_centred=is_centred)
 
 
 def check_image_like(observation_shape: tuple[int, ...], action_shape: tuple[int, ...]) -> None:

@@ -89,6 +89,14 @@ class MakeRun(Protocol[Config_contra, Length_contra]):
         ...
 
 
+class MakeGroupsRun(Protocol[Config_contra, Length_contra]):
+    """Makes a run of a learner whose batches mix the environments of a group."""
+
+    def __call__(self, groups: Sequence[Sequence[PoolEnv]], config: Config_contra, length: Length_contra, *, seed: int) -> LearnerRun:
+        """A run in which the groups take turns. The environments of a group have arrays of one shape."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Learner(Generic[Config, Length]):
     """A learner's entry in `agents.registry`."""
@@ -113,6 +121,12 @@ class Learner(Generic[Config, Length]):
     """What each of several environments of a pool takes of the whole."""
     start_from: "Callable[[LearnerRun, SetActor | MLPActor], None] | None" = None
     """Lets a fresh run begin with another actor; None where the learner begins with a random one only."""
+    make_groups_run: MakeGroupsRun[Config, Length] | None = None
+    """Makes a run whose batches mix environments; None where the learner has none."""
+    mixes_environments: Callable[[Config], bool] = lambda config: False
+    """Whether the hyperparameters ask for `make_groups_run`."""
+    size_of_each: Callable[[Config, Length, int], int] = lambda config, length, count: length.num_envs  # pyright: ignore
+    """How many of each of so many environments are needed in one."""
     is_differentiable: bool = False
     """Whether its environments give rewards with gradients, and reset themselves in the step that ends an episode."""
     presets: Mapping[str, Mapping[str, Setting]] = field(default_factory=lambda: MappingProxyType({}))

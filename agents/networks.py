@@ -54,23 +54,32 @@ class SetActor(nn.Module):
         num_planes: Planes of an observation.
         hidden_sizes: Width of each hidden layer.
         action_planes: What an action's shape begins with, before `(band, user)`: nothing, or one number.
+        is_centred: False leaves preferences as they are, for actions whose common level has a meaning, such as price multipliers.
     """
 
-    def __init__(self, num_planes: int, hidden_sizes: Sequence[int], action_planes: Sequence[int] = ()) -> None:
+    def __init__(self, num_planes: int, hidden_sizes: Sequence[int], action_planes: Sequence[int] = (), *, is_centred: bool = True) -> None:
         super().__init__()
-        self.arguments = {"num_planes": num_planes, "hidden_sizes": list(hidden_sizes), "action_planes": list(action_planes)}
+        self.arguments: dict[str, Any] = {
+            "num_planes": num_planes,
+            "hidden_sizes": list(hidden_sizes),
+            "action_planes": list(action_planes),
+        }
+        if not is_centred:
+            self.arguments["is_centred"] = False
         self.num_planes = num_planes
+        self.is_centred = is_centred
         self.action_planes = tuple(action_planes)
         self.encoder = SetEncoder([num_planes, *hidden_sizes])
         self.head = SetLinear(hidden_sizes[-1], math.prod(action_planes))
 
     def preferences(self, observation: Observation, mask: Mask = None) -> Action:
-        """Actions before tanh."""
-        tokens, padding = to_tokens(observation, token_mask(mask))
+        """Actions before tanh. Without action planes the mask may also be one of every row, `[batch, agent, band, user]`."""
+        tokens, padding = to_tokens(observation, token_mask(mask) if self.action_planes else mask)
         preferences = self.head(self.encoder(tokens, padding), padding)
-        first = preferences[..., :1]
-        centred = torch.cat([first - padding.mean_over_bands(first), preferences[..., 1:]], dim=-1)
-        return centred.permute(0, 3, 4, 1, 2).view(*observation.shape[:-3], *self.action_planes, *observation.shape[-2:])
+        if self.is_centred:
+            first = preferences[..., :1]
+            preferences = torch.cat([first - padding.mean_over_bands(first), preferences[..., 1:]], dim=-1)
+        return preferences.permute(0, 3, 4, 1, 2).view(*observation.shape[:-3], *self.action_planes, *observation.shape[-2:])
 
     def forward(self, observation: Observation, mask: Mask = None) -> Action:
         """Actions of all agents."""

@@ -11,6 +11,8 @@ import agents
 from agents.loading import PRETRAINED
 from agents.saved_actor import ActorPolicy
 from experiments.command_line import check_positive, parse, run_command
+from experiments.commands.scenario_words import TRAINED_ON, scenario_names
+from experiments.studies.own_game import own_network
 from experiments.studies.scenario_evaluation import evaluate_networks
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.comparison import play_policy
@@ -22,6 +24,7 @@ COMMANDS = {
     "td3mix": "`python train.py --algo td3mix`",
     "k0_set": "`python train.py --num-iterations 0`",
     "damped": "`python train.py --damping-in-action --num-steps 650`",
+    "rounds": "`python train.py --algo apg --preset rounds --scenarios all --seed 0`",
     "generalist": (
         "`python train.py --algo td3mix --scenarios mixture --num-networks 32 --num-envs 16 --num-steps 4000 --eval-interval 100 "
         "--eval-blocks 50 --start-from agents/pretrained/td3mix.safetensors --actor-rest 400`"
@@ -41,7 +44,7 @@ from multicell_env.evaluation.comparison import compare
 content = compare({name: agents.load(name) for name in ("td3mix", "generalist")}, num_blocks=50)
 ```
 
-Scores are average cell capacities in bit/s/Hz on NUM unseen blocks of the actor's own network (of the mixture: NUM networks, one
+Scores are average cell capacities in bit/s/Hz on NUM unseen blocks of the actor's own network (of scenarios: NUM networks in all, one
 block each), acting in every slot, with 95 % intervals over blocks, and in percent of the assignment bound on the same blocks. All from
 `python benchmarks/shipped_actors.py`, which writes this file.
 
@@ -71,7 +74,9 @@ def score(policy: ActorPolicy, num_blocks: int) -> dict[str, MethodResult]:
     if scenario is None:
         results = play(config, 0, num_blocks)
     else:
-        results = evaluate_networks(draw_networks(scenario_named(scenario), num_blocks, FIRST_SEED), play)
+        share = num_blocks // len(names := scenario_names(scenario, TRAINED_ON))
+        networks = [network for name in names for network in draw_networks(scenario_named(name), max(share, 1), FIRST_SEED)]
+        results = evaluate_networks([own_network(policy, network) for network in networks], play)
     return {result.name: result for result in results}
 
 
@@ -92,7 +97,10 @@ def describe(stored: dict[str, object], scenario: str | None) -> str:
     config, default = NetworkConfig.from_json(stored), NetworkConfig()
     other = [field.name for field in fields(config) if getattr(config, field.name) != getattr(default, field.name)]
     beside = [f"`{name}={getattr(config, name)}`" for name in other if name not in ("num_iterations", "damping_in_action", "damping")]
-    return ", ".join([config.describe() if scenario is None else f"the scenario {scenario}", *beside])
+    if scenario is None:
+        return ", ".join([config.describe(), *beside])
+    names = scenario_names(scenario, TRAINED_ON)
+    return ", ".join([f"the scenario {scenario}" if len(names) == 1 else f"the scenarios {', '.join(names)}", *beside])
 
 
 def main(argv: list[str]) -> None:

@@ -10,8 +10,10 @@ import torch
 from agents.loading import load
 from agents.saved_actor import ActorPolicy
 from experiments.commands.evaluation_arguments import Evaluation
+from experiments.commands.scenario_words import scenario_names
 from experiments.named_policies import named_policies
-from experiments.studies.scenario_comparison import compare_all_scenarios, compare_on_scenario, generalise
+from experiments.studies.own_game import own_rules
+from experiments.studies.scenario_comparison import EVERYWHERE, compare_all_scenarios, compare_on_scenario, generalise
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.comparison import compare
 from multicell_env.evaluation.pictures import STYLES
@@ -32,9 +34,11 @@ def evaluate(asked: Evaluation) -> dict[str, Any]:
         both: dict[str, Policy] = {"generalist": actor, "td3mix": load("td3mix")}  # in the order of the table
         output = arguments.output or Path("results")
         return generalise(both, load, output=output, train=arguments.train, acting_slots=arguments.acting_slots, **blocks)
-    if arguments.scenarios == "all":
-        both = {"td3mix": load("td3mix"), "generalist": actor}
-        return compare_all_scenarios(both, load, output=arguments.output or Path("results/scenarios"), train=arguments.train, **blocks)
+    if arguments.scenarios is not None and arguments.is_everywhere:
+        several = {"td3mix": load("td3mix"), "generalist": load("generalist") if own_rules(actor) else actor}
+        several |= {_name(actor): actor} if own_rules(actor) else {}
+        where = {"output": arguments.output or Path("results/scenarios"), "train": arguments.train}
+        return compare_all_scenarios(several, load, names=scenario_names(arguments.scenarios, EVERYWHERE), **where, **blocks)
     if arguments.scenarios is not None:
         networks = draw_networks(scenario_named(arguments.scenarios), arguments.num_blocks, arguments.seed)
         together = {_name(actor): actor, **policies}

@@ -10,11 +10,12 @@ import tyro
 from agents.loading import locate, metadata_of, shipped
 from agents.run_directory import RunDirectory
 from experiments.command_line import Reporting, check_drawn, check_folder, check_positive, parse
+from experiments.commands.scenario_words import scenario_names
 from experiments.named_policies import ACTING_SLOTS
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.playing import FIRST_SEED
 from multicell_env.observation import Observation
-from multicell_env.scenarios import SCENARIOS, scenario_named
+from multicell_env.scenarios import SCENARIOS
 
 EXAMPLES = """Examples:
   python evaluate.py                                the actor that ships, on the paper's network
@@ -27,7 +28,7 @@ EXAMPLES = """Examples:
   python evaluate.py --figure all --quick           the paper's figures on few channels; --figure 5 --help has more
   python evaluate.py --claims                       the paper's claims beside the figures' numbers"""
 
-SCENARIOS_HELP = f"Play on networks drawn at random, one block each, of {', '.join(SCENARIOS)}, or of all."
+SCENARIOS_HELP = f"Play on networks drawn at random, one block each, of {', '.join(SCENARIOS)}, of several with commas between, or of all."
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ class EvaluateArguments:
 
     @property
     def is_everywhere(self) -> bool:
-        """Whether all named networks or all scenarios are played."""
-        return self.generalise or self.scenarios == "all"
+        """Whether all named networks, all scenarios or several of them are played."""
+        return self.generalise or self.scenarios == "all" or "," in (self.scenarios or "")
 
 
 @dataclass(frozen=True)
@@ -127,9 +128,9 @@ def _check(arguments: EvaluateArguments, defaults: EvaluateArguments) -> None:
     check_folder(output=arguments.output)
     if arguments.is_everywhere or arguments.scenarios is not None:
         check_drawn("--generalise" if arguments.generalise else "--scenarios", arguments.scenario, defaults.scenario)
-    if arguments.scenarios not in (None, "all"):
-        scenario_named(arguments.scenarios)
+    if arguments.scenarios is not None and arguments.scenarios != "all":
+        scenario_names(arguments.scenarios, ())
     if arguments.policies.policy and arguments.is_everywhere:
-        raise ValueError("--policy stands beside an actor on one network or scenario; got it with all of them. Give --scenarios NAME.")
+        raise ValueError("--policy stands beside an actor on one network or scenario; got it with several. Give --scenarios NAME.")
     if arguments.train and not arguments.is_everywhere:
         raise ValueError("--train goes with --generalise or --scenarios all; got it alone. python train.py trains an actor.")

@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import torch
@@ -19,7 +20,9 @@ from agents.registry import LEARNERS
 from agents.run_directory import RunDirectory
 from agents.training_run import Evaluation, TrainingRun
 from experiments.commands.evaluation import evaluate_actor
+from experiments.commands.scenario_words import TRAINED_ON, drawn_groups, scenario_names
 from experiments.commands.training_arguments import PRESETS, ResumeArguments, TrainArguments, explained
+from experiments.game_rules import rules_of
 from experiments.provenance import provenance
 from experiments.studies.scenario_comparison import compare_on_scenario
 from experiments.studies.scenario_evaluation import Validation
@@ -40,7 +43,7 @@ def begin(arguments: TrainArguments) -> RunDirectory:
         FileExistsError: there is a run of this name.
         ValueError: the networks, the learner and the actor to begin with do not fit one another.
     """
-    envs = [JointEnv(multicell_v0.parallel_env(config, observation=arguments.observation)) for config in _networks(arguments)]
+    envs = [JointEnv(multicell_v0.parallel_env(config, observation=arguments.observation)) for config in chain(*_groups(arguments))]
     start_from = None if arguments.start_from is None else str(arguments.start_from)
     check_pool(envs, arguments.learner, arguments.training, None if start_from is None else load(start_from).actor)
     name = f"{arguments.algo}-{datetime.now():%Y%m%d-%H%M%S-%f}" if arguments.name is None else arguments.name
@@ -78,11 +81,15 @@ def run(arguments: TrainArguments, directory: RunDirectory, state: dict[str, Any
 
 def _learner_run(arguments: TrainArguments, writer: SummaryWriter) -> LearnerRun:
     """The learner that was asked for, on the networks that were asked for."""
-    pool = [_pool_env(config, arguments) for config in _networks(arguments)]
+    learner, groups = LEARNERS[arguments.algo], _groups(arguments)
+    if learner.make_groups_run is not None and learner.mixes_environments(arguments.learner):
+        mixed = [[_pool_env(config, arguments, len(group)) for config in group] for group in groups]
+        return learner.make_groups_run(mixed, arguments.learner, arguments.training, seed=arguments.seed)
+    pool = [_pool_env(config, arguments, len(group)) for group in groups for config in group]
     if arguments.scenarios is not None:
         return PoolTraining(pool, arguments.learner, arguments.training, seed=arguments.seed)
     logger = TensorboardLogger(writer, info_interval=10**9, write_flush=False)
-    return LEARNERS[arguments.algo].make_run(pool[0], arguments.learner, arguments.training, seed=arguments.seed, logger=logger)
+    return learner.make_run(pool[0], arguments.learner, arguments.training, seed=arguments.seed, logger=logger)
 
 
 def _training_run(arguments: TrainArguments, directory: RunDirectory, state: dict[str, Any] | None) -> TrainingRun:
@@ -97,8 +104,8 @@ def _training_run(arguments: TrainArguments, directory: RunDirectory, state: dic
     if arguments.scenarios is None:
         validation = Validation([arguments.scenario], arguments.eval_blocks, VALIDATION_SEED, arguments.observation)
     else:
-        unseen = draw_networks(scenario_named(arguments.scenarios), arguments.eval_blocks, VALIDATION_SEED)
-        validation = Validation(unseen, 1, VALIDATION_SEED, arguments.observation)
+        unseen = drawn_groups(arguments.scenarios, arguments.eval_blocks, VALIDATION_SEED, rules_of(arguments.scenario))
+        validation = Validation(list(chain(*unseen)), 1, VALIDATION_SEED, arguments.observation)
 
     def describe(row: dict[str, float]) -> str:
         of_bound = "" if validation.bound is None else f", {row['percent_of_bound']:.1f} % of bound"
@@ -118,17 +125,20 @@ def _training_run(arguments: TrainArguments, directory: RunDirectory, state: dic
     return TrainingRun(training, directory, state, writer, evaluation, metadata=metadata, **length)
 
 
-def _networks(arguments: TrainArguments) -> list[NetworkConfig]:
-    """What is trained on."""
+def _groups(arguments: TrainArguments) -> list[list[NetworkConfig]]:
+    """What is trained on, scenario by scenario."""
     if arguments.scenarios is None:
-        return [arguments.scenario]
-    return draw_networks(scenario_named(arguments.scenarios), arguments.num_networks, arguments.seed)
+        return [[arguments.scenario]]
+    return drawn_groups(arguments.scenarios, arguments.num_networks, arguments.seed, rules_of(arguments.scenario))
 
 
-def _pool_env(config: NetworkConfig, arguments: TrainArguments) -> PoolEnv:
+def _pool_env(config: NetworkConfig, arguments: TrainArguments, count: int) -> PoolEnv:
+    """One network of so many of its group."""
     settings: dict[str, Any] = {"config": config, "observation": arguments.observation}
-    mode = AutoresetMode.SAME_STEP if LEARNERS[arguments.algo].is_differentiable else AutoresetMode.DISABLED
-    stacked = MulticellVectorEnv(arguments.training.num_envs, **settings, autoreset_mode=mode)
+    learner = LEARNERS[arguments.algo]
+    mode = AutoresetMode.SAME_STEP if learner.is_differentiable else AutoresetMode.DISABLED
+    num_envs = learner.size_of_each(arguments.learner, arguments.training, count)
+    stacked = MulticellVectorEnv(num_envs, **settings, autoreset_mode=mode)
     return PoolEnv(partial(multicell_v0.parallel_env, **settings), stacked)
 
 
@@ -138,5 +148,9 @@ def _close(arguments: TrainArguments, directory: RunDirectory) -> dict[str, Any]
     settings: dict[str, Any] = {"seed": FIRST_SEED, "output": directory.path, "methods": QUICK_METHODS}
     if arguments.scenarios is None:
         return evaluate_actor(actor, arguments.scenario, num_blocks=arguments.final_blocks, **settings)
-    networks = draw_networks(scenario_named(arguments.scenarios), arguments.final_blocks, FIRST_SEED)
-    return compare_on_scenario({arguments.algo: actor}, arguments.scenarios, networks, **settings)
+    names, tables = scenario_names(arguments.scenarios, TRAINED_ON), {}
+    for name in names:
+        networks = draw_networks(scenario_named(name), arguments.final_blocks, FIRST_SEED)
+        file = "results.json" if len(names) == 1 else f"{name}.json"
+        tables[name] = compare_on_scenario({arguments.algo: actor}, name, networks, file=file, **settings)
+    return tables[names[0]] if len(names) == 1 else {"scenarios": tables}

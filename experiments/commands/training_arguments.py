@@ -12,14 +12,17 @@ from agents.loading import locate
 from agents.registry import LEARNERS
 from agents.run_directory import RunDirectory
 from experiments.command_line import Reporting, check_drawn, check_folder, check_positive, parse, values_of
+from experiments.commands.scenario_words import TRAINED_ON, check_mixing, scenario_names
+from experiments.game_rules import rules_of
 from multicell_env.config import NetworkConfig
 from multicell_env.observation import Observation
-from multicell_env.scenarios import SCENARIOS, scenario_named
+from multicell_env.scenarios import SCENARIOS
 
 EXAMPLES = """Examples:
   python train.py                                                            TD3-MIX on the paper's network, a minute on two cores
   python train.py --num-antennas 32 --num-users 16 --name large
   python train.py --algo apg --scenarios mixture --num-networks 64           networks drawn at random take turns
+  python train.py --algo apg --preset rounds --scenarios all                 one actor that acts in every round, for four scenarios
   python train.py --preset paper                                             the paper's Algorithm 1 (--explain: from where each setting is)
   python train.py --sir-db 10 --start-from RUN/best.safetensors --actor-rest 100      go on from another actor
   python train.py --resume runs/NAME                                         after Ctrl-C, SIGTERM or a power cut
@@ -33,7 +36,10 @@ if TYPE_CHECKING:
 else:
     LearnerName = tyro.extras.literal_type_from_choices(tuple(LEARNERS))
     PresetName = tyro.extras.literal_type_from_choices(("default", *PRESETS))
-SCENARIOS_HELP = f"Train on networks drawn at random, of {', '.join(SCENARIOS)}, instead of on one network."
+SCENARIOS_HELP = (
+    f"Train on networks drawn at random, of {', '.join(SCENARIOS)}, or of several with commas between, instead of on one network. "
+    f"all: {', '.join(TRAINED_ON)}."
+)
 
 
 @dataclass(frozen=True)
@@ -42,11 +48,12 @@ class TrainArguments:
 
     algo: Annotated[LearnerName, tyro.conf.arg(help=" ".join(f"{one.name}: {one.summary}." for one in LEARNERS.values()))] = USUAL.name
     preset: PresetName = "default"
-    """paper: Algorithm 1 as the paper prints it. paper-k0: its baseline without negotiation. Other flags still apply."""
+    """paper: Algorithm 1 as the paper prints it. paper-k0: its baseline without negotiation. rounds (apg): price multipliers in every
+    round. Other flags still apply."""
     explain: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print each setting of the preset with the place in the paper that it comes from, and train nothing."""
     observation: Observation = "gain"
-    """What a base station sees: gain (3 planes) or csi (the paper's local state, 4M + 2 planes)."""
+    """What a base station sees: gain (3 planes), price (9 planes) or csi (the paper's local state, 4M + 2 planes)."""
     name: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """Name of the run; the date and time by default."""
     runs: Path = Path("runs")
@@ -67,7 +74,8 @@ class TrainArguments:
     """Unseen blocks of the closing table."""
     scenarios: Annotated[str | None, tyro.conf.arg(metavar="NAME", help=SCENARIOS_HELP)] = None
     num_networks: int = 16
-    """Networks to draw; they take turns. Evaluations are on others of the scenario, one block each."""
+    """Networks to draw of each scenario; they take turns, or stand in one batch (apg with slots ahead). Evaluations are on others of the
+    scenario, one block each."""
     reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
     """What is shown, and where."""
     scenario: Annotated[tyro.conf.OmitArgPrefixes[NetworkConfig], tyro.conf.arg(name="network")] = field(default_factory=NetworkConfig)
@@ -117,13 +125,15 @@ def new_run(argv: list[str]) -> TrainArguments:
     learner = next((LEARNERS[name] for name in values_of("--algo", argv) if name in LEARNERS), USUAL)
     preset = next((name for name in values_of("--preset", argv) if name in PRESETS), "default")
     if preset != "default" and preset not in learner.presets:
-        remedy = "Leave the preset out, and give for example --network mlp --hidden-sizes 128 128 --observation csi."
-        raise ValueError(f"--preset {preset} holds hyperparameters of {PRESETS[preset][0].name}; got --algo {learner.name}. {remedy}")
+        owner = PRESETS[preset][0].name
+        example = "--network mlp --hidden-sizes 128 128 --observation csi" if owner == USUAL.name else f"--algo {owner}"
+        remedy = f"Leave the preset out, and give for example {example}."
+        raise ValueError(f"--preset {preset} holds hyperparameters of {owner}; got --algo {learner.name}. {remedy}")
     others = {f"--algo {other.name}": defaults_of(other) for other in LEARNERS.values() if other is not learner}
     arguments = parse(TrainArguments, argv, defaults_of(learner, preset), examples=EXAMPLES, others=others)
     if arguments.explain:
         if arguments.preset not in PRESETS:
-            raise ValueError(f"--explain is for a preset of the paper; got none. Give --preset {' or --preset '.join(PRESETS)}.")
+            raise ValueError(f"--explain is for a preset; got none. Give --preset {' or --preset '.join(PRESETS)}.")
         return arguments
     _check(arguments)
     return arguments
@@ -133,8 +143,10 @@ def _check(arguments: TrainArguments) -> None:
     check_folder(runs=arguments.runs)
     check_positive(**{name: getattr(arguments, name) for name in COUNTS})
     if arguments.scenarios is not None:
-        check_drawn("--scenarios", arguments.scenario, NetworkConfig())
-        scenario_named(arguments.scenarios)
+        rules = rules_of(arguments.scenario)
+        check_drawn("--scenarios", arguments.scenario, NetworkConfig(**rules))
+        check_mixing(arguments.scenarios, LEARNERS[arguments.algo], arguments.learner)
+        scenario_names(arguments.scenarios, TRAINED_ON)
     if not 0 <= arguments.seed < 2**32:  # what NumPy's global generator takes
         raise ValueError(f"--seed must be from 0 to {2**32 - 1}; got {arguments.seed}. Give one of these.")
     if (name := arguments.name) is not None and (Path(name).name != name or name in ("", "..")):

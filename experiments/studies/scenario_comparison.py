@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from agents.run_directory import RunDirectory
 from experiments.figures.trainings import run_training
 from experiments.named_policies import ACTING_SLOTS, modes
 from experiments.provenance import provenance
+from experiments.studies.against_best_known import against_best_known, print_against_best_known
 from experiments.studies.generalisation_table import print_generalisation
+from experiments.studies.own_game import own_network, own_rules, play_own_game
 from experiments.studies.scenario_evaluation import evaluate_networks
 from multicell_env.allocations.registry import METHODS
 from multicell_env.config import NetworkConfig
@@ -33,6 +35,8 @@ OWN_ACTOR = (
     *("--num-steps", "500", "--eval-blocks", "40", "--final-blocks", "10"),
 )
 """How an actor of a scenario's own is trained."""
+EVERYWHERE = tuple(name for name in SCENARIOS if name != "mixture")
+"""Scenarios that are played where all are."""
 TIMED = 5
 """Networks of a scenario on which the time of decisions is measured."""
 Load = Callable[[Path], Policy]
@@ -58,7 +62,7 @@ def compare_on_scenario(
         ValueError: a policy raises, or returns something else than finite actions of the right shapes.
     """
     for name, policy in policies.items():
-        try_policy(name, policy, networks[0])
+        try_policy(name, policy, own_network(policy, networks[0]))
 
     def play_all(config: NetworkConfig, index: int) -> list[MethodResult]:
         settings: dict[str, Any] = {"num_blocks": 1, "seed": seed + index, "timed": index < TIMED}
@@ -69,16 +73,28 @@ def compare_on_scenario(
     with Console(stderr=True).status(f"playing {len(networks)} unseen networks of {scenario} ..."):
         results = evaluate_networks(networks, play_all)
     content = as_json(results, networks[0], seed, len(networks), scenario=scenario, **provenance())
+    against = against_best_known(results)
+    for name, row in against.items():
+        content["methods"][name] |= {"of_best_known": row["percent_of_best_known"], "minus_planned": row["minus_planned"]}
     _write(output / file, content)
     print_table(results, networks[0], console, title=f"{len(networks)} networks of the scenario {scenario}, one block each")
+    if against:
+        print_against_best_known(against, f"{scenario}: of the highest in the table above, network by network", console)
     console.print(f"wrote {output / file}", highlight=False)
     return content
 
 
 def compare_all_scenarios(
-    policies: Mapping[str, Policy], load: Load, *, num_blocks: int, seed: int, output: Path, train: bool = False
+    policies: Mapping[str, Policy],
+    load: Load,
+    *,
+    num_blocks: int,
+    seed: int,
+    output: Path,
+    train: bool = False,
+    names: Sequence[str] = EVERYWHERE,
 ) -> dict[str, Any]:
-    """Play policies, actors of a scenario's own and every allocation on all scenarios; one table and file each, one picture.
+    """Play policies, actors of a scenario's own and every allocation on several scenarios; one table and file each, one picture.
 
     Args:
         policies: By name.
@@ -87,20 +103,21 @@ def compare_all_scenarios(
         seed: Of the networks and their blocks.
         output: Directory for the files.
         train: Whether to train an actor for each scenario that has none.
+        names: The scenarios.
 
     Returns:
-        What the files hold, by the scenario's name.
+        Under `scenarios` what `against_best_known` gives, by the scenario's name.
     """
     from experiments.studies.scenario_figure import save_scenarios
 
     contents = {}
-    for name in (name for name in SCENARIOS if name != "mixture"):
+    for name in names:
         own = _own(name, load, ("--scenarios", name, *OWN_ACTOR) if train else None)
         networks = draw_networks(SCENARIOS[name], num_blocks, seed)
         contents[name] = compare_on_scenario({**policies, **own}, name, networks, seed=seed, output=output, file=f"{name}.json")
     save_scenarios(contents, output / "scenarios.png")
     print(f"wrote {output / 'scenarios.png'}")
-    return contents
+    return {"scenarios": {name: _against(content) for name, content in contents.items()}}
 
 
 def generalise(
@@ -135,11 +152,13 @@ def generalise(
 def _play_modes(
     policies: Mapping[str, Policy], config: NetworkConfig, blocks: Mapping[str, Any], acting_slots: int = ACTING_SLOTS
 ) -> list[MethodResult]:
-    return [
-        play_policy(name, policy, config, acting_slots=slots, **blocks)
-        for name, policy in policies.items()
-        for slots in modes(acting_slots).values()
-    ]
+    results = []
+    for name, policy in policies.items():
+        if own_rules(policy):
+            results += play_own_game(name, policy, config, **blocks)
+        else:
+            results += [play_policy(name, policy, config, acting_slots=slots, **blocks) for slots in modes(acting_slots).values()]
+    return results
 
 
 def _own(name: str, load: Load, words: tuple[str, ...] | None) -> dict[str, Policy]:
@@ -150,6 +169,14 @@ def _own(name: str, load: Load, words: tuple[str, ...] | None) -> dict[str, Poli
         if code:
             raise ValueError(f"the training of {directory.path} must end well; it ended with exit code {code}. See above.")
     return {"own": load(directory.path)} if directory.best_path.exists() else {}
+
+
+def _against(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a scenario's results that says how methods stand to the best known and to the plan."""
+    return {
+        name: {"percent_of_best_known": row["of_best_known"], "minus_planned": row["minus_planned"]}
+        for name, row in content["methods"].items()
+    }
 
 
 def _flags(config: NetworkConfig) -> tuple[str, ...]:

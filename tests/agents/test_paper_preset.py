@@ -98,7 +98,7 @@ def test_a_setting_that_the_command_line_changes_is_said_to_be_changed():
 def test_without_a_preset_of_the_paper_there_is_nothing_to_explain():
     code, shown, said = call(train, "--explain")
     assert (code, shown) == (2, "")
-    assert said == "error: --explain is for a preset of the paper; got none. Give --preset paper or --preset paper-k0.\n"
+    assert said == "error: --explain is for a preset; got none. Give --preset paper or --preset paper-k0 or --preset rounds.\n"
 
 
 @pytest.mark.parametrize("preset", PRESETS)

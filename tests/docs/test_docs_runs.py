@@ -37,6 +37,7 @@ TRAIN = "--num-steps 2 --num-envs 2 --num-networks 2 --eval-interval 2 --eval-bl
 SMALL = {
     "train.py --resume": ("", "runs/**/results.json"),  # a resumed run keeps its settings
     "train.py .*--explain": ("", ""),
+    "train.py .*--preset rounds": (f"{TRAIN} --num-blocks 4", "runs/**/irregular-7.json"),
     "train.py .*--algo apg": (TRAIN, "runs/**/results.json"),
     "train.py": (f"{TRAIN} --warmup-steps 1", "runs/**/results.json"),
     "evaluate.py --figure all --quick": ("--num-blocks 2 --num-workers 1", "results/quick/figure11.png"),
@@ -44,6 +45,7 @@ SMALL = {
     "evaluate.py --figure 5 --from": ("--num-workers 1", ""),
     "evaluate.py --claims": ("", "docs/figures/claims.md"),
     "evaluate.py --generalise": ("--num-blocks 2", "**/generalise.json"),
+    "evaluate.py rounds --scenarios all": ("--num-blocks 2", "*/scenarios/scenarios.png"),
     "evaluate.py --scenarios all": ("--num-blocks 2", "*/scenarios/scenarios.png"),
     "evaluate.py runs/first --sir-db 3": ("--num-blocks 2", "results/comparison.png"),  # on another network than the run's
     "evaluate.py runs/": ("--num-blocks 2", "runs/*/comparison.png"),

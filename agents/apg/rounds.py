@@ -1,0 +1,214 @@
+"""The analytic policy gradient through the rounds of several slots, on batches whose rows are of different environments."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any, Protocol, Self, cast
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from agents.actors import build_actor
+from agents.apg.config import APGConfig, APGTrainingConfig
+from agents.joint import JointEnv
+from agents.learner import PoolEnv
+from agents.networks import MLPActor, SetActor
+from agents.streams import seeds_of_parts
+
+
+class Game(Protocol):
+    """What is needed of blocks that are played with gradients; a row is a block."""
+
+    @classmethod
+    def stack(cls, games: Sequence[Any]) -> Self:
+        """One game with the rows of several."""
+        ...
+
+    def take(self, rows: np.ndarray) -> Self:
+        """A game of some rows, each as often as it is named, at the same places of their blocks."""
+        ...
+
+    @property
+    def transmits(self) -> Bool[np.ndarray, " row"]:
+        """Whether the coming round is the last of its slot."""
+        ...
+
+    @property
+    def user_mask(self) -> Float[Tensor, "row agent user"]:
+        """1 for users, 0 for padding."""
+        ...
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        ...
+
+    def observations(self) -> Float[Tensor, "row agent plane band user"]:
+        """What the agents see before the coming round."""
+        ...
+
+    def rewards(self, actions: Float[Tensor, "row agent *plane band user"]) -> Float[Tensor, "row agent"]:
+        """Play one round; the agents' rewards, with gradients."""
+        ...
+
+
+class PlayableEnv(Protocol):
+    """What is needed of a batched environment."""
+
+    num_envs: int
+
+    def reset(self, *, seed: list[int]) -> tuple[np.ndarray, object]:
+        """Begin an episode in every environment."""
+        ...
+
+    def differentiable(self, like: Tensor) -> Game:
+        """The game from here on, with gradients."""
+        ...
+
+
+class RoundsTraining:
+    """A run of the analytic policy gradient that sends gradients through whole slots; it can be stopped, saved and continued bit for bit.
+
+    In each step one group has its turn. Rows drawn from its blocks are played from their first round on for `slots_ahead` slots, and the
+    actor climbs
+
+        sum of rewards / (what the middle of the action space earns there)
+
+    so that no group counts for more because its rewards are larger. Adam's learning rate rises, stays for half of the run, and falls.
+    What is evaluated and saved is a moving average of the weights.
+
+    Args:
+        groups: Environments whose rows a batch may mix: each group has arrays of one shape, and one actor serves all groups.
+        learner: Hyperparameters.
+        length: How long, and on how many rows at a time.
+        seed: Seed of everything.
+
+    Raises:
+        ValueError: there is no group, the actor is no set actor or its actions have planes, or no slot ahead is asked for.
+    """
+
+    def __init__(self, groups: Sequence[Sequence[PoolEnv]], learner: APGConfig, length: APGTrainingConfig, *, seed: int = 0) -> None:
+        if not groups or learner.slots_ahead < 1:
+            raise ValueError(
+                f"there must be a group of environments, and a slot ahead; got {len(groups)} groups and {learner.slots_ahead} slots. "
+                "Give some, and slots_ahead=2."
+            )
+        torch.manual_seed(seed)
+        self.env = JointEnv(groups[0][0].make_env())
+        actor = build_actor(self.env, learner.network, learner.hidden_sizes, is_centred=learner.is_centred)
+        if not isinstance(actor, SetActor) or actor.action_planes:
+            raise ValueError(
+                f"gradients through slots need network 'set' and actions (band, user); got network {learner.network!r} and actions "
+                f"{self.env.action_shapes[0]}. Give --network set without damping in the action, or slots_ahead=0."
+            )
+        with torch.no_grad():
+            for weight in actor.head.parameters():
+                weight.mul_(learner.head_scale)
+        self.learner, self.length = learner, length
+        self.trained: SetActor = actor
+        """The actor that gradients change."""
+        self.average: SetActor = copy.deepcopy(actor)
+        """The moving average of its weights."""
+        self.optimizer = torch.optim.Adam(actor.parameters(), learner.learning_rate)
+        box = self.env.action_box
+        self._low, self._high = float(box.low.min()), float(box.high.max())
+        of_rows, *of_groups = seeds_of_parts(seed, len(groups) + 1)
+        self.games = [_begun(group, own) for group, own in zip(groups, of_groups, strict=True)]
+        self.references = [self._reference(turn) for turn in range(len(groups))]
+        self._generator = np.random.default_rng(of_rows)
+        self.steps_done = 0
+        self.last_losses: dict[str, float] = {}
+
+    @property
+    def actor(self) -> SetActor | MLPActor:
+        """The moving average, which acts where the run is judged."""
+        return self.average
+
+    def earned(self, turn: int, rows: np.ndarray, actor: SetActor | None) -> Float[Tensor, ""]:
+        """What an actor earns on rows of a group, played from their first round on, with gradients.
+
+        Args:
+            turn: Which group.
+            rows: Which of its rows; each may be named several times.
+            actor: The actor; None stays in the middle of the action space.
+
+        Returns:
+            Sum over the rounds of the slots ahead of the mean reward of rows and agents.
+        """
+        game = self.games[turn].take(rows)  # a game of its own: that of the group stays at its first round
+        mask = None if bool(game.user_mask.all()) else game.user_mask.bool()
+        rewards, slots = [], 0
+        while slots < self.learner.slots_ahead:
+            observations = game.observations().float()
+            bands, slots = observations.shape[-2], slots + int(game.transmits.all())
+            if actor is None:
+                raw = torch.zeros_like(observations[:, :, 0])
+            else:
+                raw = actor(observations, None if mask is None else mask[:, :, None].expand(-1, -1, bands, -1))
+            rewards.append(game.rewards(self._low + (self._high - self._low) * (raw + 1.0) / 2.0).mean())
+        return torch.stack(rewards).sum()
+
+    @torch.no_grad()
+    def _reference(self, turn: int) -> float:
+        return max(abs(self.earned(turn, np.arange(len(self.games[turn])), None).item()), 1e-6)
+
+    def learning_rate(self) -> float:
+        """Adam's learning rate in the coming step."""
+        done, learner = self.steps_done / self.length.num_steps, self.learner
+        rising = min(1.0, (self.steps_done + 1) / max(learner.rise_steps, 1))
+        return learner.learning_rate * rising * max(learner.final_rate, min(1.0, 2.0 - 2.0 * done))
+
+    def step(self) -> None:
+        """One batch of the group whose turn it is, and one update of the actor."""
+        turn = self.steps_done % len(self.games)
+        earned = self.earned(turn, self._generator.integers(len(self.games[turn]), size=self.length.num_envs), self.trained)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate()
+        self.optimizer.zero_grad()
+        (-earned / self.references[turn]).backward()
+        torch.nn.utils.clip_grad_norm_(self.trained.parameters(), self.learner.gradient_clip)
+        self.optimizer.step()
+        share = max(self.learner.averaging, 1.0 / (self.steps_done + 1))
+        with torch.no_grad():
+            for kept, new in zip(self.average.parameters(), self.trained.parameters(), strict=True):
+                kept.lerp_(new, share)
+        self.last_losses = {"actor_loss": -earned.item() / self.references[turn]}
+        self.steps_done += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the run goes on from. The blocks are drawn again from the seed."""
+        return {
+            "trained": self.trained.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self._generator.bit_generator.state,
+            "references": self.references,
+            "steps_done": self.steps_done,
+            "last_losses": self.last_losses,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state.
+
+        Raises:
+            KeyError, RuntimeError: the state is of another network or incomplete.
+            ValueError: it is of other environments.
+        """
+        if not np.allclose(state["references"], self.references, rtol=1e-3):
+            raise ValueError(f"the state must be of the same environments; references are {state['references']}, not {self.references}")
+        self.trained.load_state_dict(state["trained"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._generator.bit_generator.state = state["generator"]
+        self.references = list(state["references"])
+        self.steps_done, self.last_losses = state["steps_done"], state["last_losses"]
+
+
+def _begun(group: Sequence[PoolEnv], seed: int) -> Game:
+    """The blocks of a group at their beginnings."""
+    games: list[Game] = []
+    for member, own in zip(group, seeds_of_parts(seed, len(group)), strict=True):
+        envs = cast(PlayableEnv, member.stacked_env)
+        envs.reset(seed=seeds_of_parts(own, envs.num_envs))
+        games.append(envs.differentiable(torch.empty(0)))
+    return type(games[0]).stack(games)

@@ -1,0 +1,40 @@
+"""The settings with which one actor learns to tilt prices in every round; `train.py --algo apg --preset rounds` takes them."""
+
+from collections.abc import Mapping
+
+from agents.learner import Setting
+
+_SLOT = "the five measurements of a slot that five iterations of a negotiation take"
+
+ROUNDS: Mapping[str, Setting] = {
+    # The game.
+    "observation": Setting("price", "what a station measures, and the prices that it hears"),
+    "action": Setting("price", "0 is the best response to prices, and no output is needed to fall silent"),
+    "rounds_per_slot": Setting(5, _SLOT),
+    "num_iterations": Setting(0, "the rounds take the place of the iterations"),
+    "measuring_reward": Setting(0.1, "more teaches greed in the rounds that only measure"),
+    # The actor.
+    "network": Setting("set", "one actor for networks of all sizes"),
+    "hidden_sizes": Setting((32, 32), "wider layers gain less than another seed does"),
+    "is_centred": Setting(False, "the common level of a user's multipliers decides whether it falls silent"),
+    "head_scale": Setting(0.1, "it begins near untilted prices, a good policy already"),
+    # Updates.
+    "slots_ahead": Setting(2, "the first slot, and one that begins where a slot has settled"),
+    "learning_rate": Setting(3e-3, "Adam's, where it is full"),
+    "rise_steps": Setting(10, "Adam's moments are unknown at first"),
+    "final_rate": Setting(0.03, "it falls in the second half of the run"),
+    "gradient_clip": Setting(1.0, "gradients through ten rounds have rare large values"),
+    "averaging": Setting(0.02, "an average over some 50 steps is evaluated and saved"),
+    # How long, and on how much at a time.
+    "num_envs": Setting(64, "rows of a batch, most of them of different networks"),
+    "num_blocks": Setting(1024, "four of each of 256 networks"),
+    "num_networks": Setting(256, "so many of each scenario that none is learned by heart"),
+    "num_steps": Setting(2000, "some 500 of each of four scenarios, in about 200 s"),
+    "eval_interval": Setting(400, "an evaluation takes as long as some 100 steps"),
+    "eval_blocks": Setting(20, "networks of each scenario"),
+    "final_blocks": Setting(20, "networks of each scenario; evaluate.py plays more"),
+}
+"""Rounds with price multipliers."""
+
+PRESETS: Mapping[str, Mapping[str, Setting]] = {"rounds": ROUNDS}
+"""By the names that the command line knows."""

@@ -1,0 +1,42 @@
+"""What --scenarios names, and the networks that are drawn for it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from agents.learner import Learner
+from multicell_env.config import NetworkConfig
+from multicell_env.scenarios import draw_networks, scenario_named
+
+TRAINED_ON = ("paper", "unequal-load", "asymmetric", "irregular-7")
+"""What `all` trains on; the larger one stays unseen."""
+
+
+def scenario_names(words: str, everything: Sequence[str]) -> list[str]:
+    """The scenarios of `all`, of a name, or of several names separated by commas.
+
+    Raises:
+        ValueError: there is no such scenario.
+    """
+    names = list(everything) if words == "all" else words.split(",")
+    for name in names:
+        scenario_named(name)
+    return names
+
+
+def drawn_groups(words: str, num_networks: int, seed: int, rules: Mapping[str, Any]) -> list[list[NetworkConfig]]:
+    """So many networks of each scenario to train on."""
+    return [
+        [replace(network, **rules) for network in draw_networks(scenario_named(name), num_networks, seed)]
+        for name in scenario_names(words, TRAINED_ON)
+    ]
+
+
+def check_mixing(words: str, learner: Learner[Any, Any], config: object) -> None:
+    """Refuse a scenario whose networks fit no common batch.
+
+    Raises:
+        ValueError: the learner mixes networks, and those of the scenario have different sizes.
+    """
+    if learner.mixes_environments(config) and "mixture" in scenario_names(words, TRAINED_ON):
+        raise ValueError("batches of different networks need one size; got the scenario mixture. Give --slots-ahead 0, or other scenarios.")

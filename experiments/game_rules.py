@@ -1,0 +1,13 @@
+"""By which rules networks that are drawn at random are played."""
+
+from typing import Any
+
+from multicell_env.config import NetworkConfig
+
+RULES = ("rounds_per_slot", "num_iterations", "negotiation", "action", "measuring_reward")
+"""What makes a game of rounds whose actions tilt prices."""
+
+
+def rules_of(config: NetworkConfig) -> dict[str, Any]:
+    """The rules that networks drawn at random are played by beside their own: none, or those of actions that tilt prices."""
+    return {name: getattr(config, name) for name in RULES} if config.action == "price" else {}
