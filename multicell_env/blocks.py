@@ -45,7 +45,7 @@ class Blocks:
         self.runner = BlockRunner(num_blocks, num_threads)
         dtype = np.dtype(config.dtype)
         tokens = (num_blocks, config.num_cells, config.num_bands, config.max_users)
-        self._links = links = Links(config, num_blocks, self.runner.threads, keep_channels=keep_channels)
+        self._links = links = Links(config, num_blocks, self.runner.threads.share, keep_channels=keep_channels)
         self.moves = links.moves
         """Whether channels change between slots."""
         self.gains: Gains = links.gains

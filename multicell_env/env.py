@@ -179,7 +179,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         blocks = self._observer.blocks
         transmits = self.config.rounds_per_slot == 1 or bool(blocks.transmits[0])
         rates, rewards = (array[0] for array in play_for_rewards(blocks, fractions[None], outputs))
-        observations = self._observer.after_round(outputs, [] if self._errors is None else [self._errors])
+        observations = self._observer.after_round(outputs.observations, [] if self._errors is None else [self._errors])
         if transmits:
             self._rates.append(rates)
         over = not blocks.slots_left[0]

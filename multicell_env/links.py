@@ -9,10 +9,10 @@ from multicell_env.channels.registry import channel_model
 from multicell_env.config import NetworkConfig
 from multicell_env.kernels.block import beamform
 from multicell_env.kernels.running import ONE_LAYOUT, aligned_zeros, announced
-from multicell_env.kernels.threads import ThreadPool
 from multicell_env.model.beamforming import MIN_SINE, refuse_inseparable
 from multicell_env.model.types import CrossChannels, Gains, OwnChannels, Powers
 
+Share = Callable[[Callable[[slice], None], int], None]
 DRAWN_AT_ONCE = 64
 """Most blocks that are drawn together, which spreads the cost of a call."""
 DRAWN_BYTES = 2**20
@@ -25,15 +25,15 @@ class Links:
     Args:
         config: The network.
         num_blocks: How many blocks there is room for.
-        threads: They share the blocks; what they compute does not depend on their number.
+        share: Has threads call a function on slices of so many rows.
         keep_channels: Whether to keep own channels and beamformers, which are empty otherwise. Channels that move are kept anyway.
 
     Raises:
         ValueError: there is no channel model of the network's name.
     """
 
-    def __init__(self, config: NetworkConfig, num_blocks: int, threads: ThreadPool, *, keep_channels: bool) -> None:
-        self._config, self._threads, self._model = config, threads, channel_model(config.channel_model)
+    def __init__(self, config: NetworkConfig, num_blocks: int, share: Share, *, keep_channels: bool) -> None:
+        self._config, self._share, self._model = config, share, channel_model(config.channel_model)
         self.moves = self._model.moves
         """Whether channels change between slots."""
         dtype = np.dtype(config.dtype)
@@ -102,7 +102,7 @@ class Links:
                 self._beamform(rows[few], *channels_of(few))
             begin(rows[some])
 
-        self._threads.share(change, len(rows))
+        self._share(change, len(rows))
 
     def _beamform(self, rows: np.ndarray, own: OwnChannels, cross: CrossChannels) -> None:
         outputs = (self.gains.signal_gains, self.inverse_gains, self.gains.cross_gains, self.beamformers)

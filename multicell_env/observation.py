@@ -97,19 +97,17 @@ class Observer:
             self.begin(moved)
         return bool(len(moved))
 
-    def after_round(
-        self, outputs: SlotOutputs, errors: Sequence[np.random.Generator] = ()
-    ) -> Float[np.ndarray, "block cell plane band user"]:
-        """What is seen after a round: the blocks between two slots on their next channels, and all as it is measured.
+    def after_round(self, planes: Planes, errors: Sequence[np.random.Generator] = ()) -> Planes:
+        """Observations after a round: of blocks between two slots on their next channels, and as they are measured.
 
         Args:
-            outputs: What the round wrote.
+            planes: The observations that the round wrote.
             errors: Of measurements, one generator for each block, where the network has errors.
         """
         has_moved = self.blocks.moves and self.advance()
         if errors:
             self.blocks.measure(range(len(self.blocks)), errors)
-        return self.observe() if has_moved or errors else outputs.observations
+        return self.observe() if has_moved or errors else planes
 
 
 def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell plane band user"]:

@@ -141,7 +141,9 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         if self.config.rounds_per_slot > 1:
             self._transmitted = blocks.transmits
         rates, rewards = play_for_rewards(blocks, fractions, outputs)
-        observations = self._observer.after_round(outputs, [self._errors[env] for env in range(self.num_envs)] if self._errors else [])
+        observations = self._observer.after_round(
+            outputs.observations, [self._errors[env] for env in range(self.num_envs)] if self._errors else []
+        )
         over = blocks.slots_left == 0
         self._rates = rates.copy()
         infos = {"power": outputs.transmitted_powers, "sum_rate": self._rates.copy()}
