@@ -60,6 +60,9 @@ nitpick_ignore_regex = [
     ),
     # What jaxtyping writes of them: the type and the names of its axes.
     (r"py:class", r"ndarray|Tensor"),
+    # Type variables, which autodoc names and does not list; and kernels, which the reference leaves out.
+    (r"py:.*", r"(agents\.learner\.)?(Config|Length)(_contra)?"),
+    (r"py:.*", r"multicell_env\.kernels\..*"),
 ]
 
 

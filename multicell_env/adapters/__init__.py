@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from multicell_env.adapters.flat import FlatEnv, flat_env, flat_policy
-    from multicell_env.adapters.joint import JointEnv, joint_env, joint_policy
+    from multicell_env.adapters.joint import CentralControllerEnv, joint_env, joint_policy
     from multicell_env.adapters.rows import RowEnv, row_env
     from multicell_env.adapters.sb3 import SB3VecEnv, sb3_vec_env
     from multicell_env.adapters.tianshou import TianshouVectorEnv, tianshou_env
@@ -23,7 +23,7 @@ _HOMES = {
     "FlatEnv": "flat",
     "flat_env": "flat",
     "flat_policy": "flat",
-    "JointEnv": "joint",
+    "CentralControllerEnv": "joint",
     "joint_env": "joint",
     "joint_policy": "joint",
     "RowEnv": "rows",
@@ -38,8 +38,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "CentralControllerEnv",
     "FlatEnv",
-    "JointEnv",
     "RowEnv",
     "SB3VecEnv",
     "TianshouVectorEnv",

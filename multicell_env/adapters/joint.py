@@ -11,7 +11,7 @@ from multicell_env.adapters.flat import FlatEnv, flat_env, from_vectors
 from multicell_env.config import Action
 
 
-class JointEnv(gymnasium.Env[np.ndarray, np.ndarray]):
+class CentralControllerEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     """One learner that sees what all base stations see and moves them all.
 
     * Observation: the agents' vectors one after another.
@@ -54,14 +54,14 @@ class JointEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         self.env.close()
 
 
-def joint_env(*, reward_scale: float = 1.0, **arguments: Any) -> JointEnv:
-    """A `JointEnv` of a new environment, observation "gain" unless said otherwise.
+def joint_env(*, reward_scale: float = 1.0, **arguments: Any) -> CentralControllerEnv:
+    """A `CentralControllerEnv` of a new environment, observation "gain" unless said otherwise.
 
     Args:
         reward_scale: What rewards are divided by.
         **arguments: As for `multicell_v0.parallel_env`.
     """
-    return JointEnv(flat_env(reward_scale=reward_scale, **arguments))
+    return CentralControllerEnv(flat_env(reward_scale=reward_scale, **arguments))
 
 
 def joint_policy(

@@ -135,7 +135,7 @@ ALLOCATIONS: Mapping[str, Allocation] = MappingProxyType(
                 allocate=_of_gains(uniform_allocation),
                 kind="negotiated",
                 negotiation="pricing",
-                style={"color": "#D55E00", "marker": "p", "linestyle": "-.", "label": "pricing from uniform power"},
+                style={"color": "#6A3D9A", "marker": "p", "linestyle": "-.", "label": "pricing from uniform power"},
             ),
             Allocation(
                 name="pricing_from_plan",
@@ -144,7 +144,7 @@ ALLOCATIONS: Mapping[str, Allocation] = MappingProxyType(
                 negotiation="pricing",
                 knowledge="statistics",
                 style={
-                    "color": "#004D3A",
+                    "color": "#A6761D",
                     "marker": "p",
                     "linestyle": "-.",
                     "label": "pricing from the best plan (statistics of all)",
