@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from agents.apg.config import APGConfig, APGTrainingConfig
+    from agents.apg.rounds import RoundsTraining
     from agents.apg.training import APGTraining
     from agents.joint import JointEnv
     from agents.loading import load, shipped
@@ -22,6 +23,7 @@ __all__ = [
     "JointEnv",
     "PoolEnv",
     "PoolTraining",
+    "RoundsTraining",
     "TD3Mix",
     "TD3MixConfig",
     "Training",
@@ -38,6 +40,7 @@ _MODULES = {
     "JointEnv": "agents.joint",
     "PoolEnv": "agents.pool",
     "PoolTraining": "agents.pool",
+    "RoundsTraining": "agents.apg.rounds",
     "TD3Mix": "agents.td3_mix.algorithm",
     "TD3MixConfig": "agents.td3_mix.config",
     "Training": "agents.td3_mix.training",

@@ -83,12 +83,14 @@ def score(policy: ActorPolicy, num_blocks: int) -> dict[str, MethodResult]:
 def row(name: str, policy: ActorPolicy, results: dict[str, MethodResult]) -> str:
     """An actor in one line of the table."""
     metadata, actor, bound = policy.metadata, results["actor"], results["assignment_bound"]
-    last = percent_of_bound(results.values())["actor"]
+    # There is no bound where scenarios have networks with fewer bands than cells, or where sharing bands pays.
+    last = percent_of_bound(results.values()).get("actor")
     every = 100.0 * actor.all_slots["mean"] / bound.all_slots["mean"]
+    of_bound = "no bound" if last is None else f"{last:.1f} / {every:.1f}"
     means = (f"{mean['mean']:.2f} ± {mean['ci95']:.2f}" for mean in (actor.last_slot, actor.all_slots))
     size = (PRETRAINED / f"{name}.safetensors").stat().st_size
     trained_on = describe(metadata["config"], metadata.get("scenarios"))
-    numbers = f"{metadata['seed']} | {metadata['step']:,} | {size / 1000:.0f} kB | {' | '.join(means)} | {last:.1f} / {every:.1f}"
+    numbers = f"{metadata['seed']} | {metadata['step']:,} | {size / 1000:.0f} kB | {' | '.join(means)} | {of_bound}"
     return f"| `{name}` | {metadata.get('algo', 'td3mix')} | {trained_on} | {numbers} |"
 
 
@@ -114,7 +116,8 @@ def main(argv: list[str]) -> None:
         rows.append(row(name, policy, score(policy, arguments.num_blocks)))
         commands.append(f"* `{name}`: {COMMANDS.get(name, 'not recorded')}.")
         print(rows[-1])
-    how = "\n\n## How they were trained\n\nTo the best validation blocks of the run; `step` is where that was.\n\n"
+    kept = "To the best validation blocks of the run, which `rounds` has had at its end alone; `step` is where that was."
+    how = f"\n\n## How they were trained\n\n{kept}\n\n"
     text = INTRODUCTION.replace("NUM ", f"{arguments.num_blocks} ") + "\n".join(rows) + how + "\n".join(commands) + "\n"
     arguments.output.write_text(text)
     print(f"wrote {arguments.output}")

@@ -69,8 +69,8 @@ class PlayableEnv(Protocol):
 class RoundsTraining:
     """A run of the analytic policy gradient that sends gradients through whole slots; it can be stopped, saved and continued bit for bit.
 
-    In each step one group has its turn. Rows drawn from its blocks are played from their first round on for `slots_ahead` slots, and the
-    actor climbs
+    In each step one group has its turn. Rows drawn from its blocks are played for `slots_ahead` slots: in half of the steps from their
+    first slot on, in the others after up to `slots_before` slots that are played without gradients. The actor climbs
 
         sum of rewards / (what the middle of the action space earns there)
 
@@ -124,21 +124,28 @@ class RoundsTraining:
         """The moving average, which acts where the run is judged."""
         return self.average
 
-    def earned(self, turn: int, rows: np.ndarray, actor: SetActor | None) -> Float[Tensor, ""]:
-        """What an actor earns on rows of a group, played from their first round on, with gradients.
+    def earned(self, turn: int, rows: np.ndarray, actor: SetActor | None, slots_before: int = 0) -> Float[Tensor, ""]:
+        """What an actor earns on rows of a group, with gradients.
 
         Args:
             turn: Which group.
             rows: Which of its rows; each may be named several times.
             actor: The actor; None stays in the middle of the action space.
+            slots_before: Slots from the first on that it plays without gradients before.
 
         Returns:
             Sum over the rounds of the slots ahead of the mean reward of rows and agents.
         """
         game = self.games[turn].take(rows)  # a game of its own: that of the group stays at its first round
+        with torch.no_grad():
+            self._play(game, actor, slots_before)
+        return torch.stack(self._play(game, actor, self.learner.slots_ahead)).sum()
+
+    def _play(self, game: Game, actor: SetActor | None, num_slots: int) -> list[Float[Tensor, ""]]:
+        """The mean reward of every round of so many slots."""
         mask = None if bool(game.user_mask.all()) else game.user_mask.bool()
         rewards, slots = [], 0
-        while slots < self.learner.slots_ahead:
+        while slots < num_slots:
             observations = game.observations().float()
             bands, slots = observations.shape[-2], slots + int(game.transmits.all())
             if actor is None:
@@ -146,7 +153,7 @@ class RoundsTraining:
             else:
                 raw = actor(observations, None if mask is None else mask[:, :, None].expand(-1, -1, bands, -1))
             rewards.append(game.rewards(self._low + (self._high - self._low) * (raw + 1.0) / 2.0).mean())
-        return torch.stack(rewards).sum()
+        return rewards
 
     @torch.no_grad()
     def _reference(self, turn: int) -> float:
@@ -161,7 +168,10 @@ class RoundsTraining:
     def step(self) -> None:
         """One batch of the group whose turn it is, and one update of the actor."""
         turn = self.steps_done % len(self.games)
-        earned = self.earned(turn, self._generator.integers(len(self.games[turn]), size=self.length.num_envs), self.trained)
+        rows = self._generator.integers(len(self.games[turn]), size=self.length.num_envs)
+        begins_late = self.learner.slots_before > 0 and self._generator.random() < 0.5
+        before = int(self._generator.integers(self.learner.slots_before + 1)) if begins_late else 0
+        earned = self.earned(turn, rows, self.trained, before)
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate()
         self.optimizer.zero_grad()

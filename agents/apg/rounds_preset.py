@@ -30,7 +30,7 @@ ROUNDS: Mapping[str, Setting] = {
     "num_blocks": Setting(1024, "four of each of 256 networks"),
     "num_networks": Setting(256, "so many of each scenario that none is learned by heart"),
     "num_steps": Setting(2000, "some 500 of each of four scenarios, in about 200 s"),
-    "eval_interval": Setting(400, "an evaluation takes as long as some 100 steps"),
+    "eval_interval": Setting(2000, "the average of the weights at the end of the falling rate is kept; checkpoints at Ctrl-C, too"),
     "eval_blocks": Setting(20, "networks of each scenario"),
     "final_blocks": Setting(20, "networks of each scenario; evaluate.py plays more"),
 }

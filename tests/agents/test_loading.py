@@ -18,6 +18,7 @@ import agents.loading
 from agents.networks import SetActor
 from agents.run_directory import RunDirectory
 from agents.saved_actor import ActorPolicy, save_actor
+from multicell_env import NetworkConfig, multicell_v0
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,14 +45,16 @@ def observations() -> dict[str, np.ndarray]:
 
 
 def test_every_shipped_actor_loads_by_its_name_and_acts():
-    assert agents.shipped() == ["damped", "generalist", "k0_set", "td3mix"]
+    assert agents.shipped() == ["damped", "generalist", "k0_set", "rounds", "td3mix"]
     for name in agents.shipped():
         policy = agents.load(name)
-        assert policy.observation == "gain"
+        assert policy.observation == ("price" if name == "rounds" else "gain")
         assert policy.batched
-        actions = policy(observations())
+        own = NetworkConfig.from_json(policy.metadata["config"])
+        actions = policy(multicell_v0.parallel_env(own, observation=policy.observation).reset(seed=0)[0])
         assert set(actions) == {"bs_0", "bs_1", "bs_2"}
-        assert all(np.all((action >= 0.0) & (action <= 1.0)) for action in actions.values())
+        lowest, highest = own.action_limits
+        assert all(np.all((action >= lowest) & (action <= highest)) for action in actions.values())
 
 
 @pytest.mark.parametrize("name", ["best.pt", "best.safetensors"])
@@ -99,11 +102,11 @@ for actor in sys.argv[2:]:
 def test_names_and_metadata_of_actors_are_read_without_torch():
     code = "import sys, agents.loading as l; print(l.shipped(), l.metadata_of('td3mix')['observation'], 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "['damped', 'generalist', 'k0_set', 'td3mix'] gain False"
+    assert done.stdout.strip() == "['damped', 'generalist', 'k0_set', 'rounds', 'td3mix'] gain False"
 
 
 def test_an_unknown_name_is_answered_with_those_that_there_are():
-    with pytest.raises(FileNotFoundError, match=r"no actor 'td4mix'. Give one of \['damped', 'generalist', 'k0_set', 'td3mix'\]"):
+    with pytest.raises(FileNotFoundError, match=r"no actor 'td4mix'. Give one of \['damped', 'generalist', 'k0_set', 'rounds', 'td3mix'\]"):
         agents.load("td4mix")
 
 

@@ -60,6 +60,15 @@ def test_what_is_climbed_is_the_reward_that_the_environment_pays():
     assert earned(run, run.trained).item() == pytest.approx(paid, rel=1e-5)
 
 
+def test_slots_before_are_played_by_the_actor_and_not_climbed():
+    one, two = (training(learner=replace(LEARNER, slots_ahead=ahead), scenarios=("unequal-load",)) for ahead in (1, 2))
+    rows = np.arange(12)
+    first, second = (one.earned(0, rows, one.trained, before) for before in (0, 1))
+    assert first.item() + second.item() == pytest.approx(two.earned(0, rows, one.trained).item(), rel=1e-5)
+    late = training(learner=replace(LEARNER, slots_ahead=1, slots_before=2), scenarios=("unequal-load",))
+    assert not np.array_equal(weights(steps(late, 6).trained), weights(steps(one, 6).trained))
+
+
 def test_a_row_does_not_depend_on_the_networks_beside_it():
     run = training()
     alone = [run.earned(0, np.array([row]), run.trained).item() for row in range(12)]
@@ -122,7 +131,15 @@ def test_what_cannot_be_trained_through_slots_is_refused():
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("slots_ahead", -1), ("rise_steps", -1), ("head_scale", 0.0), ("averaging", 1.5), ("final_rate", 0.0), ("gradient_clip", 0.0)],
+    [
+        ("slots_ahead", -1),
+        ("slots_before", -1),
+        ("rise_steps", -1),
+        ("head_scale", 0.0),
+        ("averaging", 1.5),
+        ("final_rate", 0.0),
+        ("gradient_clip", 0.0),
+    ],
 )
 def test_a_setting_outside_its_range_is_refused_by_name(field, value):
     with pytest.raises(ValueError, match=field):

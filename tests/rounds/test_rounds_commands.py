@@ -20,7 +20,7 @@ def average(name):
     return torch.load(f"runs/{name}/checkpoint.pt", weights_only=False)["training"]["average"]
 
 
-def test_one_actor_is_trained_for_several_scenarios_resumes_bit_for_bit_and_is_compared(tmp_path, monkeypatch):
+def test_one_actor_for_several_scenarios_learns_resumes_and_is_compared(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, count in (("whole", 4), ("parts", 2)):
         assert call(train, *shlex.split(f"{TINY} --name {name} --num-steps {count}"))[0] == 0
