@@ -9,7 +9,7 @@ from jaxtyping import Bool, Complex, Float, Int
 
 from multicell_env.config import Negotiation, NetworkConfig
 from multicell_env.kernels.arrays import NO_OUTPUTS, WRITTEN, BlockArrays, PriceArrays, SlotOutputs, victims_of
-from multicell_env.kernels.pricing import NUM_STATIC_PLANES, show_prices
+from multicell_env.kernels.pricing import show_prices
 from multicell_env.kernels.running import ONE_LAYOUT, BlockRunner, announced
 from multicell_env.kernels.steps import LOG_LIMIT
 from multicell_env.links import Links
@@ -232,7 +232,7 @@ class Blocks:
         if self.hears_prices or (rule == "pricing" and k > 0):
             # Flat here: a copy of the blocks has views of nobody's arrays.
             flat = self.prices.reshape(-1), self.measured_prices.reshape(-1), self.measured_ingr.reshape(-1)
-            tilts, shows = config.action == "price", outputs is not None and outputs.static_planes.shape[2] == NUM_STATIC_PLANES
+            tilts, shows = config.action == "price", outputs is not None and outputs.are_prices
             pricing = PriceArrays(*flat, *self._victims, PRICE_OFFSET, TILT_DECADES * math.log2(10.0), tilts, rule == "pricing", shows)
         return self.runner.play_slots(opening, damping, k, rule != "iwf", rounds, pricing, outputs or NO_OUTPUTS[number], self._arrays)
 

@@ -3,26 +3,33 @@
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from agents.loading import PRETRAINED
 from experiments.command_line import Reporting
+from experiments.figures.paper_figures import FIGURES, PAPER
 
 EXAMPLES = """Examples:
   python evaluate.py --figure all --quick    a first look, a minute or two
   python evaluate.py --figure all --train    as they are in docs/figures; goes on where it was stopped
   python evaluate.py --figure 5 --from docs/figures/figure5.json   whether its numbers come out again"""
 FIGURES_FOLDER = Path("docs/figures")
+if TYPE_CHECKING:
+    FigureNumber = str
+else:
+    FigureNumber = tyro.extras.literal_type_from_choices((*map(str, FIGURES), "all"))
+OWN_FIGURES = "; ".join(f"{number}, {figure.title}" for number, figure in FIGURES.items() if number not in PAPER)
+FIGURE_HELP = f"Which figure: the paper's {PAPER[0]} to {PAPER[-1]}, or ours: {OWN_FIGURES}."
 
 
 @dataclass(frozen=True)
 class FigureArguments:
     """Make the paper's figures: tables, and figureN.png, .csv and .json with every setting. Goes on where it was stopped."""
 
-    figure: Literal["5", "6", "7", "8", "9", "10", "11", "all"]
-    """Which figure: the paper's 5 to 9, or ours: 10, why capacity falls; 11, what high SIR needs."""
+    figure: Annotated[FigureNumber, tyro.conf.arg(help=FIGURE_HELP)]
+    """Which figure: a number of `FIGURES`, or all."""
     quick: tyro.conf.FlagCreatePairsOff[bool] = False
     """Few channels, for a first look; the files go to results/quick."""
     num_blocks: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None

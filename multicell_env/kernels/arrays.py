@@ -14,9 +14,14 @@ class SlotOutputs(NamedTuple):
     static_planes: Float[np.ndarray, "block cell static_plane band user"]
     """What an observation shows that does not change from slot to slot, float32; read."""
     observations: Float[np.ndarray, "block cell plane band user"]
-    """These planes, then `log_ingr` and `log_budget`; float32."""
+    """These planes, then `log_ingr` and `log_budget`; or those of "price"; float32."""
     transmitted_powers: PowersOfBlocks
     """Powers after the negotiation, in sigma^2."""
+
+    @property
+    def are_prices(self) -> bool:
+        """Whether the observations are those of "price", of which more than `log_ingr` and `log_budget` changes."""
+        return self.observations.shape[2] > self.static_planes.shape[2] + 2
 
 
 NO_OUTPUTS = {

@@ -1,6 +1,7 @@
 """Models of channels move as their formulas say, each by its own generators, and keep what was drawn bit for bit."""
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -148,7 +149,7 @@ def test_padded_users_and_interferers_have_zero_channels_in_every_slot(name: str
         assert np.array_equal(cross != 0, (users[:, :, None] & (config.interferers >= 0)[..., None, None, None]))
 
 
-@pytest.mark.parametrize("name", CHANNEL_MODELS)
+@pytest.mark.parametrize("name", [name for name, model in CHANNEL_MODELS.items() if isinstance(model, Rayleigh)])
 def test_a_first_slot_is_the_rayleigh_draw_bit_for_bit(name: str) -> None:
     config = NetworkConfig(channel_model=name)
     blocks = Blocks(config, 3, keep_channels=True)
@@ -169,7 +170,8 @@ def test_rayleigh_channels_stay_and_touch_no_generator() -> None:
 
 def test_a_model_is_found_by_its_name_and_an_unknown_one_is_refused() -> None:
     assert channel_model("fading") == Fading()
-    with pytest.raises(ValueError, match=r"channel_model must be one of \['fading', 'rayleigh', 'redraw'\]; got 'jakes'\. Choose one"):
+    known = re.escape(str(sorted(CHANNEL_MODELS)))
+    with pytest.raises(ValueError, match=rf"channel_model must be one of {known}; got 'jakes'\. Choose one"):
         channel_model("jakes")
 
 

@@ -10,8 +10,10 @@ import pytest
 import torch
 from command_lines import ROOT, TINY, contents, final_metrics, refusal, run
 
-METHODS = {"td3mix", "td3mix_opening", "flwf", "iwf", "sswf", "uniform", "random", "reuse", "planned", "assignment_bound"}
-METHODS |= {"pricing", "pricing_from_plan"}
+from multicell_env import NetworkConfig
+from multicell_env.allocations.registry import ALLOCATIONS, QUICK_METHODS
+
+METHODS = {"td3mix", "td3mix_opening", *(name for name in QUICK_METHODS if ALLOCATIONS[name].is_possible(NetworkConfig()))}
 
 
 def test_a_run_leaves_everything_that_it_promised(trained):

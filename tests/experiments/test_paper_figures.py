@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 import oracles
 import pytest
+import tyro
 from scenarios import SMALL, ragged, ragged_cross_gains
 
 from evaluate import main
+from experiments.command_line import parse
 from experiments.figures import paper_figures
 from experiments.figures.equilibrium import settle
-from experiments.figures.figure_arguments import FigureArguments
+from experiments.figures.figure_arguments import FIGURE_HELP, FigureArguments
 from experiments.figures.figure_command import make_figures
 from experiments.figures.figure_files import compare, read_figure, shown
 from experiments.figures.measurement import measure, random_draws, random_starts, trajectory
-from experiments.figures.paper_figures import FIGURES, FULL, Actor, Effort, PaperFigure, points
+from experiments.figures.paper_figures import FIGURES, FULL, PAPER, Actor, Effort, PaperFigure, points
 from multicell_env.allocations.assignment import best_assignment
 from multicell_env.allocations.simple import uniform_allocation
 from multicell_env.blocks import Blocks
@@ -52,7 +54,7 @@ def tiny_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def made(folder: Path, number: str) -> dict:
-    make_figures(FigureArguments(number, quick=True, output=folder, runs=folder / "runs", num_workers=1))  # type: ignore[arg-type]
+    make_figures(FigureArguments(number, quick=True, output=folder, runs=folder / "runs", num_workers=1))
     return json.loads((folder / f"figure{number}.json").read_text())
 
 
@@ -67,7 +69,7 @@ def test_a_figure_is_written_with_its_settings_and_comes_out_again(tiny_figures:
     assert {"seed", "git_commit", "versions", "command", "sources"} <= set(content)
     for entry in content["points"]:
         assert (entry["settings"]["actor"] is None) == (not entry["method"].startswith("td3mix"))
-    arguments = FigureArguments(number, source=tmp_path / f"figure{number}.json", num_workers=1)  # type: ignore[arg-type]
+    arguments = FigureArguments(number, source=tmp_path / f"figure{number}.json", num_workers=1)
     make_figures(arguments)
     content["points"][0]["result"]["settled"]["mean"] += 1e-4
     (tmp_path / f"figure{number}.json").write_text(json.dumps(content))
@@ -285,6 +287,12 @@ def test_a_figure_of_the_steady_state_has_the_mean_over_slots_beside_it_per_user
     (row,) = shown({"figure": 8, "points": [{"panel": "p", "x": 5, "method": "flwf", "settings": settings, "result": result}]})
     assert (row["mean"], row["ci95"], row["std_over_starts"], row["slots_mean"], row["slots_ci95"]) == (20.0, 0.5, 0.25, 15.0, 0.5)
     assert (row["median_iterations"], row["not_settled"], row["num_starts"]) == (17.0, 3, 100)
+
+
+def test_every_figure_is_asked_for_by_its_number_and_the_help_names_ours() -> None:
+    for asked in (*map(str, FIGURES), "all"):
+        assert parse(FigureArguments, ["--figure", asked], tyro.MISSING_NONPROP).figure == asked
+    assert all(f"{number}, {figure.title}" in FIGURE_HELP for number, figure in FIGURES.items() if number not in PAPER)
 
 
 def test_a_figure_without_equilibria_is_refused(tmp_path: Path) -> None:

@@ -87,3 +87,17 @@ def test_planes_do_not_depend_on_the_unit_of_power():
         blocks.play_slot(np.random.default_rng(1).random(blocks.powers.shape))
         observed.append(observer.observe())
     np.testing.assert_allclose(*observed, rtol=1e-5, atol=1e-5)
+
+
+@EVERY_CONFIG
+def test_three_planes_that_stay_are_not_taken_for_those_of_price(config):
+    drawn = (array[None] for array in draw_channels(config, np.random.default_rng(0)))
+    blocks = Blocks.of(replace(config, negotiation="pricing", num_iterations=2), *drawn)
+    usual = Observer("gain", blocks).outputs()
+    static = np.concatenate([usual.static_planes + shift for shift in range(3)], axis=2)
+    outputs = usual._replace(static_planes=static, observations=np.empty((*static.shape[:2], 5, *static.shape[3:]), np.float32))
+    assert not outputs.are_prices
+    blocks.play_slot(np.full(blocks.powers.shape, 0.1), outputs=outputs)
+    np.testing.assert_array_equal(outputs.observations[:, :, :3], static)
+    np.testing.assert_array_equal(outputs.observations[:, :, 3:], Observer("gain", blocks).observe()[:, :, 1:])
+    assert Observer("price", blocks).outputs().are_prices
