@@ -135,7 +135,7 @@ ALLOCATIONS: Mapping[str, Allocation] = MappingProxyType(
                 allocate=_of_gains(uniform_allocation),
                 kind="negotiated",
                 negotiation="pricing",
-                style={"color": "#6A3D9A", "marker": "p", "linestyle": "-.", "label": "pricing from uniform power"},
+                style={"color": "#5E4FA2", "marker": "p", "linestyle": "-.", "label": "pricing from uniform power"},
             ),
             Allocation(
                 name="pricing_from_plan",
