@@ -178,7 +178,8 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         outputs = self._observer.outputs()
         blocks = self._observer.blocks
         transmits = self.config.rounds_per_slot == 1 or bool(blocks.transmits[0])
-        rates, rewards = (array[0] for array in play_for_rewards(blocks, fractions[None], outputs))
+        all_rates, all_rewards = play_for_rewards(blocks, fractions[None], outputs)
+        rates, rewards = all_rates[0], all_rewards[0]
         observations = self._observer.after_round(outputs.observations, [] if self._errors is None else [self._errors])
         if transmits:
             self._rates.append(rates)
@@ -189,7 +190,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         self._render_if_human()
         return (
             self._by_agent(observations[0]),
-            {agent: float(reward) for agent, reward in zip(agents, rewards, strict=True)},
+            dict(zip(agents, rewards.tolist(), strict=True)),
             dict.fromkeys(agents, False),
             dict.fromkeys(agents, over),
             self._infos(outputs.transmitted_powers[0], rates, transmits),

@@ -30,6 +30,9 @@ def play_for_rewards(
         Sum rate of each cell as it is measured, bit/s/Hz, and the agents' rewards by `NetworkConfig.reward`.
     """
     config, last = blocks.config, None
+    if config.reward == "cell" and config.rounds_per_slot == 1:  # what most steps are
+        rates = blocks.play_slot(actions, outputs=outputs)
+        return rates, rates
     shares = None if config.rounds_per_slot == 1 else np.where(blocks.transmits, 1.0, config.measuring_reward).astype(config.dtype)
     if predicts(config):
         last = blocks.preview(actions, config.num_iterations - 1)

@@ -93,6 +93,8 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         self._observer = Observer(observation, self._blocks)
         self.state_is_observation = observation == state_kind(observation)
         """Whether `state()` is what `step` has returned as observations already."""
+        self._sure_steps = 0
+        """Steps for which no block ends; less where Ctrl-C came between."""
         self._generators: dict[int, np.random.Generator] = {}
         self._errors: dict[int, np.random.Generator] = {}
         self._transmitted = np.zeros(self.num_envs, dtype=bool)
@@ -137,6 +139,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
             ValueError: a wrong shape, NaN or infinity. Nothing has changed then.
         """
         fractions = self._checked(actions)
+        self._sure_steps -= 1
         outputs, blocks = self._observer.outputs(), self._blocks
         if self.config.rounds_per_slot > 1:
             self._transmitted = blocks.transmits
@@ -144,12 +147,12 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         observations = self._observer.after_round(
             outputs.observations, [self._errors[env] for env in range(self.num_envs)] if self._errors else []
         )
-        over = blocks.slots_left == 0
+        over = blocks.slots_left == 0 if self._sure_steps < 1 else np.zeros(self.num_envs, dtype=bool)
         self._rates = rates.copy()
         infos = {"power": outputs.transmitted_powers, "sum_rate": self._rates.copy()}
         if self.config.rounds_per_slot > 1:
             infos["transmitted"] = self._transmitted.copy()
-        if np.count_nonzero(over) and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
+        if self._sure_steps < 1 and np.count_nonzero(over) and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
             infos |= {"final_obs": observations, "_final_obs": over.copy()}
             self._begin(np.flatnonzero(over))
             observations = self._observer.observe()
@@ -201,20 +204,20 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         self._blocks.runner.threads.close()
 
     def _begin(self, rows: np.ndarray) -> None:
+        self._sure_steps = 0
         self._blocks.draw(rows, [self._generators[row] for row in rows])
         if self._errors:
             self._blocks.measure(rows, [self._errors[row] for row in rows])
         self._observer.begin(rows)
         self._rates[rows], self._transmitted[rows] = 0.0, False
+        self._sure_steps = int((self._blocks.slots_left * self.config.rounds_per_slot - self._blocks.rounds).min())
 
     def _infos(self) -> dict[str, Any]:
         flags = {"transmitted": self._transmitted.copy()} if self.config.rounds_per_slot > 1 else {}
         return {"power": self._blocks.powers.copy(), "sum_rate": self._rates.copy(), **flags}
 
     def _check_all_play(self) -> None:
-        waits = self._blocks.slots_left < 1
-        if np.count_nonzero(waits):  # any() takes twice as long
-            waiting = np.flatnonzero(waits)
+        if self._sure_steps < 1 and (waiting := np.flatnonzero(self._blocks.slots_left < 1)).size:
             raise RuntimeError(
                 f"{waiting.size} environments have no block to play, the first {waiting[:8].tolist()}: call reset(), or "
                 "reset(options={'reset_mask': mask}) to begin anew in those alone."

@@ -36,6 +36,10 @@ class BlockRunner:
 
     def __init__(self, num_blocks: int, num_threads: int) -> None:
         self.threads = ThreadPool(num_threads)
+        self._prefetches: dict[int, Literal[True] | None] = {}
+        """By the number of iterations."""
+        self._called: set[tuple[Literal[True] | None, bool]] = set()
+        """Kernels that these blocks have called."""
         self._first_blocks = num_blocks * np.arange(num_threads) // num_threads
         self._at_once = num_blocks if num_threads == 1 else max(1, num_blocks // (PARTS_PER_THREAD * num_threads))
 
@@ -51,21 +55,23 @@ class BlockRunner:
         arrays: BlockArrays,
     ) -> np.ndarray:
         """One round of every block; arguments as for the kernel. Returns the rates of the cells (18)."""
-        num_blocks, num_cells, *_ = arrays.powers.shape
-        rates = np.empty((num_blocks, num_cells), arrays.powers.dtype)
-        prefetches = self.prefetches(arrays, num_iterations)
+        num_blocks, rates = len(arrays.powers), np.empty_like(arrays.power_budget)
+        if num_iterations not in self._prefetches:
+            self._prefetches[num_iterations] = self.prefetches(arrays, num_iterations)
+        prefetches = self._prefetches[num_iterations]
         call = (fractions, damping, num_iterations, float(forward_looking), rounds_per_slot, prefetches, pricing, rates, *outputs, *arrays)
         next_blocks = self._first_blocks.copy()
 
         def play(thread: int) -> None:
             play_slots(next_blocks, self._at_once, thread, *call)
 
-        kernel = (play_slots, rates.dtype.type, prefetches, pricing is None)
-        if kernel in _ready:
+        kernel = (prefetches, pricing is None)
+        if kernel in self._called:  # hashing a compiled function takes long
             self.threads.together(play, num_blocks)
         else:
-            with announced(*kernel):
+            with announced(play_slots, rates.dtype.type, *kernel):
                 self.threads.together(play, num_blocks)
+            self._called.add(kernel)
         return rates
 
     def prefetches(self, arrays: BlockArrays, num_iterations: int) -> Literal[True] | None:
