@@ -204,7 +204,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         Raises:
             RuntimeError: before `reset`.
         """
-        return observe(state_kind(self.observation), self._begun())[0]
+        return observe(state_kind(self.observation), self._begun_blocks())[0]
 
     def hold(self) -> dict[AgentID, np.ndarray]:
         """Actions that open with the last powers: their fractions of the coming slot's budget, float32, and no damping.
@@ -214,7 +214,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         Raises:
             RuntimeError: before `reset`.
         """
-        fractions = self._begun().hold()[0].astype(np.float32)
+        fractions = self._begun_blocks().hold()[0].astype(np.float32)
         return {agent: fractions[cell, ..., : self.config.users_per_cell[cell]] for agent, cell in self._cell_of.items()}
 
     def render(self) -> np.ndarray | str | None:
@@ -232,7 +232,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         # Drawing needs matplotlib, which takes a second to import; most environments are never drawn.
         from multicell_env import rendering
 
-        blocks = self._begun()
+        blocks = self._begun_blocks()
         rates = np.array(self._rates).reshape(-1, self.config.num_cells)
         powers = rendering.relative_powers(blocks)[0]
         if self.render_mode == "ansi":
@@ -257,13 +257,13 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         if self.render_mode == "human":
             self.render()
 
-    def _begun(self) -> Blocks:
+    def _begun_blocks(self) -> Blocks:
         if self._observer is None:
             raise RuntimeError("The environment has no block yet: call reset() first.")
         return self._observer.blocks
 
     def _checked_fractions(self, actions: Mapping[AgentID, np.ndarray]) -> np.ndarray:
-        self._begun()
+        self._begun_blocks()
         if not self.agents:
             raise RuntimeError(f"The block ended after its {self.config.num_slots} slots: call reset() to begin another.")
         if not isinstance(actions, Mapping) or set(actions) != set(self.possible_agents):

@@ -224,7 +224,7 @@ UNSEEN: Mapping[str, NetworkConfig] = MappingProxyType(
     }
 )
 """Networks that `Mixture` never draws, for judging an actor that was trained on it."""
-PAPER: Mapping[str, NetworkConfig] = MappingProxyType(
+PAPER_SETTINGS: Mapping[str, NetworkConfig] = MappingProxyType(
     {
         f"paper-{antennas}x{users}-F{bands}-{sir_db}dB": NetworkConfig(
             num_antennas=antennas, num_users=users, num_bands=bands, sir_db=sir_db

@@ -113,7 +113,7 @@ class RoundsTraining:
         box = self.env.action_box
         self._low, self._high = float(box.low.min()), float(box.high.max())
         of_rows, *of_groups = seeds_of_parts(seed, len(groups) + 1)
-        self.games = [_begun(group, own) for group, own in zip(groups, of_groups, strict=True)]
+        self.games = [_begin_games(group, own) for group, own in zip(groups, of_groups, strict=True)]
         self.references = [self._reference(turn) for turn in range(len(groups))]
         self._generator = np.random.default_rng(of_rows)
         self.steps_done = 0
@@ -214,7 +214,7 @@ class RoundsTraining:
         self.steps_done, self.last_losses = state["steps_done"], state["last_losses"]
 
 
-def _begun(group: Sequence[PoolEnv], seed: int) -> Game:
+def _begin_games(group: Sequence[PoolEnv], seed: int) -> Game:
     """The blocks of a group at their beginnings."""
     games: list[Game] = []
     for member, own in zip(group, seeds_of_parts(seed, len(group)), strict=True):

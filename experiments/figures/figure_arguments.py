@@ -9,7 +9,7 @@ import tyro
 
 from agents.loading import PRETRAINED
 from experiments.command_line import Reporting
-from experiments.figures.paper_figures import FIGURES, PAPER
+from experiments.figures.paper_figures import FIGURES, PAPER_FIGURES
 
 EXAMPLES = """Examples:
   python evaluate.py --figure all --quick    a first look, a minute or two
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     FigureNumber = str
 else:
     FigureNumber = tyro.extras.literal_type_from_choices((*map(str, FIGURES), "all"))
-OWN_FIGURES = "; ".join(f"{number}, {figure.title}" for number, figure in FIGURES.items() if number not in PAPER)
-FIGURE_HELP = f"Which figure: the paper's {PAPER[0]} to {PAPER[-1]}, or ours: {OWN_FIGURES}."
+OWN_FIGURES = "; ".join(f"{number}, {figure.title}" for number, figure in FIGURES.items() if number not in PAPER_FIGURES)
+FIGURE_HELP = f"Which figure: the paper's {PAPER_FIGURES[0]} to {PAPER_FIGURES[-1]}, or ours: {OWN_FIGURES}."
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from experiments.figures.figure_arguments import FIGURES_FOLDER, ClaimsArguments
 from experiments.figures.figure_files import compare, read_figure, write_files
 from experiments.figures.figure_table import print_figure
 from experiments.figures.measurement import measure
-from experiments.figures.paper_figures import FIGURES, FULL, PAPER, QUICK, Actor, points, rows_of
+from experiments.figures.paper_figures import FIGURES, FULL, PAPER_FIGURES, QUICK, Actor, points, rows_of
 from experiments.figures.trainings import is_trained, needed_trainings, train_missing, training_of
 from experiments.provenance import provenance
 from experiments.sources import digest_of_sources
@@ -154,8 +154,8 @@ def compare_claims(arguments: ClaimsArguments) -> list[dict[str, Any]]:
     from experiments.figures.claim_verdicts import as_json, as_markdown, verdicts
     from experiments.figures.claims_picture import save_claims
 
-    found = {n: read_figure(path) for n in PAPER if (path := arguments.figures / f"figure{n}.json").exists()}
-    for number in sorted(set(PAPER) - set(found)):
+    found = {n: read_figure(path) for n in PAPER_FIGURES if (path := arguments.figures / f"figure{n}.json").exists()}
+    for number in sorted(set(PAPER_FIGURES) - set(found)):
         print(f"figure {number} is missing: python evaluate.py --figure {number} --train --output {arguments.figures}", file=sys.stderr)
     judged = verdicts(found)
     content = as_json(judged)

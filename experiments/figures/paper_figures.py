@@ -28,7 +28,7 @@ OWN = ("own_k0", "own_k5", "own_damped")
 LEARNED = ("td3mix", "td3mix_opening", "td3mix_mlp", *WITHOUT_GAME, *OWN)
 CHANGES = {**{key: {"num_iterations": 0} for key in (*WITHOUT_GAME, "own_k0")}, "own_damped": {"damping_in_action": True}}
 """What of the network is another for some methods."""
-PAPER = (5, 6, 7, 8, 9)
+PAPER_FIGURES = (5, 6, 7, 8, 9)
 """Numbers of the paper's figures."""
 
 

@@ -25,7 +25,7 @@ from multicell_env.evaluation.playing import evaluate_allocations
 from multicell_env.evaluation.policies import Policy
 from multicell_env.evaluation.results import MethodResult, as_json
 from multicell_env.evaluation.tables import print_table
-from multicell_env.scenarios import PAPER, SCENARIOS, UNSEEN, draw_networks
+from multicell_env.scenarios import PAPER_SETTINGS, SCENARIOS, UNSEEN, draw_networks
 
 OWN_RUNS = Path("runs")
 """Where actors trained for one scenario or network are: `own-NAME`."""
@@ -136,7 +136,7 @@ def generalise(
     """
     output.mkdir(parents=True, exist_ok=True)
     console, rows, content = Console(width=140), {}, {}
-    for name, config in {**PAPER, **UNSEEN}.items():
+    for name, config in {**PAPER_SETTINGS, **UNSEEN}.items():
         own = _own(name, load, _flags(config) if train else None)
         blocks: dict[str, Any] = {"num_blocks": num_blocks, "seed": seed}
         with Console(stderr=True).status(f"playing {num_blocks} unseen blocks of {name} ..."):

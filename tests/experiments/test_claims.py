@@ -11,7 +11,7 @@ from experiments.figures.claim_numbers import Capacities, Capacity, Number, Regi
 from experiments.figures.claim_verdicts import as_json, as_markdown, verdicts
 from experiments.figures.claims import CLAIMS, LARGE, SMALL
 from experiments.figures.claims_picture import save_claims
-from experiments.figures.paper_figures import FIGURES, PAPER
+from experiments.figures.paper_figures import FIGURES, PAPER_FIGURES
 
 METHODS = {"td3mix_opening": 8.0, "flwf": 6.0, "td3mix_k0": 1.9, "td3mix_k0_mlp": 2.05, "sswf": 2.1, "random": 2.0}
 NEGOTIATED = ("td3mix_opening", "flwf")
@@ -43,7 +43,7 @@ def entry(mean: float) -> dict[str, Any]:
 
 def figures(value: Any = as_the_paper_says, over_slots: Any = None) -> dict[int, dict[str, Any]]:
     found = {}
-    for number in PAPER:
+    for number in PAPER_FIGURES:
         figure, entries = FIGURES[number], []
         for panel, _ in figure.panels:
             for x, _ in figure.sweep:

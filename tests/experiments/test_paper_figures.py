@@ -20,7 +20,7 @@ from experiments.figures.figure_arguments import FIGURE_HELP, FigureArguments
 from experiments.figures.figure_command import make_figures
 from experiments.figures.figure_files import compare, read_figure, shown
 from experiments.figures.measurement import measure, random_draws, random_starts, trajectory
-from experiments.figures.paper_figures import FIGURES, FULL, PAPER, Actor, Effort, PaperFigure, points
+from experiments.figures.paper_figures import FIGURES, FULL, PAPER_FIGURES, Actor, Effort, PaperFigure, points
 from multicell_env.allocations.assignment import best_assignment
 from multicell_env.allocations.simple import uniform_allocation
 from multicell_env.blocks import Blocks
@@ -292,7 +292,7 @@ def test_a_figure_of_the_steady_state_has_the_mean_over_slots_beside_it_per_user
 def test_every_figure_is_asked_for_by_its_number_and_the_help_names_ours() -> None:
     for asked in (*map(str, FIGURES), "all"):
         assert parse(FigureArguments, ["--figure", asked], tyro.MISSING_NONPROP).figure == asked
-    assert all(f"{number}, {figure.title}" in FIGURE_HELP for number, figure in FIGURES.items() if number not in PAPER)
+    assert all(f"{number}, {figure.title}" in FIGURE_HELP for number, figure in FIGURES.items() if number not in PAPER_FIGURES)
 
 
 def test_a_figure_without_equilibria_is_refused(tmp_path: Path) -> None:

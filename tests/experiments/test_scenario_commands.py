@@ -8,7 +8,7 @@ from command_lines import ROOT, TINY_LEARNER, final_metrics, refusal, run
 
 from agents.saved_actor import load_actor
 from experiments.studies import scenario_comparison
-from multicell_env.scenarios import PAPER, UNSEEN
+from multicell_env.scenarios import PAPER_SETTINGS, UNSEEN
 
 MANY = ["--scenarios", "unequal-load", "--num-networks", "3"]
 APG = ["--algo", "apg", "--num-envs", "4", "--num-steps", "8", "--eval-interval", "4", "--eval-blocks", "2", "--final-blocks", "2"]
@@ -40,7 +40,7 @@ def test_the_actor_for_every_network_ships_small_and_plays_all_named_networks(tm
     done = run(tmp_path, "evaluate.py", "--generalise", "--num-blocks", "1", "--output", "out", "--acting-slots", "5")
     assert done.returncode == 0, done.stderr
     content = json.loads((tmp_path / "out" / "generalise.json").read_text())
-    assert set(content) == set(PAPER) | set(UNSEEN)
+    assert set(content) == set(PAPER_SETTINGS) | set(UNSEEN)
     for network in content.values():
         assert {"generalist", "generalist_5", "generalist_opening", "flwf", "reuse", "assignment_bound"} <= set(network["methods"])
         assert np.isfinite(network["methods"]["generalist"]["percent_of_bound"])

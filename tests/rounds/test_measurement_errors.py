@@ -84,5 +84,5 @@ def test_the_global_state_and_observations_show_what_was_measured(kind: Any) -> 
     observations, _ = env.reset(seed=0)
     plane = {"gain": 1, "csi": -2, "price": 1}[kind]
     shift = 2.0 if kind == "price" else 0.0
-    expected = observe("gain", env._begun())[0, 0, 1] + shift
+    expected = observe("gain", env._begun_blocks())[0, 0, 1] + shift
     np.testing.assert_allclose(observations["bs_0"][plane], expected, rtol=1e-5, atol=1e-6)

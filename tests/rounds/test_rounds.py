@@ -95,12 +95,12 @@ def test_the_last_round_alone_transmits_and_is_paid_in_full() -> None:
     env.reset(seed=0)
     generator, paid = np.random.default_rng(0), []
     while env.agents:
-        budget = env._begun().power_budget.copy()
+        budget = env._begun_blocks().power_budget.copy()
         actions = {agent: 0.1 * actions_of(env.action_space(agent), generator) for agent in env.agents}
         _, rewards, _, _, infos = env.step(actions)
         info = infos["bs_1"]
         paid.append(rewards["bs_1"] / info["sum_rate"])
-        unchanged = np.array_equal(env._begun().power_budget, budget)
+        unchanged = np.array_equal(env._begun_blocks().power_budget, budget)
         assert unchanged == (info["transmitted"] == 0.0)
     assert paid == pytest.approx([0.1, 0.1, 1.0] * 2, rel=1e-6)
 
