@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from jaxtyping import Float
@@ -262,3 +262,24 @@ def draw_networks(scenario: Scenario, num_networks: int, seed: int) -> list[Netw
     if num_networks < 1:
         raise ValueError(f"num_networks must be at least 1; got {num_networks}. Give a positive whole number.")
     return [scenario.sample(generator(seed, NETWORKS, index=index)) for index in range(num_networks)]
+
+
+class Places(NamedTuple):
+    """Where the stations and the users of a network stand, in metres."""
+
+    stations: Float[np.ndarray, "cell xy"]
+    users: Float[np.ndarray, "cell user xy"]
+
+
+def draw_places(scenario: Scenario, index: int, seed: int) -> Places | None:
+    """Where the stations and users of network `index` of `draw_networks` stand; None for a scenario that draws gains without places.
+
+    Args:
+        scenario: What the network was drawn from.
+        index: Its place among the networks of the seed.
+        seed: Of the draws.
+    """
+    if not isinstance(scenario, IrregularDeployment):
+        return None
+    # A network's places are drawn before its shadowing.
+    return Places(*scenario.drop(generator(seed, NETWORKS, index=index)))
