@@ -51,7 +51,7 @@ class NetworkMap:
 
     @property
     def lying(self) -> "NetworkMap":
-        """The map with its longer side across: a network has no north."""
+        """The map with its longer side across; all distances stay."""
         low, high = self.limits
         width, height = high - low
         return self if width >= height else replace(self, cells=self.cells[:, ::-1], users=[users[:, ::-1] for users in self.users])
