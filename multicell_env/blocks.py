@@ -242,8 +242,9 @@ class Blocks:
             flat = self.prices.reshape(-1), self.measured_prices.reshape(-1), self.measured_ingr.reshape(-1)
             tilts, shows = config.action == "price", outputs is not None and outputs.are_prices
             pricing = PriceArrays(*flat, *self._victims, PRICE_OFFSET, TILT_DECADES * math.log2(10.0), tilts, rule == "pricing", shows)
+        fairness = None if self.user_rates is None else self._fairness()
         where = outputs or NO_OUTPUTS[number], self._arrays
-        return self.runner.play_slots(opening, damping, k, rule != "iwf", rounds, pricing, self._fairness(), *where)
+        return self.runner.play_slots(opening, damping, k, rule != "iwf", rounds, pricing, fairness, *where)
 
     def _fairness(self) -> FairnessArrays | None:
         if (users := self.user_rates) is None:
