@@ -7,7 +7,7 @@ import numpy as np
 from multicell_env.allocations.assignment import MAX_BANDS, best_assignment
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation.playing import draw_blocks, play
+from multicell_env.evaluation.playing import draw_blocks, error_streams, play
 from multicell_env.evaluation.policies import Policy
 from multicell_env.evaluation.results import MethodResult
 from multicell_env.observation import Observation
@@ -92,7 +92,8 @@ class Validation:
         return {"first_slot": first, "last_slot": last, "all_slots": every, "percent_of_bound": of_last, "percent_all_slots": of_every}
 
     def _play(self, policy: Policy, index: int) -> tuple[float, float, float]:
-        capacities = play(policy, self._blocks(index), self.observation, batched=True)
+        errors = error_streams(self.networks[index], self.num_blocks, self.seed + index)
+        capacities = play(policy, self._blocks(index), self.observation, batched=True, errors=errors)
         return float(capacities[:, 0].mean()), float(capacities[:, -1].mean()), float(capacities.mean())
 
     def _bound(self, index: int) -> float:

@@ -1,9 +1,10 @@
 """Comparing methods on equal channels: every allocation, and any policy, on the same unseen blocks."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -41,6 +42,12 @@ def draw_blocks(config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED, 
     return blocks
 
 
+def error_streams(config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED) -> list[np.random.Generator]:
+    """Measurement errors of the blocks of `draw_blocks`, as `env.reset(seed=seed + i)` has them; none where the network has none."""
+    with_errors = num_blocks if config.measurement_error_db > 0.0 else 0
+    return [streams.error_stream(np.random.default_rng(seed + block)) for block in range(with_errors)]
+
+
 def play(
     policy: Policy,
     blocks: Blocks,
@@ -48,6 +55,7 @@ def play(
     *,
     batched: bool = False,
     acting_slots: int | None = None,
+    errors: Sequence[np.random.Generator] = (),
 ) -> Float[np.ndarray, "block slot"]:
     """Average cell capacity of a policy in every slot, bit/s/Hz.
 
@@ -58,9 +66,10 @@ def play(
         batched: True calls it once a slot with arrays `{agent: [block, ...]}`; False once for each block.
         acting_slots: How many slots it acts in, before the negotiation goes on from where it stands; all by default. 1 is the paper's
             online algorithm.
+        errors: Of what is measured, from `error_streams`, where the network has errors.
 
     Raises:
-        ValueError: no slot to act in, or several blocks for a policy with `reset` that takes one at a time.
+        ValueError: no slot to act in, errors for another number of blocks than has them, or several blocks for a policy with `reset` that takes one at a time.
     """
     if acting_slots is not None and acting_slots < 1:
         raise ValueError(f"acting_slots must be at least 1; got {acting_slots}. Give a positive whole number, or None for all slots.")
@@ -69,6 +78,13 @@ def play(
             f"a policy with reset that takes one block at a time plays one block; got {len(blocks)}. Play them one by one, or let it take "
             "all at once with batched=True."
         )
+    if len(errors) != (len(blocks) if blocks.config.measurement_error_db > 0.0 else 0):
+        raise ValueError(
+            f"there must be errors for each of the blocks where the network has them, and none elsewhere; got {len(errors)} for "
+            f"{len(blocks)} blocks at {blocks.config.measurement_error_db:g} dB. Give error_streams of these blocks."
+        )
+    if errors:
+        blocks.measure(range(len(blocks)), errors)
     begin(policy, len(blocks))
     rounds, last = blocks.config.rounds_per_slot, acting_slots or blocks.config.num_slots
     capacities, observer = [], Observer(observation, blocks)
@@ -76,6 +92,8 @@ def play(
         actions = decide(policy, observer, batched) if step < last * rounds else blocks.hold()
         capacities.append(blocks.play_slot(actions).mean(axis=-1, dtype=np.float64))
         observer.advance()
+        if errors:
+            blocks.measure(range(len(blocks)), errors)
     return np.stack(capacities[rounds - 1 :: rounds], axis=-1)
 
 
@@ -97,8 +115,13 @@ def evaluate_policy(
     with `reset` that takes one block at a time plays one block after the other.
     """
     size = 1 if has_reset(policy) and not batched and num_blocks > 1 else num_blocks
-    together = (draw_blocks(config, size, seed + first) for first in range(0, max(num_blocks, 1), max(size, 1)))
-    per_slot = np.concatenate([play(policy, blocks, observation, batched=batched, acting_slots=acting_slots) for blocks in together])
+    settings: dict[str, Any] = {"batched": batched, "acting_slots": acting_slots}
+    firsts = range(seed, seed + max(num_blocks, 1), max(size, 1))
+    parts = [
+        play(policy, draw_blocks(config, size, first), observation, errors=error_streams(config, size, first), **settings)
+        for first in firsts
+    ]
+    per_slot = np.concatenate(parts)
 
     def play_one(block: Blocks) -> None:
         block.play_slot(decide(policy, Observer(observation, block), batched))
