@@ -28,7 +28,14 @@ def own_network(policy: Policy, config: NetworkConfig) -> NetworkConfig:
 
 
 def play_own_game(
-    name: str, policy: Policy, config: NetworkConfig, *, num_blocks: int, seed: int, timed: bool = True
+    name: str,
+    policy: Policy,
+    config: NetworkConfig,
+    *,
+    num_blocks: int,
+    seed: int,
+    timed: bool = True,
+    rounds_per_slot: int | None = None,
 ) -> list[MethodResult]:
     """Play an actor by its own rules, in every round, and in the first slot's rounds before pricing goes on.
 
@@ -41,8 +48,10 @@ def play_own_game(
         num_blocks: Blocks to play.
         seed: Block i is the one that `env.reset(seed=seed + i)` draws.
         timed: Whether to measure the time of a decision; NaN otherwise.
+        rounds_per_slot: R, that of the actor's game by default.
     """
     own = own_network(policy, config)
+    own = replace(own, rounds_per_slot=rounds_per_slot or own.rounds_per_slot)
     always = play_policy(f"{name}_rounds", policy, own, num_blocks=num_blocks, seed=seed, timed=timed)
     capacities = _then_pricing(policy, own, num_blocks, seed)
     return [always, MethodResult(f"{name}_rounds_then_pricing", capacities, "own", np.nan, acting_slots=1)]

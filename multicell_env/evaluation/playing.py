@@ -69,7 +69,8 @@ def play(
         errors: Of what is measured, from `error_streams`, where the network has errors.
 
     Raises:
-        ValueError: no slot to act in, errors for another number of blocks than has them, or several blocks for a policy with `reset` that takes one at a time.
+        ValueError: no slot to act in, errors for another number of blocks than has them, or several blocks for a policy with `reset` that
+            takes one at a time.
     """
     if acting_slots is not None and acting_slots < 1:
         raise ValueError(f"acting_slots must be at least 1; got {acting_slots}. Give a positive whole number, or None for all slots.")
