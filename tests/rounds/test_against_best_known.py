@@ -12,9 +12,11 @@ from agents.joint import JointEnv
 from agents.saved_actor import ActorPolicy
 from experiments.studies.against_best_known import against_best_known, print_against_best_known
 from experiments.studies.own_game import own_rules, play_own_game
+from experiments.studies.scenario_comparison import EVERYWHERE
 from multicell_env import NetworkConfig, multicell_v0
 from multicell_env.evaluation.playing import draw_blocks, evaluate_policy
 from multicell_env.evaluation.results import MethodResult
+from multicell_env.scenarios import LARGE, SCENARIOS
 
 GAME = {"action": "price", "rounds_per_slot": 3, "num_iterations": 0, "measuring_reward": 0.1}
 NETWORK = NetworkConfig(num_users=(2, 3, 1), num_slots=4)
@@ -101,3 +103,8 @@ def test_pricing_goes_on_from_the_powers_of_the_first_slot():
     rates = [blocks.play_slot(fractions[None], num_iterations=0).mean()]
     rates += [blocks.play_slot(blocks.hold()).mean() for _ in range(3)]
     np.testing.assert_allclose(then.per_slot[1], rates, rtol=1e-4)
+
+
+def test_large_networks_are_played_by_their_names_alone():
+    assert set(LARGE) < set(SCENARIOS)
+    assert not set(LARGE) & set(EVERYWHERE)
