@@ -19,7 +19,7 @@ LONGEST_NAME = 80
 
 GAME = (
     *("arguments", "blocks", "channels", "config", "differentiable", "kernels", "links", "model", "observation", "rewards", "scenarios"),
-    *("streams", "version"),
+    *("streams", "user_rates", "version"),
 )
 MAY_IMPORT = {
     "config": ("config_checks",),
@@ -33,7 +33,8 @@ MAY_IMPORT = {
     "channels": ("channels", "config", "kernels.drawing", "kernels.random_bits", "model.types"),
     "allocations": ("allocations", "config", "kernels.compiling", "model"),
     "links": ("channels", "config", "kernels", "model"),
-    "blocks": ("config", "kernels", "links", "model"),
+    "user_rates": ("config", "kernels", "model"),
+    "blocks": ("config", "kernels", "links", "model", "user_rates"),
     "differentiable": ("blocks", "config", "kernels", "model", "observation", "rewards"),
     "observation": ("blocks", "config", "kernels", "model"),
     "rewards": ("blocks", "config", "kernels", "model"),
