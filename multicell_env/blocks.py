@@ -8,14 +8,15 @@ import numpy as np
 from jaxtyping import Bool, Complex, Float, Int
 
 from multicell_env.config import Negotiation, NetworkConfig
-from multicell_env.kernels.arrays import NO_OUTPUTS, WRITTEN, BlockArrays, PriceArrays, SlotOutputs, victims_of
+from multicell_env.kernels.arrays import NO_OUTPUTS, WRITTEN, BlockArrays, FairnessArrays, PriceArrays, SlotOutputs, victims_of
 from multicell_env.kernels.running import ONE_LAYOUT, BlockRunner, announced
 from multicell_env.kernels.showing import show_prices
 from multicell_env.kernels.steps import LOG_LIMIT
 from multicell_env.links import Links
+from multicell_env.model.fairness import RATE_FLOOR, UNIT_RATE
 from multicell_env.model.pricing import PRICE_OFFSET, TILT_DECADES, prices
 from multicell_env.model.types import CrossChannels, Gains, OwnChannels, Powers
-from multicell_env.user_rates import UserRates
+from multicell_env.model.user_rates import UserRates
 
 MEASURES = 2**31
 """Rounds of a slot that none reaches: no round is its last."""
@@ -241,9 +242,14 @@ class Blocks:
             flat = self.prices.reshape(-1), self.measured_prices.reshape(-1), self.measured_ingr.reshape(-1)
             tilts, shows = config.action == "price", outputs is not None and outputs.are_prices
             pricing = PriceArrays(*flat, *self._victims, PRICE_OFFSET, TILT_DECADES * math.log2(10.0), tilts, rule == "pricing", shows)
-        fairness = None if self.user_rates is None else self.user_rates.arrays()
         where = outputs or NO_OUTPUTS[number], self._arrays
-        return self.runner.play_slots(opening, damping, k, rule != "iwf", rounds, pricing, fairness, *where)
+        return self.runner.play_slots(opening, damping, k, rule != "iwf", rounds, pricing, self._fairness(), *where)
+
+    def _fairness(self) -> FairnessArrays | None:
+        if (users := self.user_rates) is None:
+            return None
+        flat = users.past_rates.reshape(-1), users.rates.reshape(-1), users.weights.reshape(-1)
+        return FairnessArrays(*flat, users.num_past, RATE_FLOOR, UNIT_RATE, self.config.fairness)
 
     def preview(self, actions: Float[np.ndarray, "block cell *plane band user"], num_iterations: int) -> tuple[Powers, Powers]:
         """Powers, in sigma^2, and INGR (7) after so many iterations of the coming round; nothing is played.
@@ -276,7 +282,7 @@ class Blocks:
         phases = (self.rounds / self.config.rounds_per_slot).clip(max=1.0)
         state = (self.measured_log_ingr, self.measured_prices, self.powers, self._victims[-1], self.power_budget, self._links.cells[1])
         with announced(show_prices, self.powers.dtype, self.user_rates is None):
-            show_prices(static_planes, observations, *state, is_first, phases, self.user_rates and self.user_rates.arrays())
+            show_prices(static_planes, observations, *state, is_first, phases, self._fairness())
 
     def measure(self, rows: Sequence[int] | np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Measure INGR, prices and leakage in some rows with the network's error: each is multiplied by 10^(error_db n / 10), n normal.

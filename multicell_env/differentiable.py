@@ -27,9 +27,9 @@ RULES = (
     *("num_iterations", "negotiation", "action", "damping", "damping_in_action", "reward", "measuring_reward", "fairness"),
 )
 """What all networks of one game have in common."""
-PROGRESS = ("power_budget", "powers", "slots_left", "rounds", "has_played")
+PROGRESS = ("power_budget", "powers", "past_rates", "num_past", "slots_left", "rounds", "has_played")
 """What changes as blocks are played."""
-COUNTS = ("slots_left", "rounds", "has_played")
+COUNTS = ("num_past", "slots_left", "rounds", "has_played")
 """What of it counts, and stays in NumPy."""
 
 
@@ -296,10 +296,13 @@ class DifferentiableGame:
         """Play one round as `step` does, and get the rewards of the environment's own `step`."""
         config, transmits, running = self.config, self.transmits, self._running()
         of_users = self._play(actions, predicted=predicts(config))
-        rates = self._xp.sum(of_users, axis=-1) if running is None else worth_of_users(running, of_users, self._rows.user_mask > 0.0)
+        if running is None:
+            worth = self._xp.sum(of_users, axis=-1)
+        else:
+            worth = worth_of_users(running, of_users, self._rows.user_mask > 0.0, self._array(transmits))
         num_users = self._xp.sum(self._rows.num_users, axis=1, keepdims=True)
         shares = None if transmits.all() else self._array(np.where(transmits, 1.0, config.measuring_reward))
-        return rewards_of(rates, config.reward, num_users, shares)
+        return rewards_of(worth, config.reward, num_users, shares)
 
 
 def _joined(arrays: Sequence[Array]) -> Array:

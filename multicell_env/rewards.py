@@ -36,15 +36,15 @@ def play_for_rewards(
     if config.reward == "cell" and config.rounds_per_slot == 1 and users is None:  # what most steps are
         rates = blocks.play_slot(actions, outputs=outputs)
         return rates, rates
-    shares = None if config.rounds_per_slot == 1 else np.where(blocks.transmits, 1.0, config.measuring_reward).astype(config.dtype)
+    transmits, running = blocks.transmits, None if users is None else users.running()
+    shares = None if config.rounds_per_slot == 1 else np.where(transmits, 1.0, config.measuring_reward).astype(config.dtype)
     if predicts(config):
         last = blocks.preview(actions, config.num_iterations - 1)
-    running = None if users is None else users.running()
     rates = worth = blocks.play_slot(actions, outputs=outputs)
     believed = None if last is None else believed_ingr(blocks.powers, *last, blocks.gains.signal_gains)
     if users is not None and running is not None:
         rates_of_users = users.rates if believed is None else spectral_efficiency(blocks.powers, believed)
-        worth = worth_of_users(running, rates_of_users, config.user_mask)
+        worth = worth_of_users(running, rates_of_users, config.user_mask, transmits.astype(config.dtype))
     elif believed is not None:
         worth = sum_rates(blocks.powers, believed)
     num_users = int(config.users_per_cell.sum()) if config.reward == "user" else 0  # a sum takes a tenth of a slot
@@ -57,22 +57,29 @@ def predicts(config: NetworkConfig) -> bool:
 
 
 def worth_of_users(
-    running: RunningRates, rates: Float[Array, "block cell user"], user_mask: Bool[Array, "*#block cell user"]
+    running: RunningRates,
+    rates: Float[Array, "block cell user"],
+    user_mask: Bool[Array, "*#block cell user"],
+    transmits: Float[Array, " block"],
 ) -> Float[Array, "block cell"]:
     """What a round is worth to each cell of a network with fairness: what it adds to the utility of the cell's users.
 
         sum over users of (n + 1) u((past + r) / (n + 1)) - n u(past / n)
 
-    with u the alpha-fair utility and n past slots. Over a block the transmitting rounds add up to the number of slots times the utility of
-    the users' average rates. For alpha -> 0 it is the sum rate, plus a constant.
+    with u the alpha-fair utility and n past slots. So a block is worth its number of slots times the utility of the users' average rates,
+    and for alpha -> 0 a slot is worth its sum rate, plus a constant.
+
+    A round that only measures is worth the first of the two terms: a share of the second one would pay for having had little before,
+    because it is paid in every round and earned in one.
 
     Args:
         running: Rates of the past slots.
         rates: In this round, bit/s/Hz.
         user_mask: Who is a user, and no padding.
+        transmits: 1 where the round transmits, 0 elsewhere.
     """
-    xp, gained = array_namespace(rates), running.utility_gained(rates)
-    return xp.sum(xp.where(user_mask, gained, xp.zeros_like(gained)), axis=-1)
+    xp, worth = array_namespace(rates), running.utility(rates) - transmits[:, None, None] * running.utility_before()
+    return xp.sum(xp.where(user_mask, worth, xp.zeros_like(worth)), axis=-1)
 
 
 def rewards_of(

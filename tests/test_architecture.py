@@ -19,7 +19,7 @@ LONGEST_NAME = 80
 
 GAME = (
     *("arguments", "blocks", "channels", "config", "differentiable", "kernels", "links", "model", "observation", "rewards", "scenarios"),
-    *("streams", "user_rates", "version"),
+    *("streams", "version"),
 )
 MAY_IMPORT = {
     "config": ("config_checks",),
@@ -33,8 +33,7 @@ MAY_IMPORT = {
     "channels": ("channels", "config", "kernels.drawing", "kernels.random_bits", "model.types"),
     "allocations": ("allocations", "config", "kernels.compiling", "model"),
     "links": ("channels", "config", "kernels", "model"),
-    "user_rates": ("config", "kernels", "model"),
-    "blocks": ("config", "kernels", "links", "model", "user_rates"),
+    "blocks": ("config", "kernels", "links", "model"),
     "differentiable": ("blocks", "config", "kernels", "model", "observation", "rewards"),
     "observation": ("blocks", "config", "kernels", "model"),
     "rewards": ("blocks", "config", "kernels", "model"),

@@ -10,7 +10,7 @@ import torch
 from agents.loading import load
 from agents.saved_actor import ActorPolicy
 from experiments.commands.evaluation_arguments import Evaluation
-from experiments.commands.scenario_words import scenario_names
+from experiments.commands.scenario_words import drawn_groups, scenario_names
 from experiments.named_policies import named_policies
 from experiments.studies.actor_curves import Asked, measure_curve
 from experiments.studies.own_game import own_rules
@@ -19,7 +19,6 @@ from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.comparison import compare
 from multicell_env.evaluation.pictures import STYLES
 from multicell_env.evaluation.playing import METHODS, Policy
-from multicell_env.scenarios import draw_networks, scenario_named
 
 
 def evaluate(asked: Evaluation) -> dict[str, Any]:
@@ -42,10 +41,11 @@ def evaluate(asked: Evaluation) -> dict[str, Any]:
     if arguments.scenarios is not None and arguments.is_everywhere:
         several = {"td3mix": load("td3mix"), "generalist": load("generalist") if own_rules(actor) else actor}
         several |= {_name(actor): actor} if own_rules(actor) else {}
-        where = {"output": arguments.output or Path("results/scenarios"), "train": arguments.train}
+        where: dict[str, Any] = {"output": arguments.output or Path("results/scenarios"), "train": arguments.train}
+        where["fairness"] = arguments.scenario.fairness
         return compare_all_scenarios(several, load, names=scenario_names(arguments.scenarios, EVERYWHERE), **where, **blocks)
     if arguments.scenarios is not None:
-        networks = draw_networks(scenario_named(arguments.scenarios), arguments.num_blocks, arguments.seed)
+        (networks,) = drawn_groups(arguments.scenarios, arguments.num_blocks, arguments.seed, {"fairness": arguments.scenario.fairness})
         together = {_name(actor): actor, **policies}
         return compare_on_scenario(together, arguments.scenarios, networks, seed=arguments.seed, output=asked.output)
     return evaluate_actor(actor, arguments.scenario, policies=policies, output=asked.output, **blocks)

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,7 @@ def compare_all_scenarios(
     output: Path,
     train: bool = False,
     names: Sequence[str] = EVERYWHERE,
+    fairness: float = 0.0,
 ) -> dict[str, Any]:
     """Play policies, actors of a scenario's own and every allocation on several scenarios; one table and file each, one picture.
 
@@ -104,6 +105,7 @@ def compare_all_scenarios(
         output: Directory for the files.
         train: Whether to train an actor for each scenario that has none.
         names: The scenarios.
+        fairness: `NetworkConfig.fairness` of all networks.
 
     Returns:
         Under `scenarios` what `against_best_known` gives, by the scenario's name.
@@ -113,7 +115,7 @@ def compare_all_scenarios(
     contents = {}
     for name in names:
         own = _own(name, load, ("--scenarios", name, *OWN_ACTOR) if train else None)
-        networks = draw_networks(SCENARIOS[name], num_blocks, seed)
+        networks = [replace(network, fairness=fairness) for network in draw_networks(SCENARIOS[name], num_blocks, seed)]
         contents[name] = compare_on_scenario({**policies, **own}, name, networks, seed=seed, output=output, file=f"{name}.json")
     save_scenarios(contents, output / "scenarios.png")
     print(f"wrote {output / 'scenarios.png'}")

@@ -47,7 +47,7 @@ def test_every_round_is_paid_what_it_adds_to_utility(game: dict[str, Any], alpha
             signal, cross = ragged(config, blocks.gains.signal_gains[i]), ragged_cross_gains(config, blocks.gains.cross_gains[i])
             powers = ragged(config, blocks.powers[i])
             now = oracles.rates(powers, oracles.ingr(powers, signal, cross))
-            expected = np.array(fairness_oracles.reward(past[i], now, alpha))
+            expected = np.array(fairness_oracles.reward(past[i], now, alpha, transmits=turn % 2 == 1))
             np.testing.assert_allclose(rewards[i], expected if turn % 2 == 1 else 0.25 * expected, rtol=1e-8, atol=1e-9)
             np.testing.assert_allclose(sums[i], [sum(rates) for rates in now], rtol=1e-9)
             if turn % 2 == 1:
@@ -163,3 +163,29 @@ def test_where_channels_move_the_averages_stay_and_nobody_has_a_rate() -> None:
     assert blocks.user_rates.past_rates.any()
     assert not blocks.user_rates.rates.any()
     np.testing.assert_allclose(blocks.user_rates.weights, 10.0 / (0.1 + blocks.user_rates.past_rates / 2.0), rtol=1e-12)
+
+
+@EVERY_GAME
+def test_a_game_goes_on_from_where_its_progress_says(game: dict[str, Any]) -> None:
+    config = NetworkConfig(**LOPSIDED, **ROUNDS, **game, fairness=1.0)
+    begun, generator = DifferentiableGame(draw_blocks(config, 2, 0), "price", torch.empty(0)), np.random.default_rng(0)
+    played = begun.take([0, 1])
+    for _ in range(3):
+        played.step(torch.from_numpy(drawn_actions(config, generator)))
+    again, actions = begun.at(played.progress()), torch.from_numpy(drawn_actions(config, generator))
+    assert torch.equal(again.observations(), played.observations())
+    assert torch.equal(again.rewards(actions), played.rewards(actions))
+
+
+def test_having_had_little_before_pays_in_no_round_that_measures() -> None:
+    config = NetworkConfig(**LOPSIDED, **ROUNDS, num_iterations=0, action="price", fairness=1.0)
+    generator, paid = np.random.default_rng(0), []
+    actions = drawn_actions(config, generator)
+    for share in (1.0, 0.1):
+        blocks = draw_blocks(config, 2, 0)
+        for _ in range(2):
+            blocks.play_slot(actions)
+        assert blocks.user_rates is not None
+        blocks.user_rates.past_rates *= share
+        paid.append(play_for_rewards(blocks, actions)[1])
+    assert np.all(paid[0] > paid[1])

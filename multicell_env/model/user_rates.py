@@ -6,8 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from multicell_env.config import NetworkConfig
-from multicell_env.kernels.arrays import FairnessArrays
-from multicell_env.model.fairness import RATE_FLOOR, UNIT_RATE, RunningRates, fair_weights
+from multicell_env.model.fairness import RunningRates, fair_weights
 
 
 class UserRates:
@@ -47,8 +46,3 @@ class UserRates:
     def copy(self) -> "UserRates":
         """The same rates, for rounds that are played on trial."""
         return deepcopy(self)
-
-    def arrays(self) -> FairnessArrays:
-        """What a kernel reads and writes."""
-        flat = self.past_rates.reshape(-1), self.rates.reshape(-1), self.weights.reshape(-1)
-        return FairnessArrays(*flat, self.num_past, RATE_FLOOR, UNIT_RATE, self._fairness)
