@@ -17,9 +17,10 @@ from multicell_env.observation import Observer
 
 
 def own_rules(policy: Policy) -> dict[str, Any]:
-    """The rules of a policy's own game, where it is a trained actor whose actions tilt prices; none for every other policy."""
-    metadata = policy.metadata if isinstance(policy, ActorPolicy) else {}
-    return rules_of(NetworkConfig.from_json(metadata["config"])) if "config" in metadata else {}
+    """The rules of a policy's own game: of a trained actor whose actions tilt prices, or what a policy has in its `rules`; else none."""
+    if not isinstance(policy, ActorPolicy):
+        return dict(getattr(policy, "rules", {}))
+    return rules_of(NetworkConfig.from_json(policy.metadata["config"])) if "config" in policy.metadata else {}
 
 
 def own_network(policy: Policy, config: NetworkConfig) -> NetworkConfig:

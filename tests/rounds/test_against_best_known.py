@@ -109,3 +109,17 @@ def test_pricing_goes_on_from_the_powers_of_the_first_slot():
 def test_large_networks_are_played_by_their_names_alone():
     assert set(LARGE) < set(SCENARIOS)
     assert not set(LARGE) & set(EVERYWHERE)
+
+
+def test_any_policy_that_says_the_rules_of_its_game_is_played_by_them():
+    def untilted(observations):
+        return {agent: np.zeros((len(planes), *planes.shape[2:])) for agent, planes in observations.items()}
+
+    untilted.observation, untilted.batched = "price", True
+    assert own_rules(untilted) == {}
+    untilted.rules = {"action": "price", "rounds_per_slot": 3, "num_iterations": 0}
+    results = play_own_game("mine", untilted, NetworkConfig(), num_blocks=2, seed=4, timed=False)
+    assert [result.name for result in results] == ["mine_rounds", "mine_rounds_then_pricing"]
+    blocks = draw_blocks(NetworkConfig(**untilted.rules), 2, 4)
+    rates = [blocks.play_slot(blocks.hold()).mean(axis=-1) for _ in range(3)][-1]
+    np.testing.assert_allclose(results[0].per_slot[:, 0], rates, rtol=1e-6)
