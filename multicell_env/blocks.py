@@ -240,8 +240,9 @@ class Blocks:
         pricing = None
         if self.hears_prices or (rule == "pricing" and k > 0):
             pricing = self._price_arrays(rule == "pricing", outputs is not None and outputs.are_prices)
+        fairness = None if self.user_rates is None else self._fairness()
         where = outputs or NO_OUTPUTS[number], self._arrays
-        return self.runner.play_slots(opening, damping, k, rule != "iwf", rounds, pricing, self._fairness(), *where)
+        return self.runner.play_slots(opening, damping, k, rule != "iwf", rounds, pricing, fairness, *where)
 
     def _price_arrays(self, negotiates: bool, shows: bool) -> PriceArrays:
         """What the kernel takes for prices, made once: that takes as long as a part of a slot."""
@@ -266,9 +267,8 @@ class Blocks:
             num_iterations: How far the negotiation goes.
         """
         scratch = copy(self)  # which shares the gains, and what was measured last
-        scratch._arrays = self._arrays._replace(**{name: getattr(self._arrays, name).copy() for name in WRITTEN})
+        scratch._pricing, scratch._arrays = {}, self._arrays._replace(**{name: getattr(self._arrays, name).copy() for name in WRITTEN})
         scratch.prices, scratch.user_rates = self.prices.copy(), self.user_rates and self.user_rates.copy()
-        scratch._pricing = {}
         scratch.play_slot(actions, num_iterations=num_iterations, transmit=False)
         return scratch._arrays.powers, scratch._arrays.ingr
 

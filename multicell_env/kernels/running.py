@@ -60,8 +60,8 @@ class BlockRunner:
         if num_iterations not in self._prefetches:
             self._prefetches[num_iterations] = self.prefetches(arrays, num_iterations)
         prefetches = self._prefetches[num_iterations]
-        rules = (num_iterations, float(forward_looking), rounds_per_slot, prefetches, pricing, fairness)
-        call = (fractions, damping, *rules, rates, *outputs, *arrays)
+        looking = float(forward_looking)
+        call = (fractions, damping, num_iterations, looking, rounds_per_slot, prefetches, pricing, fairness, rates, *outputs, *arrays)
         next_blocks = self._first_blocks.copy()
 
         def play(thread: int) -> None:
