@@ -90,6 +90,7 @@ class Blocks:
             *victims_of(config.interferers, config.num_bands * config.max_users**2),
             config.nominal_powers.astype(dtype),
         )
+        self._pricing: dict[tuple[bool, bool], PriceArrays] = {}
         self._arrays = BlockArrays(self.inverse_gains, links.gains.cross_gains, *links.cells, *constants, *state)
         self._damping = np.full((*tokens[:2], tokens[3]), config.damping, dtype)
 
@@ -238,13 +239,19 @@ class Blocks:
             )
         pricing = None
         if self.hears_prices or (rule == "pricing" and k > 0):
-            # Flat here: a copy of the blocks has views of nobody's arrays.
-            flat = self.prices.reshape(-1), self.measured_prices.reshape(-1), self.measured_ingr.reshape(-1)
-            tilts, shows = config.action == "price", outputs is not None and outputs.are_prices
-            pricing = PriceArrays(*flat, *self._victims, PRICE_OFFSET, TILT_DECADES * math.log2(10.0), tilts, rule == "pricing", shows)
+            pricing = self._price_arrays(rule == "pricing", outputs is not None and outputs.are_prices)
         fairness = None if self.user_rates is None else self._fairness()
         where = outputs or NO_OUTPUTS[number], self._arrays
         return self.runner.play_slots(opening, damping, k, rule != "iwf", rounds, pricing, fairness, *where)
+
+    def _price_arrays(self, negotiates: bool, shows: bool) -> PriceArrays:
+        """What the kernel takes for prices, made once: that takes as long as a part of a slot."""
+        known = self._pricing.get((negotiates, shows))
+        if known is None or known.prices is not self.prices:
+            measured, constants = (self.measured_prices, self.measured_ingr), (PRICE_OFFSET, TILT_DECADES * math.log2(10.0))
+            rules = self.config.action == "price", negotiates, shows
+            known = self._pricing[rules[1:]] = PriceArrays(self.prices, *measured, *self._victims, *constants, *rules)
+        return known
 
     def _fairness(self) -> FairnessArrays | None:
         if (users := self.user_rates) is None:
@@ -260,7 +267,7 @@ class Blocks:
             num_iterations: How far the negotiation goes.
         """
         scratch = copy(self)  # which shares the gains, and what was measured last
-        scratch._arrays = self._arrays._replace(**{name: getattr(self._arrays, name).copy() for name in WRITTEN})
+        scratch._pricing, scratch._arrays = {}, self._arrays._replace(**{name: getattr(self._arrays, name).copy() for name in WRITTEN})
         scratch.prices, scratch.user_rates = self.prices.copy(), self.user_rates and self.user_rates.copy()
         scratch.play_slot(actions, num_iterations=num_iterations, transmit=False)
         return scratch._arrays.powers, scratch._arrays.ingr

@@ -208,9 +208,13 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
         "asymmetric": AsymmetricInterference(),
         "irregular-7": IrregularDeployment(num_cells=7),
         "irregular-12": IrregularDeployment(num_cells=12),
+        "irregular-57": IrregularDeployment(num_cells=57),
+        "irregular-133": IrregularDeployment(num_cells=133),
     }
 )
 """Scenarios by their names on the command line."""
+LARGE = ("irregular-57", "irregular-133")
+"""Those whose networks take seconds each to play every method on."""
 
 
 UNSEEN: Mapping[str, NetworkConfig] = MappingProxyType(

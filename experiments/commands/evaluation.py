@@ -12,6 +12,7 @@ from agents.saved_actor import ActorPolicy
 from experiments.commands.evaluation_arguments import Evaluation
 from experiments.commands.scenario_words import drawn_groups, scenario_names
 from experiments.named_policies import named_policies
+from experiments.studies.actor_curves import Asked, measure_curve
 from experiments.studies.own_game import own_rules
 from experiments.studies.scenario_comparison import EVERYWHERE, compare_all_scenarios, compare_on_scenario, generalise
 from multicell_env.config import NetworkConfig
@@ -24,6 +25,10 @@ def evaluate(asked: Evaluation) -> dict[str, Any]:
     """Play what was asked for, print the table, write the files. Returns what the JSON file holds, or what each of several holds."""
     arguments, actor = asked.arguments, load(asked.actor)
     torch.set_num_threads(arguments.num_threads)
+    if arguments.curve is not None:
+        names = scenario_names(arguments.scenarios or "all", EVERYWHERE)
+        chosen = Asked(_name(actor), actor, arguments.num_blocks, arguments.seed, names)
+        return measure_curve(chosen, arguments.curve, arguments.output or Path("results"))
     given = arguments.policies
     # Importing them may print, which is shown where everything else is.
     taken = {*STYLES, *METHODS, _name(actor)}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -25,10 +25,14 @@ EXAMPLES = """Examples:
   python evaluate.py --num-blocks 50 --json > table.json
   python evaluate.py --scenarios irregular-7        networks drawn at random; all: where a plan wins, in one picture
   python evaluate.py --generalise                   one actor on networks that it never saw
+  python evaluate.py rounds --curve rounds          an actor against measurements a slot; sir, errors: against these
   python evaluate.py --figure all --quick           the paper's figures on few channels; --figure 5 --help has more
   python evaluate.py --claims                       the paper's claims beside the figures' numbers"""
 
 SCENARIOS_HELP = f"Play on networks drawn at random, one block each, of {', '.join(SCENARIOS)}, of several with commas between, or of all."
+VALUED = ("--output", "--policy", "--curve")
+"""Flags whose values could be taken for a run or an actor."""
+CurveName = Literal["rounds", "sir", "errors"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,9 @@ class EvaluateArguments:
     num_threads: int = 1
     """Threads of torch; small networks are fastest on one."""
     scenarios: Annotated[str | None, tyro.conf.arg(metavar="NAME", help=SCENARIOS_HELP)] = None
+    curve: CurveName | None = None
+    """Play an actor that acts in rounds where one thing changes: rounds, the measurements of a slot, beside FLWF and pricing with as many;
+    sir, the SIR of the paper's networks; errors, the error of what is measured. rounds and errors are on --scenarios, all by default."""
     generalise: tyro.conf.FlagCreatePairsOff[bool] = False
     """Play on the paper's networks and on named ones that no actor was trained on; beside actors trained for each, where there are any."""
     acting_slots: int = ACTING_SLOTS
@@ -97,7 +104,8 @@ def evaluation(argv: list[str]) -> Evaluation:
         ValueError: the arguments break a rule, or are of several kinds that do not go together.
     """
     flags = {word.split("=")[0] for word in argv}
-    run, actor = _run_and_actor(argv, many=bool(flags & {"--scenarios", "--generalise"}))
+    usual = "rounds" if "--curve" in flags else "generalist" if flags & {"--scenarios", "--generalise"} else "td3mix"
+    run, actor = _run_and_actor(argv, usual)
     # The network that the actor was trained on is the default, so it must be known before the command line is read.
     trained = metadata_of(actor)
     defaults = EvaluateArguments(scenario=NetworkConfig.from_json(trained["config"]), scenarios=trained.get("scenarios"))
@@ -112,11 +120,11 @@ def evaluation(argv: list[str]) -> Evaluation:
     return Evaluation(arguments, actor, arguments.output or (run if run is not None and run.is_dir() and is_own else Path("results")))
 
 
-def _run_and_actor(argv: list[str], *, many: bool) -> tuple[Path | None, str]:
+def _run_and_actor(argv: list[str], usual: str) -> tuple[Path | None, str]:
     """The run or actor that is named, where one is, and the actor to play."""
-    words = [word for before, word in pairwise(["", *argv]) if before not in ("--output", "--policy") and not word.startswith("-")]
+    words = [word for before, word in pairwise(["", *argv]) if before not in VALUED and not word.startswith("-")]
     run = next((Path(word) for word in words if word in shipped() or (Path(word) / "config.json").exists()), None)
-    return run, ("generalist" if many else "td3mix") if run is None else str(run)
+    return run, usual if run is None else str(run)
 
 
 def _check(arguments: EvaluateArguments, defaults: EvaluateArguments) -> None:
@@ -134,5 +142,17 @@ def _check(arguments: EvaluateArguments, defaults: EvaluateArguments) -> None:
         scenario_names(arguments.scenarios, ())
     if arguments.policies.policy and arguments.is_everywhere:
         raise ValueError("--policy stands beside an actor on one network or scenario; got it with several. Give --scenarios NAME.")
-    if arguments.train and not arguments.is_everywhere:
+    if arguments.train and (not arguments.is_everywhere or arguments.curve):
         raise ValueError("--train goes with --generalise or --scenarios all; got it alone. python train.py trains an actor.")
+    if arguments.curve is not None:
+        _check_curve(arguments, defaults)
+
+
+def _check_curve(arguments: EvaluateArguments, defaults: EvaluateArguments) -> None:
+    check_drawn("--curve", arguments.scenario, defaults.scenario)
+    if arguments.generalise or arguments.policies.policy:
+        raise ValueError(f"--curve {arguments.curve} is of one actor; got --generalise or --policy beside it. Leave one of the two out.")
+    if arguments.curve == "sir" and arguments.scenarios != defaults.scenarios:
+        raise ValueError(
+            f"--curve sir is on the paper's networks; got --scenarios {arguments.scenarios} beside it. Leave one of the two out."
+        )

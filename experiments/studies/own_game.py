@@ -17,9 +17,10 @@ from multicell_env.observation import Observer
 
 
 def own_rules(policy: Policy) -> dict[str, Any]:
-    """The rules of a policy's own game, where it is a trained actor whose actions tilt prices; none for every other policy."""
-    metadata = policy.metadata if isinstance(policy, ActorPolicy) else {}
-    return rules_of(NetworkConfig.from_json(metadata["config"])) if "config" in metadata else {}
+    """The rules of a policy's own game: of a trained actor whose actions tilt prices, or what a policy has in its `rules`; else none."""
+    if not isinstance(policy, ActorPolicy):
+        return dict(getattr(policy, "rules", {}))
+    return rules_of(NetworkConfig.from_json(policy.metadata["config"])) if "config" in policy.metadata else {}
 
 
 def own_network(policy: Policy, config: NetworkConfig) -> NetworkConfig:
@@ -28,7 +29,14 @@ def own_network(policy: Policy, config: NetworkConfig) -> NetworkConfig:
 
 
 def play_own_game(
-    name: str, policy: Policy, config: NetworkConfig, *, num_blocks: int, seed: int, timed: bool = True
+    name: str,
+    policy: Policy,
+    config: NetworkConfig,
+    *,
+    num_blocks: int,
+    seed: int,
+    timed: bool = True,
+    rounds_per_slot: int | None = None,
 ) -> list[MethodResult]:
     """Play an actor by its own rules, in every round, and in the first slot's rounds before pricing goes on.
 
@@ -41,8 +49,10 @@ def play_own_game(
         num_blocks: Blocks to play.
         seed: Block i is the one that `env.reset(seed=seed + i)` draws.
         timed: Whether to measure the time of a decision; NaN otherwise.
+        rounds_per_slot: R, that of the actor's game by default.
     """
     own = own_network(policy, config)
+    own = replace(own, rounds_per_slot=rounds_per_slot or own.rounds_per_slot)
     always = play_policy(f"{name}_rounds", policy, own, num_blocks=num_blocks, seed=seed, timed=timed)
     capacities = _then_pricing(policy, own, num_blocks, seed)
     return [always, MethodResult(f"{name}_rounds_then_pricing", capacities, "own", np.nan, acting_slots=1)]

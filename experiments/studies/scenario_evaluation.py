@@ -7,7 +7,7 @@ import numpy as np
 from multicell_env.allocations.assignment import MAX_BANDS, best_assignment
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation.playing import draw_blocks, play
+from multicell_env.evaluation.playing import draw_blocks, error_streams, play
 from multicell_env.evaluation.policies import Policy
 from multicell_env.evaluation.results import MethodResult
 from multicell_env.model.fairness import alpha_fair_utility
@@ -100,7 +100,8 @@ class Validation:
     def _play(self, policy: Policy, index: int) -> tuple[tuple[float, float, float], float | None]:
         """Capacity in the first slot, in the last and over all, and with fairness the utility."""
         blocks = self._blocks(index)
-        capacities = play(policy, blocks, self.observation, batched=True)
+        errors = error_streams(self.networks[index], self.num_blocks, self.seed + index)
+        capacities = play(policy, blocks, self.observation, batched=True, errors=errors)
         means = float(capacities[:, 0].mean()), float(capacities[:, -1].mean()), float(capacities.mean())
         if blocks.user_rates is None:
             return means, None

@@ -1,9 +1,10 @@
 """Comparing methods on equal channels: every allocation, and any policy, on the same unseen blocks."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -24,6 +25,8 @@ Clock = Callable[[Callable[[Blocks], object]], float]
 
 FIRST_SEED = 1_000_000
 """Seed of the first unseen block: block i of an evaluation is what `env.reset(seed=seed + i)` draws."""
+TIMING = 1.0
+"""Seconds after which the time of a decision is measured well enough."""
 DEFAULT_ITERATIONS = 5
 """Iterations in a slot of a negotiated allocation where the network's own k is 0."""
 
@@ -41,6 +44,12 @@ def draw_blocks(config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED, 
     return blocks
 
 
+def error_streams(config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED) -> list[np.random.Generator]:
+    """Measurement errors of the blocks of `draw_blocks`, as `env.reset(seed=seed + i)` has them; none where the network has none."""
+    with_errors = num_blocks if config.measurement_error_db > 0.0 else 0
+    return [streams.error_stream(np.random.default_rng(seed + block)) for block in range(with_errors)]
+
+
 def play(
     policy: Policy,
     blocks: Blocks,
@@ -48,6 +57,7 @@ def play(
     *,
     batched: bool = False,
     acting_slots: int | None = None,
+    errors: Sequence[np.random.Generator] = (),
 ) -> Float[np.ndarray, "block slot"]:
     """Average cell capacity of a policy in every slot, bit/s/Hz.
 
@@ -58,9 +68,11 @@ def play(
         batched: True calls it once a slot with arrays `{agent: [block, ...]}`; False once for each block.
         acting_slots: How many slots it acts in, before the negotiation goes on from where it stands; all by default. 1 is the paper's
             online algorithm.
+        errors: Of what is measured, from `error_streams`, where the network has errors.
 
     Raises:
-        ValueError: no slot to act in, or several blocks for a policy with `reset` that takes one at a time.
+        ValueError: no slot to act in, errors for another number of blocks than has them, or several blocks for a policy with `reset` that
+            takes one at a time.
     """
     if acting_slots is not None and acting_slots < 1:
         raise ValueError(f"acting_slots must be at least 1; got {acting_slots}. Give a positive whole number, or None for all slots.")
@@ -69,6 +81,13 @@ def play(
             f"a policy with reset that takes one block at a time plays one block; got {len(blocks)}. Play them one by one, or let it take "
             "all at once with batched=True."
         )
+    if len(errors) != (len(blocks) if blocks.config.measurement_error_db > 0.0 else 0):
+        raise ValueError(
+            f"there must be errors for each of the blocks where the network has them, and none elsewhere; got {len(errors)} for "
+            f"{len(blocks)} blocks at {blocks.config.measurement_error_db:g} dB. Give error_streams of these blocks."
+        )
+    if errors:
+        blocks.measure(range(len(blocks)), errors)
     begin(policy, len(blocks))
     rounds, last = blocks.config.rounds_per_slot, acting_slots or blocks.config.num_slots
     capacities, observer = [], Observer(observation, blocks)
@@ -76,6 +95,8 @@ def play(
         actions = decide(policy, observer, batched) if step < last * rounds else blocks.hold()
         capacities.append(blocks.play_slot(actions).mean(axis=-1, dtype=np.float64))
         observer.advance()
+        if errors:
+            blocks.measure(range(len(blocks)), errors)
     return np.stack(capacities[rounds - 1 :: rounds], axis=-1)
 
 
@@ -97,8 +118,13 @@ def evaluate_policy(
     with `reset` that takes one block at a time plays one block after the other.
     """
     size = 1 if has_reset(policy) and not batched and num_blocks > 1 else num_blocks
-    together = (draw_blocks(config, size, seed + first) for first in range(0, max(num_blocks, 1), max(size, 1)))
-    per_slot = np.concatenate([play(policy, blocks, observation, batched=batched, acting_slots=acting_slots) for blocks in together])
+    settings: dict[str, Any] = {"batched": batched, "acting_slots": acting_slots}
+    firsts = range(seed, seed + max(num_blocks, 1), max(size, 1))
+    parts = [
+        play(policy, draw_blocks(config, size, first), observation, errors=error_streams(config, size, first), **settings)
+        for first in firsts
+    ]
+    per_slot = np.concatenate(parts)
 
     def play_one(block: Blocks) -> None:
         block.play_slot(decide(policy, Observer(observation, block), batched))
@@ -124,7 +150,7 @@ def evaluate_allocations(
         num_blocks: Unseen blocks to play.
         seed: Block i is the one that `env.reset(seed=seed + i)` draws.
         methods: Which of `METHODS`; one that is not possible on this network is left out. What a method does depends on no other.
-        timed: Whether to measure the time of a decision, which takes 16 of each; NaN otherwise.
+        timed: Whether to measure the time of a decision, which takes up to 16 of each; NaN otherwise.
 
     Raises:
         ValueError: fewer than one block, or an unknown method.
@@ -209,10 +235,10 @@ def _capacity(powers: Powers, blocks: Blocks) -> Float[np.ndarray, " block"]:
 
 
 def _median_ms(decide: Callable[[Blocks], object], config: NetworkConfig, seed: int, repeats: int = 15) -> float:
-    """Median time of a decision on one block, after one call that warms caches."""
+    """Median time of a decision on one block, after one call that warms caches; fewer times where that takes longer than `TIMING`."""
     block = draw_blocks(config, 1, seed)
-    times = []
-    for _ in range(repeats + 1):
+    times: list[float] = []
+    while len(times) < 2 or (len(times) <= repeats and sum(times) < TIMING):
         begin = time.perf_counter()
         decide(block)
         times.append(time.perf_counter() - begin)

@@ -69,13 +69,13 @@ WRITTEN = ("slots_left", "rounds", "power_budget", "powers", "ingr", "log_ingr",
 
 
 class PriceArrays(NamedTuple):
-    """What a slot reads and writes where prices are heard; the arrays of blocks are flat."""
+    """What a slot reads and writes where prices are heard."""
 
-    prices: Float[np.ndarray, " token"]
+    prices: PowersOfBlocks
     """In nats per sigma^2; written."""
-    measured_prices: Float[np.ndarray, " token"]
+    measured_prices: PowersOfBlocks
     """The prices that actions tilt: the last ones, or what was measured in their place; read."""
-    measured_ingr: Float[np.ndarray, " token"]
+    measured_ingr: PowersOfBlocks
     """The INGR that actions answer to, in sigma^2; read."""
     victims: Int[np.ndarray, "cell victim"]
     """Which cells each cell reaches, -1 for padding; read."""

@@ -17,12 +17,15 @@ from multicell_env.kernels.simd import (
     any_less,
     larger,
     load,
+    load_double,
     load_half,
+    load_repeated,
     multiply_add,
     smaller,
     splat,
     store,
     sum_each,
+    sum_fours,
     where_less,
 )
 
@@ -77,6 +80,19 @@ _four_prices_wide, _four_prices_half = _four_prices(load, LANES, True), _four_pr
 
 
 @inner
+def _prices_among_four(weights, cross_gains, first_gain, band, victims, links, cell, num_bands):
+    """All beams of a cell in a band where cells have four users: the gains of a link are one vector, beam by beam."""
+    total = splat(0.0, load_repeated(weights, 0))
+    for j in range(victims.shape[1]):
+        victim = victims[cell, j]
+        if victim < 0:
+            break
+        gains = load_double(cross_gains, first_gain + links[cell, j] + 16 * band)
+        total = multiply_add(gains, load_repeated(weights, 4 * (victim * num_bands + band)), total)
+    return sum_fours(total)
+
+
+@inner
 def _add_rest(prices, first, weights, cross_gains, first_gain, band, victims, links, cell, num_bands, num_users, unit):
     """What vectors of four leave: the last beams to all users, and all beams to the last users."""
     summed = num_users - num_users % 4
@@ -99,6 +115,7 @@ def hear(
     block,
     pricing,
     fairness,
+    prices,
     weights,
     powers,
     ingr,
@@ -112,7 +129,7 @@ def hear(
 ):
     """Prices of all beams of a block, times `unit`: weigh every user, then add those that each beam reaches, by its gains."""
     num_cells, size = len(transmitting), num_bands * num_users
-    victims, links, prices = pricing.victims, pricing.links, pricing.prices
+    victims, links = pricing.victims, pricing.links
     _weigh(num_cells * size, weights, powers, ingr, inverse_gains, block * num_cells * size)
     count_users(fairness, weights, block, num_cells, num_bands, num_users)
     first_gain = block * num_cells * num_interferers * size * num_users
@@ -120,7 +137,9 @@ def hear(
         for band in range(num_bands):
             first = (block * num_cells + cell) * size + band * num_users
             for user in range(0, num_users - 3, 4):
-                if num_users % LANES == 0:
+                if num_users == 4:
+                    sums = _prices_among_four(weights, cross_gains, first_gain, band, victims, links, cell, num_bands)
+                elif num_users % LANES == 0:
                     sums = _four_prices_wide(
                         weights, cross_gains, first_gain, band, user, victims, links, cell, transmitting, num_bands, num_users
                     )
@@ -135,16 +154,16 @@ def hear(
 
 @in_vectors
 def _tilt(load, lanes):
-    """What an action makes of the prices and the INGR that were measured: tilted prices, both in units of `scale`."""
+    """What an action makes of the prices and the INGR that were measured: tilted prices, both in units of 1 / `noise`, a power of two."""
 
     @inner
-    def tokens(index, costs, levels, actions, prices, ingr, first, offset, octaves, scale):
+    def tokens(index, costs, levels, actions, prices, ingr, first, offset, octaves, noise):
         action = load(actions, first + index)
-        one, unit = splat(1.0, action), splat(scale, action)
+        one = splat(1.0, action)
         exponent = smaller(larger(action, splat(-1.0, action)), one) * splat(octaves, action)
-        price = multiply_add(load(prices, first + index), unit, splat(offset, action))
+        price = multiply_add(load(prices, first + index), splat(1.0 / noise, action), splat(offset, action))
         store(costs, index, price * two_to_the(exponent))
-        store(levels, index, load(ingr, first + index) / unit)
+        store(levels, index, load(ingr, first + index) * splat(noise, action))
 
     return tokens
 
@@ -234,12 +253,28 @@ def respond_to_prices(load, lanes):
 
 
 @inner
-def open_by_prices(block, cell, pricing, fairness, actions, powers, scratch, budgets, damping, num_bands, num_users, precision, scale):
+def open_by_prices(
+    block,
+    cell,
+    pricing,
+    fairness,
+    actions,
+    powers,
+    measured_prices,
+    measured_ingr,
+    scratch,
+    budgets,
+    damping,
+    num_bands,
+    num_users,
+    precision,
+    noise,
+):
     """An opening that answers to the prices that were measured last, tilted by an action."""
     size = num_bands * num_users
-    first, offset = (block * len(pricing.victims) + cell) * size, pricing.offset / pricing.nominal_powers[cell] * scale
+    first, offset = (block * len(pricing.victims) + cell) * size, pricing.offset / pricing.nominal_powers[cell] / noise
     _, costs, levels, inverses, wanted = scratch
-    _tilt(size, costs, levels, actions, pricing.measured_prices, pricing.measured_ingr, first, offset, pricing.octaves, scale)
+    _tilt(size, costs, levels, actions, measured_prices, measured_ingr, first, offset, pricing.octaves, noise)
     own, here = cell * num_users, 0
     over_own_count(fairness, costs, here, block * len(pricing.victims) + cell, num_bands, num_users)
     respond_to_prices(

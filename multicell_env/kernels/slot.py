@@ -39,6 +39,9 @@ def _negotiate(
     noise,
     next_gains,
     pricing,
+    heard,
+    measured_prices,
+    measured_ingr,
     fairness,
     ends_slot,
     scratch,
@@ -55,7 +58,21 @@ def _negotiate(
             water_levels[cell * num_users + user] = np.inf
         if pricing is not None and pricing.acts:
             open_by_prices(
-                block, cell, pricing, fairness, fractions, powers, scratch, budgets, damping, num_bands, num_users, precision, 1.0 / noise
+                block,
+                cell,
+                pricing,
+                fairness,
+                fractions,
+                powers,
+                measured_prices,
+                measured_ingr,
+                scratch,
+                budgets,
+                damping,
+                num_bands,
+                num_users,
+                precision,
+                noise,
             )
         else:
             open_powers(num_users, fractions, powers, first + cell * size, budgets, cell * num_users, num_bands, num_users, (ahead, share))
@@ -76,6 +93,7 @@ def _negotiate(
                 block,
                 pricing,
                 fairness,
+                heard,
                 scratch[0],
                 powers,
                 ingr,
@@ -91,12 +109,12 @@ def _negotiate(
             break
         if pricing is not None and pricing.negotiates:
             for cell in range(num_cells):
-                over_own_count(fairness, pricing.prices, first + cell * size, block * num_cells + cell, num_bands, num_users)
+                over_own_count(fairness, heard, first + cell * size, block * num_cells + cell, num_bands, num_users)
                 respond_to_prices(
                     num_users,
                     powers,
                     first + cell * size,
-                    pricing.prices,
+                    heard,
                     ingr,
                     first + cell * size,
                     scratch[3],
@@ -191,7 +209,9 @@ def play_slots(
         log_ingr.reshape(-1),
     )
     # Once here: every look into the tuple counts who holds its arrays.
-    heard = pricing.prices if pricing is not None else flat_powers
+    heard = pricing.prices.reshape(-1) if pricing is not None else flat_powers
+    measured_prices = pricing.measured_prices.reshape(-1) if pricing is not None else flat_powers
+    measured_ingr = pricing.measured_ingr.reshape(-1) if pricing is not None else flat_powers
     nominal_powers = pricing.nominal_powers if pricing is not None else nominal_budgets
     flat_inverse_gains, flat_gains = inverse_gains.reshape(-1), cross_gains.reshape(-1)
     flat_static, flat_observations, flat_outputs = static_planes.reshape(-1), observations.reshape(-1), transmitted_powers.reshape(-1)
@@ -229,6 +249,9 @@ def play_slots(
                     1.0 / scale,
                     (ahead, share),
                     pricing,
+                    heard,
+                    measured_prices,
+                    measured_ingr,
                     fairness,
                     transmits,
                     scratch,

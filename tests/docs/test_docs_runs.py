@@ -45,6 +45,11 @@ SMALL = {
     "evaluate.py --figure 5 --from": ("--num-workers 1", ""),
     "evaluate.py --claims": ("", "docs/figures/claims.md"),
     "evaluate.py --generalise": ("--num-blocks 2", "**/generalise.json"),
+    "evaluate.py rounds --curve rounds": ("--num-blocks 2 --scenarios asymmetric", "docs/curve_rounds.png"),
+    "evaluate.py rounds --curve sir": ("--num-blocks 2", "docs/curve_sir.png"),
+    "evaluate.py rounds --curve errors": ("--num-blocks 2 --scenarios asymmetric", "docs/curve_errors.png"),
+    "evaluate.py rounds --scenarios irregular-57": ("--num-blocks 1", "results/results.json"),
+    "evaluate.py rounds --scenarios irregular-133": ("--scenarios irregular-57 --num-blocks 1", "results/results.json"),
     "evaluate.py rounds --scenarios all": ("--num-blocks 2", "*/scenarios/scenarios.png"),
     "evaluate.py --scenarios all": ("--num-blocks 2", "*/scenarios/scenarios.png"),
     "evaluate.py runs/first --sir-db 3": ("--num-blocks 2", "results/comparison.png"),  # on another network than the run's

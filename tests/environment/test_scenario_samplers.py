@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from multicell_env.config import NetworkConfig
-from multicell_env.scenarios import SCENARIOS, AsymmetricInterference, IrregularDeployment, Mixture, UnequalLoad, draw_networks
+from multicell_env.scenarios import LARGE, SCENARIOS, AsymmetricInterference, IrregularDeployment, Mixture, UnequalLoad, draw_networks
 
 
 def test_the_papers_scenario_is_its_network_every_time():
@@ -19,6 +19,13 @@ def test_the_same_seed_draws_the_same_networks_and_another_draws_others(name):
     assert first != other
     assert len(set(first)) > 1
     assert draw_networks(scenario, 2, 5) == first[:2]
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_in_large_networks_every_cell_hears_a_few_others(name):
+    network = draw_networks(SCENARIOS[name], 1, 0)[0]
+    assert network.num_cells == int(name.removeprefix("irregular-"))
+    assert network.interferers.shape[1] < network.num_cells / 3
 
 
 def test_the_mixture_draws_every_choice_and_nothing_else():

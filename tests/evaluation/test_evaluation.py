@@ -90,6 +90,14 @@ def test_a_result_says_in_how_many_slots_a_policy_acted():
     assert [(result.name, result.acting_slots) for result in results] == [("mine", None), ("mine_opening", 1), ("mine_3", 3)]
 
 
+@pytest.mark.parametrize(("timing", "calls"), [(0.0, 2), (1e9, 16)])
+def test_a_decision_is_timed_fewer_times_where_it_takes_long(monkeypatch, timing, calls):
+    monkeypatch.setattr(playing, "TIMING", timing)
+    blocks = []
+    assert playing._median_ms(blocks.append, SMALL, 0) > 0.0
+    assert len(blocks) == calls
+
+
 class Counting:
     """All power on the band of the slot's number in its block, which it remembers itself."""
 

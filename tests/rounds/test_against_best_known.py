@@ -12,9 +12,11 @@ from agents.joint import JointEnv
 from agents.saved_actor import ActorPolicy
 from experiments.studies.against_best_known import against_best_known, print_against_best_known
 from experiments.studies.own_game import own_rules, play_own_game
+from experiments.studies.scenario_comparison import EVERYWHERE
 from multicell_env import NetworkConfig, multicell_v0
 from multicell_env.evaluation.playing import draw_blocks, evaluate_policy
 from multicell_env.evaluation.results import MethodResult
+from multicell_env.scenarios import LARGE, SCENARIOS
 
 GAME = {"action": "price", "rounds_per_slot": 3, "num_iterations": 0, "measuring_reward": 0.1}
 NETWORK = NetworkConfig(num_users=(2, 3, 1), num_slots=4)
@@ -102,3 +104,22 @@ def test_pricing_goes_on_from_the_powers_of_the_first_slot():
     rates = [blocks.play_slot(fractions[None], num_iterations=0).mean()]
     rates += [blocks.play_slot(blocks.hold()).mean() for _ in range(3)]
     np.testing.assert_allclose(then.per_slot[1], rates, rtol=1e-4)
+
+
+def test_large_networks_are_played_by_their_names_alone():
+    assert set(LARGE) < set(SCENARIOS)
+    assert not set(LARGE) & set(EVERYWHERE)
+
+
+def test_any_policy_that_says_the_rules_of_its_game_is_played_by_them():
+    def untilted(observations):
+        return {agent: np.zeros((len(planes), *planes.shape[2:])) for agent, planes in observations.items()}
+
+    untilted.observation, untilted.batched = "price", True
+    assert own_rules(untilted) == {}
+    untilted.rules = {"action": "price", "rounds_per_slot": 3, "num_iterations": 0}
+    results = play_own_game("mine", untilted, NetworkConfig(), num_blocks=2, seed=4, timed=False)
+    assert [result.name for result in results] == ["mine_rounds", "mine_rounds_then_pricing"]
+    blocks = draw_blocks(NetworkConfig(**untilted.rules), 2, 4)
+    rates = [blocks.play_slot(blocks.hold()).mean(axis=-1) for _ in range(3)][-1]
+    np.testing.assert_allclose(results[0].per_slot[:, 0], rates, rtol=1e-6)
