@@ -8,12 +8,10 @@ from jaxtyping import Float
 from rich.console import Console
 from rich.table import Table
 
-from multicell_env.allocations.registry import BEST_KNOWN
+from multicell_env.allocations.registry import BEST_KNOWN, PLAN
 from multicell_env.evaluation.results import MethodResult, summary
 from multicell_env.evaluation.tables import print_whole
 
-PLAN = "planned"
-"""What the differences are from."""
 PARTS: Mapping[str, Callable[[Float[np.ndarray, "block slot"]], Float[np.ndarray, " block"]]] = {
     "first": lambda per_slot: per_slot[:, 0],
     "last": lambda per_slot: per_slot[:, -1],

@@ -23,6 +23,10 @@ from multicell_env.model.waterfilling import selfish_water_fill
 UserBudgets = Float[np.ndarray, "*#batch cell user"]
 Knowledge = Literal["own", "statistics", "channels"]
 """What somebody must know: a station's own measurements, the mean gains and loads of all cells, or the channels of all cells."""
+Pilot = Literal["ingr", "price"]
+"""ingr: base stations transmit, and users measure their INGR (7). price: users transmit, and base stations hear prices."""
+PILOTS: Mapping[Negotiation, tuple[Pilot, ...]] = MappingProxyType({"flwf": ("ingr",), "iwf": ("ingr",), "pricing": ("ingr", "price")})
+"""Pilots of every iteration of a rule."""
 Kind = Literal["static", "redrawn", "negotiated"]
 """static: the same in every slot. redrawn: drawn anew in every slot. negotiated: an opening, from which the stations negotiate."""
 NUM_STARTS = 5
@@ -78,6 +82,11 @@ class Allocation:
     """Whether no method in which each cell has bands of its own is above it there."""
     note: str = ""
     """What a table's caption says of it."""
+
+    @property
+    def pilots(self) -> tuple[Pilot, ...]:
+        """Pilots of each iteration; none without negotiation, which measures nothing but the channels that beams are made of."""
+        return () if self.negotiation is None else PILOTS[self.negotiation]
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
@@ -223,3 +232,5 @@ QUICK_METHODS = tuple(name for name, allocation in ALLOCATIONS.items() if alloca
 """Names of those that take next to no time; the best known needs WMMSE too."""
 BEST_KNOWN = "wmmse"
 """The method without which nothing counts as the best known of a block."""
+PLAN = "planned"
+"""What others are compared with, network by network."""

@@ -2,16 +2,29 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from multicell_env.allocations.registry import BEST_KNOWN, Knowledge
+from multicell_env.allocations.registry import BEST_KNOWN, Knowledge, Pilot
 from multicell_env.config import NetworkConfig
+from multicell_env.evaluation.users import user_measures
 
 Slots = Literal["last_slot", "all_slots"]
 """A block's last slot, or the mean over its slots."""
+
+
+class Measurements(NamedTuple):
+    """What a method has measured in a slot before it transmits, beside the channels that beams are made of."""
+
+    rounds_per_slot: int = 0
+    """Measurement rounds: iterations of the negotiation, or rounds in which a policy acts."""
+    pilots: tuple[Pilot, ...] = ()
+    """Pilots of each."""
+
+
+NOTHING_MEASURED = Measurements()
 
 
 @dataclass(frozen=True)
@@ -34,6 +47,10 @@ class MethodResult:
     """Whether this is the best exclusive assignment of at least as many bands as there are cells."""
     acting_slots: int | None = None
     """In how many first slots a policy acted, before the negotiation went on alone; None for all."""
+    user_rates: tuple[Float[np.ndarray, "start user"], ...] = ()
+    """Of every block the rate of each user of all cells, the mean over the slots, bit/s/Hz; from each start where there are several."""
+    measurements: Measurements = NOTHING_MEASURED
+    """Measurement rounds and pilots; what must be known beforehand is `knowledge`."""
 
     @property
     def last_slot(self) -> dict[str, float]:
@@ -68,6 +85,8 @@ def as_json(results: Iterable[MethodResult], config: NetworkConfig, seed: int, n
             "percent_of_best_known_all_slots": of_best_all.get(result.name),
             "ms_per_decision": None if np.isnan(result.ms_per_decision) else result.ms_per_decision,
             "knowledge": result.knowledge,
+            "measurements": result.measurements._asdict(),
+            **user_measures(result.user_rates),
             "std_over_starts": result.std_over_starts,
         }
         for result in results

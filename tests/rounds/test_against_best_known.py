@@ -80,6 +80,10 @@ def test_an_actor_plays_its_rounds_on_the_blocks_of_the_network():
     assert (always.name, then.name) == ("apg_rounds", "apg_rounds_then_pricing")
     expected = evaluate_policy("any", policy, own, observation="price", num_blocks=3, seed=7, batched=True, timed=False)
     np.testing.assert_array_equal(always.per_slot, expected.per_slot)
+    assert always.measurements == then.measurements == (3, ("ingr", "price"))
+    for each in (always, then):
+        sums = [rates.sum() / 3 for rates in each.user_rates]
+        np.testing.assert_allclose(sums, each.per_slot.mean(axis=1), rtol=1e-5)
     np.testing.assert_array_equal(draw_blocks(own, 3, 7).gains.signal_gains, draw_blocks(NETWORK, 3, 7).gains.signal_gains)
 
 

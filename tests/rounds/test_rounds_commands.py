@@ -9,6 +9,7 @@ from command_lines import call
 import evaluate
 import train
 from agents.files import facts_of
+from multicell_env.evaluation.users import USER_MEASURES
 
 TINY = (
     "--algo apg --preset rounds --scenarios asymmetric,unequal-load --num-networks 2 --num-blocks 4 --num-envs 2 --hidden-sizes 4 "
@@ -39,9 +40,11 @@ def test_one_actor_for_several_scenarios_learns_resumes_and_is_compared(tmp_path
     for methods in scenarios.values():
         assert {"apg_rounds", "apg_rounds_then_pricing", "pricing", "pricing_from_plan", "planned", "flwf", "reuse"} <= set(methods)
         for row in methods.values():
-            assert set(row) == {"percent_of_best_known", "minus_planned"}
+            assert set(row) == {"percent_of_best_known", "minus_planned", "knowledge", "measurements", *USER_MEASURES}
             assert set(row["percent_of_best_known"]) == {"first", "last", "mean"}
             assert all(0.0 < percent <= 100.0 for percent in row["percent_of_best_known"].values())
+        assert methods["apg_rounds"]["measurements"] == {"rounds_per_slot": 5, "pilots": ["ingr", "price"]}
+        assert methods["apg_rounds_then_pricing"]["measurements"] == methods["pricing"]["measurements"]
         assert methods["planned"]["minus_planned"] == {"mean": 0.0, "ci95": 0.0}
     assert (tmp_path / "results" / "scenarios" / "scenarios.png").exists()
 
