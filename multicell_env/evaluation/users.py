@@ -7,7 +7,8 @@ from jaxtyping import Float
 
 LOW_RATE = 0.1
 """A user with an average rate below this, in bit/s/Hz, has next to nothing."""
-EPS = 0.01
+EPS = 0.1
+"""Added to every rate, bit/s/Hz, so that one user without any does not make the geometric mean of all nothing."""
 USER_MEASURES = ("users_below_0.1", "fifth_percentile", "jain", "geometric_mean")
 """Names of the measures in results."""
 Rates = Sequence[Float[np.ndarray, "start user"]]

@@ -3,7 +3,7 @@
 import io
 from dataclasses import replace
 
-import fairness_oracles
+import user_oracles
 import numpy as np
 import pytest
 from rich.console import Console
@@ -32,12 +32,12 @@ def test_the_measures_are_those_of_scalar_loops_over_blocks_of_any_size():
     blocks = [generator.exponential(2.0, size) * (generator.random(size) < 0.8) for size in (3, 5, 12, 1)]
     measures = user_measures([rates[None] for rates in blocks])
     assert list(measures) == list(USER_MEASURES)
-    assert measures["users_below_0.1"] == pytest.approx(fairness_oracles.percent_below(blocks, 0.1))
-    assert measures["fifth_percentile"] == pytest.approx(fairness_oracles.fifth_percentile(blocks))
+    assert measures["users_below_0.1"] == pytest.approx(user_oracles.percent_below(blocks, 0.1))
+    assert measures["fifth_percentile"] == pytest.approx(user_oracles.fifth_percentile(blocks))
     busy = [rates + 0.2 for rates in blocks]
     measures = user_measures([rates[None] for rates in busy])
-    assert measures["jain"] == pytest.approx(fairness_oracles.jain(busy))
-    assert measures["geometric_mean"] == pytest.approx(fairness_oracles.geometric_mean(busy, EPS))
+    assert measures["jain"] == pytest.approx(user_oracles.jain(busy))
+    assert measures["geometric_mean"] == pytest.approx(user_oracles.geometric_mean(busy, EPS))
 
 
 def test_equal_rates_are_their_own_mean_and_wholly_fair_and_one_for_all_is_not():
