@@ -3,9 +3,9 @@
 import io
 from dataclasses import replace
 
-import user_oracles
 import numpy as np
 import pytest
+import user_oracles
 from rich.console import Console
 
 from experiments.studies.scenario_evaluation import evaluate_networks
