@@ -21,6 +21,8 @@ FLOAT32_LIMIT_DB = 120.0
 """How far, in dB, the network may reach over a user's own gain in float32: squares of the ratio must stay in range."""
 FLOAT32_LIMIT_SNR_DB = 180.0
 """Largest SNR in float32: the square of the noise over a user's power must stay in range."""
+LARGEST_FAIRNESS = 5.0
+"""Largest alpha: weights, which reach from 10^(-2 alpha) to 10^(2 alpha), must leave prices in range."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +73,9 @@ class NetworkConfig:
     reward: Reward = "cell"
     """cell: the cell's own sum rate (18). network: every agent gets the average cell capacity, (19)/B. predicted: (18) as printed, with the
     belief c^B (9) for what users measure, by every rule. user: the cell's sum rate over the number of users in the network."""
+    fairness: float = 0.0
+    """alpha, in [0, 5]: what the users' average rates are worth together. 0: their sum, the paper's. 1: the sum of their logarithms,
+    which is proportional fairness. Prices and rewards count rates by it."""
     channel_model: str = "rayleigh"
     """Where channels come from, and how they move between slots, by the name of one of `channels.registry.CHANNEL_MODELS`."""
     dtype: Precision = "float32"
@@ -107,6 +112,7 @@ class NetworkConfig:
                 "damping_in_action must be False with action 'price', which has one plane; got True. Give damping, or action 'powers'."
             )
         object.__setattr__(self, "measuring_reward", checked_number("measuring_reward", self.measuring_reward, largest=1.0))
+        object.__setattr__(self, "fairness", checked_number("fairness", self.fairness, largest=LARGEST_FAIRNESS))
         object.__setattr__(self, "measurement_error_db", checked_number("measurement_error_db", self.measurement_error_db, largest=30.0))
         if self.measurement_error_db > 0.0 and self.num_iterations > 0:
             raise ValueError(
@@ -152,7 +158,7 @@ class NetworkConfig:
         interference = "given mean gains" if self.mean_gains is not None else f"SIR={self.sir_db:g} dB"
         damping = " damping=action" if self.damping_in_action else f" damping={self.damping:g}" if self.damping else ""
         others = {"R": "rounds_per_slot", "negotiation": "negotiation", "action": "action", "error_db": "measurement_error_db"}
-        others["channels"] = "channel_model"
+        others |= {"fairness": "fairness", "channels": "channel_model"}
         changed = [f" {short}={getattr(self, name)}" for short, name in others.items() if getattr(self, name) != getattr(type(self), name)]
         return (
             f"B={self.num_cells} M={self.num_antennas} U={self.num_users} F={self.num_bands} "

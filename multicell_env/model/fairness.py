@@ -1,0 +1,90 @@
+"""Fairness among users: what a user's rate counts while a block is played, and the utility that is climbed so.
+
+Every function takes NumPy arrays or torch tensors and returns the same; tensors carry gradients through it.
+
+Source: J. Mo and J. Walrand, "Fair end-to-end window-based congestion control", IEEE/ACM Transactions on Networking 8(5), 2000.
+"""
+
+from dataclasses import dataclass
+
+from array_api_compat import array_namespace
+from jaxtyping import Float
+
+from multicell_env.model.types import Array
+
+RATE_FLOOR = 0.1
+"""eps, bit/s/Hz, added to every average rate. A user who has had nothing counts 100 times one with 10 bit/s/Hz, not infinitely often; rates
+below it are no service worth the name. A smaller floor would let users of a cell that cannot be served well take from all others."""
+UNIT_RATE = 10.0
+"""Average rate, bit/s/Hz, at which a user counts 1 by every fairness, but for the floor: prices stay of the size that they have without."""
+
+
+def fair_weights(average_rates: Float[Array, "*shape"], fairness: float) -> Float[Array, "*shape"]:
+    """What the rate of each user counts: the slope of the alpha-fair utility, times a constant.
+
+        w = (10 / (eps + average rate))^alpha
+
+    All ones for alpha = 0, where rates are summed as they are; 10 / (eps + average rate) for alpha = 1, proportional fairness.
+
+    Args:
+        average_rates: Bit/s/Hz, non-negative.
+        fairness: alpha.
+    """
+    if fairness == 0.0:
+        return array_namespace(average_rates).ones_like(average_rates)
+    weights = UNIT_RATE / (RATE_FLOOR + average_rates)
+    return weights if fairness == 1.0 else weights**fairness
+
+
+def alpha_fair_utility(average_rates: Float[Array, "*shape"], fairness: float) -> Float[Array, "*shape"]:
+    """Utility of each user's average rate.
+
+        u(r) = (r + eps)^(1 - alpha) / (1 - alpha),  log(r + eps) for alpha = 1
+
+    Args:
+        average_rates: Over the slots of a block, bit/s/Hz, non-negative.
+        fairness: alpha.
+    """
+    rates = average_rates + RATE_FLOOR
+    return array_namespace(rates).log(rates) if fairness == 1.0 else rates ** (1.0 - fairness) / (1.0 - fairness)
+
+
+@dataclass(frozen=True)
+class RunningRates:
+    """What users have had in the past slots of their block, which says what their rates count in the running slot."""
+
+    fairness: float
+    """alpha."""
+    past_rates: Float[Array, "*batch cell user"]
+    """Sum over the past slots, bit/s/Hz; 0 for padded users."""
+    num_past: Float[Array, "*#batch 1 1"]
+    """How many past slots there are."""
+
+    def averages(self, rates: Float[Array, "*batch cell user"]) -> Float[Array, "*batch cell user"]:
+        """Average rates over the past slots and the running round.
+
+        Weights from past slots alone would be all alike in the first slot, and one slot behind in the others.
+
+        Args:
+            rates: In the running round, or as they were last measured, bit/s/Hz.
+        """
+        return (self.past_rates + rates) / (self.num_past + 1.0)
+
+    def weights(self, rates: Float[Array, "*batch cell user"]) -> Float[Array, "*batch cell user"]:
+        """What users count in the running round, `fair_weights` of `averages`."""
+        return fair_weights(self.averages(rates), self.fairness)
+
+    def utility_gained(self, rates: Float[Array, "*batch cell user"]) -> Float[Array, "*batch cell user"]:
+        """What a slot with these rates adds to each user's utility of the block so far.
+
+            (n + 1) u((past + r) / (n + 1)) - n u(past / n)
+
+        with n past slots. Summed over the slots of a block it is their number times the utility of the average rates. For alpha = 0 it is
+        the rate itself, plus eps.
+
+        Args:
+            rates: Of the slot, bit/s/Hz.
+        """
+        xp, after = array_namespace(self.past_rates), self.num_past + 1.0
+        before = self.past_rates / xp.clip(self.num_past, min=1.0)
+        return after * alpha_fair_utility(self.averages(rates), self.fairness) - self.num_past * alpha_fair_utility(before, self.fairness)
