@@ -8,13 +8,15 @@ import numpy as np
 from jaxtyping import Bool, Complex, Float, Int
 
 from multicell_env.config import Negotiation, NetworkConfig
-from multicell_env.kernels.arrays import NO_OUTPUTS, WRITTEN, BlockArrays, PriceArrays, SlotOutputs, victims_of
-from multicell_env.kernels.pricing import show_prices
+from multicell_env.kernels.arrays import NO_OUTPUTS, WRITTEN, BlockArrays, FairnessArrays, PriceArrays, SlotOutputs, victims_of
 from multicell_env.kernels.running import ONE_LAYOUT, BlockRunner, announced
+from multicell_env.kernels.showing import show_prices
 from multicell_env.kernels.steps import LOG_LIMIT
 from multicell_env.links import Links
+from multicell_env.model.fairness import RATE_FLOOR, UNIT_RATE
 from multicell_env.model.pricing import PRICE_OFFSET, TILT_DECADES, prices
 from multicell_env.model.types import CrossChannels, Gains, OwnChannels, Powers
+from multicell_env.model.user_rates import UserRates
 
 MEASURES = 2**31
 """Rounds of a slot that none reaches: no round is its last."""
@@ -67,6 +69,8 @@ class Blocks:
         """What leakage is measured as, over what it is."""
         if config.measurement_error_db > 0.0:
             self.measured_ingr, self.measured_log_ingr, self.measured_prices = np.ones(tokens, dtype), *np.zeros((2, *tokens), dtype)
+        self.user_rates: UserRates | None = UserRates(config, num_blocks) if config.fairness > 0.0 else None
+        """Rates of every user so far, and what they count in prices; None where all count alike."""
         self.log_budget: Float[np.ndarray, "block cell"] = np.zeros(tokens[:2], dtype)
         """log10 of the power budget over nominal."""
         self.power_budget: Float[np.ndarray, "block cell"] = np.tile(config.nominal_budgets.astype(dtype), (num_blocks, 1))
@@ -165,6 +169,8 @@ class Blocks:
         self.rounds[rows] = 0
         self.power_budget[rows] = self.config.nominal_budgets
         self.log_budget[rows] = 0.0
+        if self.user_rates is not None:
+            self.user_rates.begin(rows)
         self._silence(rows)
 
     def _silence(self, rows: np.ndarray | slice) -> None:
@@ -173,6 +179,8 @@ class Blocks:
         self.powers[rows] = 0.0
         self.ingr[rows] = self.inverse_gains[rows]
         self.log_ingr[rows] = (np.log10(self.inverse_gains[rows]) - self._log_nominal).clip(-LOG_LIMIT, LOG_LIMIT)
+        if self.user_rates is not None:
+            self.user_rates.silence(rows)
 
     def play_slot(
         self,
@@ -234,7 +242,14 @@ class Blocks:
             flat = self.prices.reshape(-1), self.measured_prices.reshape(-1), self.measured_ingr.reshape(-1)
             tilts, shows = config.action == "price", outputs is not None and outputs.are_prices
             pricing = PriceArrays(*flat, *self._victims, PRICE_OFFSET, TILT_DECADES * math.log2(10.0), tilts, rule == "pricing", shows)
-        return self.runner.play_slots(opening, damping, k, rule != "iwf", rounds, pricing, outputs or NO_OUTPUTS[number], self._arrays)
+        where = outputs or NO_OUTPUTS[number], self._arrays
+        return self.runner.play_slots(opening, damping, k, rule != "iwf", rounds, pricing, self._fairness(), *where)
+
+    def _fairness(self) -> FairnessArrays | None:
+        if (users := self.user_rates) is None:
+            return None
+        flat = users.past_rates.reshape(-1), users.rates.reshape(-1), users.weights.reshape(-1)
+        return FairnessArrays(*flat, users.num_past, RATE_FLOOR, UNIT_RATE, self.config.fairness)
 
     def preview(self, actions: Float[np.ndarray, "block cell *plane band user"], num_iterations: int) -> tuple[Powers, Powers]:
         """Powers, in sigma^2, and INGR (7) after so many iterations of the coming round; nothing is played.
@@ -245,7 +260,7 @@ class Blocks:
         """
         scratch = copy(self)  # which shares the gains, and what was measured last
         scratch._arrays = self._arrays._replace(**{name: getattr(self._arrays, name).copy() for name in WRITTEN})
-        scratch.prices = self.prices.copy()
+        scratch.prices, scratch.user_rates = self.prices.copy(), self.user_rates and self.user_rates.copy()
         scratch.play_slot(actions, num_iterations=num_iterations, transmit=False)
         return scratch._arrays.powers, scratch._arrays.ingr
 
@@ -258,7 +273,7 @@ class Blocks:
         """Have every round end with prices heard, from the powers as they are on."""
         if not self.hears_prices:
             self.hears_prices = True
-            self.prices[:] = prices(self.powers, self.gains)
+            self.prices[:] = prices(self.powers, self.gains, None if self.user_rates is None else self.user_rates.weights)
 
     def show_prices(self, static_planes: np.ndarray, observations: np.ndarray) -> None:
         """Write the observations "price" as blocks are now, float32 `[block, cell, plane, band, user]`, bit for bit as a slot does."""
@@ -266,8 +281,8 @@ class Blocks:
         is_first = begins & (self.rounds == 0)
         phases = (self.rounds / self.config.rounds_per_slot).clip(max=1.0)
         state = (self.measured_log_ingr, self.measured_prices, self.powers, self._victims[-1], self.power_budget, self._links.cells[1])
-        with announced(show_prices, self.powers.dtype):
-            show_prices(static_planes, observations, *state, is_first, phases)
+        with announced(show_prices, self.powers.dtype, self.user_rates is None):
+            show_prices(static_planes, observations, *state, is_first, phases, self._fairness())
 
     def measure(self, rows: Sequence[int] | np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Measure INGR, prices and leakage in some rows with the network's error: each is multiplied by 10^(error_db n / 10), n normal.

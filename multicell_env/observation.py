@@ -10,7 +10,7 @@ from jaxtyping import Float
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
 from multicell_env.kernels.arrays import SlotOutputs
-from multicell_env.kernels.pricing import NUM_PLANES, NUM_STATIC_PLANES
+from multicell_env.kernels.showing import COUNT_LIMIT, NUM_PLANES, NUM_STATIC_PLANES
 from multicell_env.kernels.steps import LOG_LIMIT
 from multicell_env.model.pricing import leakage
 from multicell_env.model.types import Gains
@@ -25,7 +25,7 @@ CHANNEL_LIMIT = 100.0
 
 
 def num_planes(kind: Observation, config: NetworkConfig) -> int:
-    """4M + 2 planes for "csi", 3 for "gain", 9 for "price".
+    """4M + 2 planes for "csi", 3 for "gain", 9 for "price", or 10 where the network is fair.
 
     Raises:
         ValueError: no such observation.
@@ -35,7 +35,7 @@ def num_planes(kind: Observation, config: NetworkConfig) -> int:
             f"observation must be 'csi' (17), 'gain' (its sufficient statistic for the own rate) or 'price' (for negotiation by prices); "
             f"got {kind!r}. Choose one of the three."
         )
-    return {"csi": 4 * config.num_antennas + 2, "gain": 3, "price": NUM_PLANES}[kind]
+    return {"csi": 4 * config.num_antennas + 2, "gain": 3, "price": NUM_PLANES + (config.fairness > 0.0)}[kind]
 
 
 def state_kind(kind: Observation) -> Observation:
@@ -126,7 +126,8 @@ def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell 
     5. log10(0.001 + p/P), plus 1;
     6. p/P;
     7. 1 in the first round of a block, and of every slot where channels move; 0 in others;
-    8. rounds of the slot that have been played, over R.
+    8. rounds of the slot that have been played, over R;
+    9. where `NetworkConfig.fairness` is not 0: log10 of what the user's rate counts, within 3.
 
     Raises:
         ValueError: no such observation.
@@ -157,8 +158,8 @@ def observation_limits(kind: Observation, config: NetworkConfig, cell: int, *, p
     limits = np.full((num_planes(kind, config), config.num_bands, num_users), LOG_LIMIT)
     if kind == "price":
         largest_load = max(2.0, math.log2(config.users_per_cell[cell]))
-        bounds = [GAIN_LIMIT, LOG_LIMIT + 2.0, largest_load, LOG_LIMIT, LOG_LIMIT, 3.0, 1.0, 1.0, 1.0]
-        limits[:] = np.array(bounds)[:, None, None]
+        bounds = [GAIN_LIMIT, LOG_LIMIT + 2.0, largest_load, LOG_LIMIT, LOG_LIMIT, 3.0, 1.0, 1.0, 1.0, COUNT_LIMIT]
+        limits[:] = np.array(bounds)[: len(limits), None, None]
     if kind == "csi":
         limits[: 2 * config.num_antennas] = CHANNEL_LIMIT * np.sqrt(config.mean_gain_matrix[cell, cell])
         limits[2 * config.num_antennas : -2] = 1.0

@@ -30,9 +30,9 @@ def earned(slots, b, alpha):
     return math.fsum(len(slots) * utility(sum(slot[b][u] for slot in slots) / len(slots), alpha) for u in range(num_users))
 
 
-def reward(past, now, alpha):
-    """What each cell is paid for a round: what it has earned with it, less what it had without."""
-    return [earned([*past, now], b, alpha) - earned(past, b, alpha) for b in range(len(now))]
+def reward(past, now, alpha, transmits=True):
+    """What each cell is paid for a round: what it has earned with it, and in the last round of a slot less what it had without."""
+    return [earned([*past, now], b, alpha) - (earned(past, b, alpha) if transmits else 0.0) for b in range(len(now))]
 
 
 def prices(powers, signal, cross, counts):

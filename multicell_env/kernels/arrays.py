@@ -95,6 +95,25 @@ class PriceArrays(NamedTuple):
     """Whether observations have the planes of "price"."""
 
 
+class FairnessArrays(NamedTuple):
+    """What a slot reads and writes where rates do not count alike; the arrays of users are flat."""
+
+    past_rates: Float[np.ndarray, " user"]
+    """Sum of the rates in past slots, bit/s/Hz; written."""
+    rates: Float[np.ndarray, " user"]
+    """Rates in the last round, bit/s/Hz; written."""
+    weights: Float[np.ndarray, " user"]
+    """What each rate counts, for prices that are heard and answered; written."""
+    num_past: Int[np.ndarray, " block"]
+    """How many past slots there are; written."""
+    floor: float
+    """What is added to average rates, bit/s/Hz."""
+    unit: float
+    """The average rate, bit/s/Hz, that counts 1, but for the floor."""
+    alpha: float
+    """The power of averages that rates count by."""
+
+
 def victims_of(
     interferers: Int[np.ndarray, "cell interferer"], gains_of_link: int
 ) -> tuple[Int[np.ndarray, "cell victim"], Int[np.ndarray, "cell victim"]]:

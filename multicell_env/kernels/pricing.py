@@ -1,4 +1,4 @@
-"""What base stations and users do where prices are heard, in vectors: weigh, hear, respond, tilt, and what an observation shows of it.
+"""What base stations and users do where prices are heard, in vectors: weigh, hear, respond, tilt.
 
 What `model/pricing.py` says in NumPy, in the units and the layout of `kernels/steps.py`.
 """
@@ -8,9 +8,10 @@ What `model/pricing.py` says in NumPy, in the units and the layout of `kernels/s
 
 import numpy as np
 
-from multicell_env.kernels.compiling import compiled_entry, inner
-from multicell_env.kernels.exponents import log10, two_to_the
-from multicell_env.kernels.loops import copy, fill, in_vectors
+from multicell_env.kernels.compiling import inner
+from multicell_env.kernels.exponents import two_to_the
+from multicell_env.kernels.fairness import count_users, over_own_count
+from multicell_env.kernels.loops import in_vectors
 from multicell_env.kernels.simd import (
     LANES,
     any_less,
@@ -24,14 +25,7 @@ from multicell_env.kernels.simd import (
     sum_each,
     where_less,
 )
-from multicell_env.kernels.steps import LOG_LIMIT
 
-FLOOR = 1e-3
-"""What is added before a logarithm that an observation shows, so that nothing is not minus infinity."""
-NUM_PLANES = 9
-"""Planes of the observation "price"; `show` writes them in their order."""
-NUM_STATIC_PLANES = 3
-"""Those of them that stay through a block: gain, users and leakage."""
 MOST_STEPS = 24
 """Steps on the multiplier of a budget; three or four are enough unless the arithmetic itself has no more digits."""
 
@@ -101,11 +95,26 @@ def _add_rest(prices, first, weights, cross_gains, first_gain, band, victims, li
 
 
 @inner
-def hear(block, pricing, weights, powers, ingr, inverse_gains, cross_gains, transmitting, num_interferers, num_bands, num_users, unit):
+def hear(
+    block,
+    pricing,
+    fairness,
+    weights,
+    powers,
+    ingr,
+    inverse_gains,
+    cross_gains,
+    transmitting,
+    num_interferers,
+    num_bands,
+    num_users,
+    unit,
+):
     """Prices of all beams of a block, times `unit`: weigh every user, then add those that each beam reaches, by its gains."""
     num_cells, size = len(transmitting), num_bands * num_users
     victims, links, prices = pricing.victims, pricing.links, pricing.prices
     _weigh(num_cells * size, weights, powers, ingr, inverse_gains, block * num_cells * size)
+    count_users(fairness, weights, block, num_cells, num_bands, num_users)
     first_gain = block * num_cells * num_interferers * size * num_users
     for cell in range(num_cells):
         for band in range(num_bands):
@@ -225,13 +234,14 @@ def respond_to_prices(load, lanes):
 
 
 @inner
-def open_by_prices(block, cell, pricing, actions, powers, scratch, budgets, damping, num_bands, num_users, precision, scale):
+def open_by_prices(block, cell, pricing, fairness, actions, powers, scratch, budgets, damping, num_bands, num_users, precision, scale):
     """An opening that answers to the prices that were measured last, tilted by an action."""
     size = num_bands * num_users
     first, offset = (block * len(pricing.victims) + cell) * size, pricing.offset / pricing.nominal_powers[cell] * scale
     _, costs, levels, inverses, wanted = scratch
     _tilt(size, costs, levels, actions, pricing.measured_prices, pricing.measured_ingr, first, offset, pricing.octaves, scale)
     own, here = cell * num_users, 0
+    over_own_count(fairness, costs, here, block * len(pricing.victims) + cell, num_bands, num_users)
     respond_to_prices(
         num_users,
         powers,
@@ -249,70 +259,3 @@ def open_by_prices(block, cell, pricing, actions, powers, scratch, budgets, damp
         0.0,
         precision,
     )
-
-
-@in_vectors
-def _show_measured(load, lanes):
-    """The planes that change from round to round: INGR, prices and powers."""
-
-    @inner
-    def tokens(index, observations, to, size, log_ingr, prices, powers, first, nominal_power, share):
-        c, price, power = load(log_ingr, first + index), load(prices, first + index), load(powers, first + index)
-        floor, part = splat(FLOOR, c), smaller(power * splat(share, c), splat(1.0, c))
-        store(observations, to + size + index, c + splat(2.0, c))
-        limit = splat(LOG_LIMIT, c)
-        store(observations, to + 3 * size + index, smaller(log10(floor + price * splat(nominal_power, c)), limit))
-        store(observations, to + 5 * size + index, log10(floor + part) + splat(1.0, c))
-        store(observations, to + 6 * size + index, part)
-
-    return tokens
-
-
-@inner
-def show(
-    block,
-    static_planes,
-    observations,
-    log_ingr,
-    prices,
-    powers,
-    nominal_powers,
-    power_budget,
-    users_per_cell,
-    is_first,
-    phase,
-    size,
-):
-    """Write the nine planes of "price" of a block; `power_budget` is of the coming slot."""
-    num_cells = len(users_per_cell)
-    for cell in range(num_cells):
-        token = block * num_cells + cell
-        to, share = token * NUM_PLANES * size, users_per_cell[cell] / power_budget[block, cell]
-        for plane in range(NUM_STATIC_PLANES):  # gain, users and leakage stand between what changes
-            copy(size, observations, to + 2 * plane * size, static_planes, (NUM_STATIC_PLANES * token + plane) * size)
-        _show_measured(size, observations, to, size, log_ingr, prices, powers, token * size, nominal_powers[cell], share)
-        fill(size, observations, to + 7 * size, 1.0 if is_first else 0.0)
-        fill(size, observations, to + 8 * size, phase)
-
-
-@compiled_entry
-def show_prices(static_planes, observations, log_ingr, prices, powers, nominal_powers, power_budget, users_per_cell, is_first, phases):
-    """Observations "price" of every block as it is now."""
-    num_blocks, _, num_bands, num_users = powers.shape
-    flat_static, flat_observations, flat_log_ingr = static_planes.reshape(-1), observations.reshape(-1), log_ingr.reshape(-1)
-    flat_prices, flat_powers = prices.reshape(-1), powers.reshape(-1)
-    for block in range(num_blocks):
-        show(
-            block,
-            flat_static,
-            flat_observations,
-            flat_log_ingr,
-            flat_prices,
-            flat_powers,
-            nominal_powers,
-            power_budget,
-            users_per_cell,
-            is_first[block],
-            phases[block],
-            num_bands * num_users,
-        )

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from multicell_env.kernels.arrays import BlockArrays, PriceArrays, SlotOutputs
+from multicell_env.kernels.arrays import BlockArrays, FairnessArrays, PriceArrays, SlotOutputs
 from multicell_env.kernels.slot import play_slots
 from multicell_env.kernels.steps import CACHE_LINE
 from multicell_env.kernels.threads import ThreadPool
@@ -38,7 +38,7 @@ class BlockRunner:
         self.threads = ThreadPool(num_threads)
         self._prefetches: dict[int, Literal[True] | None] = {}
         """By the number of iterations."""
-        self._called: set[tuple[Literal[True] | None, bool]] = set()
+        self._called: set[tuple[Literal[True] | None, bool, bool]] = set()
         """Kernels that these blocks have called."""
         self._first_blocks = num_blocks * np.arange(num_threads) // num_threads
         self._at_once = num_blocks if num_threads == 1 else max(1, num_blocks // (PARTS_PER_THREAD * num_threads))
@@ -51,6 +51,7 @@ class BlockRunner:
         forward_looking: bool,
         rounds_per_slot: int,
         pricing: PriceArrays | None,
+        fairness: FairnessArrays | None,
         outputs: SlotOutputs,
         arrays: BlockArrays,
     ) -> np.ndarray:
@@ -59,13 +60,14 @@ class BlockRunner:
         if num_iterations not in self._prefetches:
             self._prefetches[num_iterations] = self.prefetches(arrays, num_iterations)
         prefetches = self._prefetches[num_iterations]
-        call = (fractions, damping, num_iterations, float(forward_looking), rounds_per_slot, prefetches, pricing, rates, *outputs, *arrays)
+        rules = (num_iterations, float(forward_looking), rounds_per_slot, prefetches, pricing, fairness)
+        call = (fractions, damping, *rules, rates, *outputs, *arrays)
         next_blocks = self._first_blocks.copy()
 
         def play(thread: int) -> None:
             play_slots(next_blocks, self._at_once, thread, *call)
 
-        kernel = (prefetches, pricing is None)
+        kernel = (prefetches, pricing is None, fairness is None)
         if kernel in self._called:  # hashing a compiled function takes long
             self.threads.together(play, num_blocks)
         else:

@@ -74,17 +74,18 @@ class RunningRates:
         """What users count in the running round, `fair_weights` of `averages`."""
         return fair_weights(self.averages(rates), self.fairness)
 
-    def utility_gained(self, rates: Float[Array, "*batch cell user"]) -> Float[Array, "*batch cell user"]:
-        """What a slot with these rates adds to each user's utility of the block so far.
-
-            (n + 1) u((past + r) / (n + 1)) - n u(past / n)
-
-        with n past slots. Summed over the slots of a block it is their number times the utility of the average rates. For alpha = 0 it is
-        the rate itself, plus eps.
+    def utility(self, rates: Float[Array, "*batch cell user"]) -> Float[Array, "*batch cell user"]:
+        """Each user's utility of the block so far, if the running slot has these rates: (n + 1) u((past + r) / (n + 1)) with n past slots.
 
         Args:
             rates: Of the slot, bit/s/Hz.
         """
-        xp, after = array_namespace(self.past_rates), self.num_past + 1.0
-        before = self.past_rates / xp.clip(self.num_past, min=1.0)
-        return after * alpha_fair_utility(self.averages(rates), self.fairness) - self.num_past * alpha_fair_utility(before, self.fairness)
+        return (self.num_past + 1.0) * alpha_fair_utility(self.averages(rates), self.fairness)
+
+    def utility_before(self) -> Float[Array, "*batch cell user"]:
+        """Each user's utility of the past slots: n u(past / n), and 0 of none.
+
+        What slots add to it sums up over a block to its number of slots times the utility of the average rates.
+        """
+        before = self.past_rates / array_namespace(self.num_past).clip(self.num_past, min=1.0)
+        return self.num_past * alpha_fair_utility(before, self.fairness)

@@ -59,19 +59,20 @@ def test_averages_count_the_past_slots_and_the_running_round(alpha, num_slots):
 
 
 @EVERY_FAIRNESS
-def test_gains_of_utility_add_up_to_the_utility_of_the_averages(alpha):
+@pytest.mark.parametrize("num_slots", [0, 1, 3])
+def test_the_utility_of_a_block_is_its_slots_times_that_of_the_averages(alpha, num_slots):
     config = CONFIGS["unequal users"]
-    slots = draw_past(config, 4)
-    gained = [running(slots[:turn], alpha).utility_gained(slots[turn]) for turn in range(4)]
-    np.testing.assert_allclose(sum(gained), 4.0 * alpha_fair_utility(slots.mean(axis=0), alpha), rtol=1e-12)
-    of_cells = (gained[2] * config.user_mask).sum(axis=-1)
-    lists = lists_of(config, slots)
-    np.testing.assert_allclose(of_cells, fairness_oracles.reward(lists[:2], lists[2], alpha), rtol=1e-12)
+    past, now = draw_past(config, num_slots), draw_past(config, 1, seed=1)[0]
+    lists = [*lists_of(config, past), ragged(config, now)]
+    for utility, slots in ((running(past, alpha).utility(now), lists), (running(past, alpha).utility_before(), lists[:-1])):
+        of_cells = (utility * config.user_mask).sum(axis=-1)
+        np.testing.assert_allclose(of_cells, [fairness_oracles.earned(slots, b, alpha) for b in range(3)], rtol=1e-12)
 
 
-def test_without_fairness_the_gain_is_the_rate():
+def test_without_fairness_a_slot_adds_its_rate_to_the_utility():
     past, now = draw_past(CONFIGS["small"]), draw_past(CONFIGS["small"], 1, seed=1)[0]
-    np.testing.assert_allclose(running(past, 0.0).utility_gained(now), now + 0.1, rtol=1e-12)
+    added = running(past, 0.0).utility(now) - running(past, 0.0).utility_before()
+    np.testing.assert_allclose(added, now + 0.1, rtol=1e-12)
 
 
 @EVERY_CONFIG
@@ -145,6 +146,6 @@ def test_gradients_go_through_weights_and_are_those_of_small_differences():
     def utility(powers, rates_before):
         rates = RunningRates(1.0, rates_before, torch.full((1, 1), 2.0, dtype=torch.float64))
         powers = negotiate(powers * mask[:, None, :], gains, budgets, 2, negotiation="pricing", running=rates)
-        return (rates.utility_gained(spectral_efficiency(powers, ingr(powers, gains))) * mask).sum()
+        return (rates.utility(spectral_efficiency(powers, ingr(powers, gains))) * mask).sum()
 
     assert torch.autograd.gradcheck(utility, (opening, past.requires_grad_()), eps=1e-5, atol=1e-5, rtol=1e-3)
