@@ -4,7 +4,7 @@ from typing import Any
 
 from multicell_env.config import NetworkConfig
 
-RULES = ("rounds_per_slot", "num_iterations", "negotiation", "action", "measuring_reward")
+RULES = ("rounds_per_slot", "num_iterations", "negotiation", "action", "measuring_reward", "fairness")
 """What makes a game of rounds whose actions tilt prices."""
 
 

@@ -1,6 +1,7 @@
 """Evaluations as evaluate.py plays them: on one network, on a scenario, on all scenarios, on networks of all sizes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -30,6 +31,7 @@ def evaluate(asked: Evaluation) -> dict[str, Any]:
     taken = {*STYLES, *METHODS, _name(actor)}
     policies = named_policies(given.policy, taken=taken, observation=given.observation, batched=given.batched)
     blocks: dict[str, Any] = {"num_blocks": arguments.num_blocks, "seed": arguments.seed}
+    fairness = arguments.scenario.fairness
     if arguments.generalise:
         both: dict[str, Policy] = {"generalist": actor, "td3mix": load("td3mix")}  # in the order of the table
         output = arguments.output or Path("results")
@@ -37,10 +39,11 @@ def evaluate(asked: Evaluation) -> dict[str, Any]:
     if arguments.scenarios is not None and arguments.is_everywhere:
         several = {"td3mix": load("td3mix"), "generalist": load("generalist") if own_rules(actor) else actor}
         several |= {_name(actor): actor} if own_rules(actor) else {}
-        where = {"output": arguments.output or Path("results/scenarios"), "train": arguments.train}
+        where = {"output": arguments.output or Path("results/scenarios"), "train": arguments.train, "fairness": fairness}
         return compare_all_scenarios(several, load, names=scenario_names(arguments.scenarios, EVERYWHERE), **where, **blocks)
     if arguments.scenarios is not None:
-        networks = draw_networks(scenario_named(arguments.scenarios), arguments.num_blocks, arguments.seed)
+        drawn = draw_networks(scenario_named(arguments.scenarios), arguments.num_blocks, arguments.seed)
+        networks = [replace(network, fairness=fairness) for network in drawn]
         together = {_name(actor): actor, **policies}
         return compare_on_scenario(together, arguments.scenarios, networks, seed=arguments.seed, output=asked.output)
     return evaluate_actor(actor, arguments.scenario, policies=policies, output=asked.output, **blocks)

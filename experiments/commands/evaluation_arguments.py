@@ -1,6 +1,6 @@
 """Arguments of evaluate.py on one network, on a scenario or on all; reading them imports no torch."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
@@ -127,7 +127,9 @@ def _check(arguments: EvaluateArguments, defaults: EvaluateArguments) -> None:
         raise ValueError(f"--seed must not be negative; got {arguments.seed}. Give 0 or more.")
     check_folder(output=arguments.output)
     if arguments.is_everywhere or arguments.scenarios is not None:
-        check_drawn("--generalise" if arguments.generalise else "--scenarios", arguments.scenario, defaults.scenario)
+        # Fairness is what the users of any network are worth, and no part of what is drawn.
+        kept = {} if arguments.generalise else {"fairness": defaults.scenario.fairness}
+        check_drawn("--generalise" if arguments.generalise else "--scenarios", replace(arguments.scenario, **kept), defaults.scenario)
     if arguments.scenarios is not None and arguments.scenarios != "all":
         scenario_names(arguments.scenarios, ())
     if arguments.policies.policy and arguments.is_everywhere:

@@ -150,7 +150,8 @@ def _close(arguments: TrainArguments, directory: RunDirectory) -> dict[str, Any]
         return evaluate_actor(actor, arguments.scenario, num_blocks=arguments.final_blocks, **settings)
     names, tables = scenario_names(arguments.scenarios, TRAINED_ON), {}
     for name in names:
-        networks = draw_networks(scenario_named(name), arguments.final_blocks, FIRST_SEED)
+        drawn = draw_networks(scenario_named(name), arguments.final_blocks, FIRST_SEED)
+        networks = [dataclasses.replace(network, fairness=arguments.scenario.fairness) for network in drawn]
         file = "results.json" if len(names) == 1 else f"{name}.json"
         tables[name] = compare_on_scenario({arguments.algo: actor}, name, networks, file=file, **settings)
     return tables[names[0]] if len(names) == 1 else {"scenarios": tables}

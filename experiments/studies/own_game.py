@@ -33,7 +33,8 @@ def play_own_game(
 ) -> list[MethodResult]:
     """Play an actor by its own rules, in every round, and in the first slot's rounds before pricing goes on.
 
-    Both take as many measurements a slot as the actor's game has rounds. Of a slot's rounds the last one transmits and counts.
+    Both take as many measurements a slot as the actor's game has rounds. Of a slot's rounds the last one transmits and counts. The actor
+    acts by the fairness that it was trained with, and pricing by that of the network.
 
     Args:
         name: The actor's; the results are `NAME_rounds` and `NAME_rounds_then_pricing`.
@@ -45,7 +46,7 @@ def play_own_game(
     """
     own = own_network(policy, config)
     always = play_policy(f"{name}_rounds", policy, own, num_blocks=num_blocks, seed=seed, timed=timed)
-    record = _then_pricing(policy, own, num_blocks, seed)
+    record = _then_pricing(policy, own, config.fairness, num_blocks, seed)
     then = MethodResult(
         f"{name}_rounds_then_pricing",
         record.per_slot,
@@ -58,13 +59,14 @@ def play_own_game(
     return [always, then]
 
 
-def _then_pricing(policy: Policy, own: NetworkConfig, num_blocks: int, seed: int) -> Record:
+def _then_pricing(policy: Policy, own: NetworkConfig, fairness: float, num_blocks: int, seed: int) -> Record:
     opening = draw_blocks(own, num_blocks, seed)
     observer = Observer(observation_of(policy), opening)
     for _ in range(own.rounds_per_slot):
         opening.play_slot(decide(policy, observer, is_batched(policy)))
     rules: dict[str, Any] = {"negotiation": "pricing", "num_iterations": own.rounds_per_slot}
-    blocks = draw_blocks(replace(own, action="powers", rounds_per_slot=1, measuring_reward=0.0, **rules), num_blocks, seed)
+    rules |= {"action": "powers", "rounds_per_slot": 1, "measuring_reward": 0.0, "fairness": fairness}
+    blocks = draw_blocks(replace(own, **rules), num_blocks, seed)
     # The first slot transmits what the actor's last round did, so that the negotiation goes on from there.
     slots = [Slot.played(blocks, blocks.play_slot(fractions_of(opening.powers, blocks), num_iterations=0))]
     slots += [Slot.played(blocks, blocks.play_slot(blocks.hold())) for _ in range(1, own.num_slots)]

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from multicell_env.evaluation.playing import evaluate_allocations
 from multicell_env.evaluation.policies import Policy
 from multicell_env.evaluation.results import MethodResult, as_json
 from multicell_env.evaluation.tables import print_table, print_users
-from multicell_env.evaluation.users import USER_MEASURES
+from multicell_env.evaluation.users import USER_MEASURES, UTILITY_MEASURES
 from multicell_env.scenarios import PAPER_SETTINGS, SCENARIOS, UNSEEN, draw_networks
 
 OWN_RUNS = Path("runs")
@@ -38,7 +38,7 @@ OWN_ACTOR = (
 """How an actor of a scenario's own is trained."""
 EVERYWHERE = tuple(name for name in SCENARIOS if name != "mixture")
 """Scenarios that are played where all are."""
-SHOWN_OF_ALL = ("minus_planned", *USER_MEASURES, "knowledge", "measurements")
+SHOWN_OF_ALL = ("minus_planned", *USER_MEASURES, *UTILITY_MEASURES, "knowledge", "measurements")
 """What of a method is told of all scenarios together, beside its percentages of the best known."""
 TIMED = 5
 """Networks of a scenario on which the time of decisions is measured."""
@@ -80,10 +80,11 @@ def compare_on_scenario(
     for name, row in against.items():
         content["methods"][name] |= {"of_best_known": row["percent_of_best_known"], "minus_planned": row["minus_planned"]}
     _write(output / file, content)
-    print_table(results, networks[0], console, title=f"{len(networks)} networks of the scenario {scenario}, one block each")
+    fair = f", fairness {networks[0].fairness:g}" if networks[0].fairness > 0.0 else ""
+    print_table(results, networks[0], console, title=f"{len(networks)} networks of the scenario {scenario}, one block each{fair}")
     if against:
         print_against_best_known(against, f"{scenario}: of the highest in the table above, network by network", console)
-    print_users(results, console, title=f"{scenario}: users, average rates over a block")
+    print_users(results, console, fairness=networks[0].fairness, title=f"{scenario}: users, average rates over a block")
     console.print(f"wrote {output / file}", highlight=False)
     return content
 
@@ -97,6 +98,7 @@ def compare_all_scenarios(
     output: Path,
     train: bool = False,
     names: Sequence[str] = EVERYWHERE,
+    fairness: float = 0.0,
 ) -> dict[str, Any]:
     """Play policies, actors of a scenario's own and every allocation on several scenarios; one table and file each, one picture.
 
@@ -108,17 +110,18 @@ def compare_all_scenarios(
         output: Directory for the files.
         train: Whether to train an actor for each scenario that has none.
         names: The scenarios.
+        fairness: alpha of the networks.
 
     Returns:
         Under `scenarios`, by the scenario's name, what `against_best_known` gives of every method, with its `measurements`, what must be
-        known for it (`knowledge`), and its `user_measures`.
+        known for it (`knowledge`), its `user_measures`, and with fairness its `utility_measures`.
     """
     from experiments.studies.scenario_figure import save_scenarios
 
     contents = {}
     for name in names:
         own = _own(name, load, ("--scenarios", name, *OWN_ACTOR) if train else None)
-        networks = draw_networks(SCENARIOS[name], num_blocks, seed)
+        networks = [replace(network, fairness=fairness) for network in draw_networks(SCENARIOS[name], num_blocks, seed)]
         contents[name] = compare_on_scenario({**policies, **own}, name, networks, seed=seed, output=output, file=f"{name}.json")
     save_scenarios(contents, output / "scenarios.png")
     print(f"wrote {output / 'scenarios.png'}")

@@ -89,7 +89,7 @@ def compare(
         save_comparison(content, picture)
         written = f"wrote {file} and {picture}"
     print_table(results, config, console)
-    print_users(results, console)
+    print_users(results, console, fairness=config.fairness)
     console.print(written, highlight=False, end="\n" if written else "")
     return content
 

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from multicell_env.model.fairness import RATE_FLOOR, alpha_fair_utility
+
 LOW_RATE = 0.1
 """A user with an average rate below this, in bit/s/Hz, has next to nothing."""
-EPS = 0.1
-"""Added to every rate, bit/s/Hz, so that one user without any does not make the geometric mean of all nothing."""
 USER_MEASURES = ("users_below_0.1", "fifth_percentile", "jain", "geometric_mean")
 """Names of the measures in results."""
+UTILITY_MEASURES = ("utility", "utility_minus_planned", "utility_minus_best_known")
+"""Names of the measures of a network with fairness."""
 Rates = Sequence[Float[np.ndarray, "start user"]]
 """Of every block the average rates of its users, bit/s/Hz; the blocks may have different numbers of users."""
 
@@ -51,4 +53,14 @@ def geometric_mean(user_rates: Rates) -> float:
 
     exp(mean log(eps + R)) - eps
     """
-    return float(np.exp(np.mean([np.log(EPS + rates).mean() for rates in user_rates])) - EPS)
+    return float(np.exp(np.mean([np.log(RATE_FLOOR + rates).mean() for rates in user_rates])) - RATE_FLOOR)
+
+
+def utilities(user_rates: Rates, fairness: float) -> Float[np.ndarray, " block"]:
+    """Alpha-fair utility a user of every block, mean over its users and its starts; for alpha = 1 in nats.
+
+    Args:
+        user_rates: Average rates.
+        fairness: alpha.
+    """
+    return np.array([alpha_fair_utility(rates, fairness).mean() for rates in user_rates])

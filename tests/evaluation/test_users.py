@@ -3,6 +3,7 @@
 import io
 from dataclasses import replace
 
+import fairness_oracles
 import numpy as np
 import pytest
 import user_oracles
@@ -12,9 +13,10 @@ from experiments.studies.scenario_evaluation import evaluate_networks
 from multicell_env import NetworkConfig, multicell_v0
 from multicell_env.allocations.registry import ALLOCATIONS
 from multicell_env.evaluation.playing import draw_blocks, evaluate_allocations, evaluate_policy, measurements_of
-from multicell_env.evaluation.results import MethodResult, as_json
+from multicell_env.evaluation.results import MethodResult, as_json, utility_measures
 from multicell_env.evaluation.tables import print_table, print_users
-from multicell_env.evaluation.users import EPS, USER_MEASURES, user_measures
+from multicell_env.evaluation.users import USER_MEASURES, UTILITY_MEASURES, user_measures
+from multicell_env.model.fairness import RATE_FLOOR
 from multicell_env.model.interference import ingr, spectral_efficiency
 
 UNEQUAL = NetworkConfig(num_antennas=4, num_users=(1, 3, 2), num_bands=3, num_slots=4)
@@ -37,7 +39,7 @@ def test_the_measures_are_those_of_scalar_loops_over_blocks_of_any_size():
     busy = [rates + 0.2 for rates in blocks]
     measures = user_measures([rates[None] for rates in busy])
     assert measures["jain"] == pytest.approx(user_oracles.jain(busy))
-    assert measures["geometric_mean"] == pytest.approx(user_oracles.geometric_mean(busy, EPS))
+    assert measures["geometric_mean"] == pytest.approx(user_oracles.geometric_mean(busy, RATE_FLOOR))
 
 
 def test_equal_rates_are_their_own_mean_and_wholly_fair_and_one_for_all_is_not():
@@ -150,6 +152,68 @@ def test_tables_and_files_show_users_and_measurements():
     for name in METHODS:
         measures = [methods[name][key] for key in USER_MEASURES]
         np.testing.assert_allclose([float(number) for number in rows[name]], measures, atol=0.051)
+
+
+UTILITIES = [
+    MethodResult("wmmse", np.ones((2, 3)), "channels", 0.0, user_rates=(np.array([[4.0, 4.0]]), np.array([[9.0, 1.0, 4.0]]))),
+    MethodResult("planned", np.ones((2, 3)), "statistics", 0.0, user_rates=(np.array([[3.0, 3.0]]), np.array([[5.0, 5.0, 5.0]]))),
+    MethodResult("mine", np.ones((2, 3)), "own", 0.0, user_rates=(np.array([[4.0, 0.0], [2.0, 3.0]]), np.array([[0.5, 8.0, 1.0]] * 2))),
+]
+"""Two blocks of two and three users; `mine` has two starts."""
+
+
+def utility_by_hand(result, alpha):
+    return [np.mean([[fairness_oracles.utility(rate, alpha) for rate in start] for start in rates]) for rates in result.user_rates]
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 2.0])
+def test_utilities_are_a_user_and_their_differences_paired(alpha):
+    measures = utility_measures(UTILITIES, alpha)
+    by_hand = {result.name: utility_by_hand(result, alpha) for result in UTILITIES}
+    best = [max(utility[block] for utility in by_hand.values()) for block in range(2)]
+    assert best == [by_hand["wmmse"][0], by_hand["planned"][1]]
+    for name, row in measures.items():
+        for key, reference in (("utility", [0.0, 0.0]), ("utility_minus_planned", by_hand["planned"]), ("utility_minus_best_known", best)):
+            first, second = (value - other for value, other in zip(by_hand[name], reference, strict=True))
+            assert row[key] == pytest.approx({"mean": (first + second) / 2, "ci95": 1.96 * abs(first - second) / 2}, abs=1e-12)
+
+
+def test_utilities_need_fairness_and_differences_need_what_they_are_from():
+    assert utility_measures(UTILITIES, 0.0) == {}
+    alone = utility_measures(UTILITIES[2:], 1.0)["mine"]
+    assert alone["utility_minus_planned"] is alone["utility_minus_best_known"] is None
+    one_block = [replace(result, user_rates=result.user_rates[:1]) for result in UTILITIES]
+    assert utility_measures(one_block, 1.0)["planned"]["utility_minus_planned"] == {"mean": 0.0, "ci95": None}
+
+
+def test_a_network_with_fairness_shows_utilities_and_says_who_is_blind():
+    config = replace(UNEQUAL, fairness=1.0)
+    results = evaluate_allocations(config, num_blocks=2, timed=False)
+    file = io.StringIO()
+    print_users(results, Console(file=file, width=250), fairness=1.0)
+    shown = " ".join(file.getvalue().split())
+    assert "utility - planned - best known" in shown
+    assert "blind to fairness: " in shown
+    for name in ("flwf", "reuse", "assignment_bound"):
+        assert name in shown.split("blind to fairness: ")[1]
+    for name in ("planned", "wmmse", "fp", "pricing"):
+        assert name not in shown.split("blind to fairness: ")[1].replace(",", "").split()
+    methods = as_json(results, config, 0, 2)["methods"]
+    order = [line.split()[0] for line in file.getvalue().splitlines() if line.split()[0] in methods]
+    assert sorted(order, key=lambda name: -methods[name]["utility"]["mean"]) == order
+    assert set(UTILITY_MEASURES) <= set(methods["wmmse"])
+    plain = as_json(evaluate_allocations(UNEQUAL, num_blocks=1, methods=("reuse",), timed=False), UNEQUAL, 0, 1)
+    assert not set(UTILITY_MEASURES) & set(plain["methods"]["reuse"])
+
+
+def test_no_method_is_fairer_than_the_best_known_and_wmmse_is_next_to_it():
+    config = replace(UNEQUAL, fairness=1.0)
+    measures = utility_measures(evaluate_allocations(config, num_blocks=4, timed=False), 1.0)
+    gaps = {name: row["utility_minus_best_known"]["mean"] for name, row in measures.items()}
+    assert max(gaps.values()) <= 0.0
+    assert gaps["wmmse"] > -0.02
+    assert gaps["wmmse"] > gaps["planned"] > gaps["flwf"]
+    assert gaps["pricing"] > gaps["flwf"]
 
 
 def test_a_result_without_users_has_no_row():

@@ -1,7 +1,7 @@
 """Percent of the best known by hand, and actors that play their own game beside the others."""
 
 import io
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -68,7 +68,7 @@ def actor(**fields):
 
 
 def test_only_an_actor_whose_actions_tilt_prices_has_rules_of_its_own():
-    assert own_rules(actor()) == {**GAME, "negotiation": "flwf"}
+    assert own_rules(actor()) == {**GAME, "negotiation": "flwf", "fairness": 0.0}
     assert own_rules(actor(action="powers")) == {}
     assert own_rules(lambda observations: observations) == {}
 
@@ -105,3 +105,11 @@ def test_pricing_goes_on_from_the_powers_of_the_first_slot():
     rates = [blocks.play_slot(fractions[None], num_iterations=0).mean()]
     rates += [blocks.play_slot(blocks.hold()).mean() for _ in range(3)]
     np.testing.assert_allclose(then.per_slot[1], rates, rtol=1e-4)
+
+
+def test_an_actor_plays_by_its_own_fairness_and_pricing_by_that_of_the_network():
+    policy, fair = actor(), replace(NETWORK, fairness=1.0)
+    plain, weighted = (play_own_game("apg", policy, network, num_blocks=3, seed=7, timed=False) for network in (NETWORK, fair))
+    np.testing.assert_array_equal(plain[0].per_slot, weighted[0].per_slot)
+    np.testing.assert_array_equal(plain[1].per_slot[:, 0], weighted[1].per_slot[:, 0])
+    assert not np.array_equal(plain[1].per_slot, weighted[1].per_slot)
