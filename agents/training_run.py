@@ -1,5 +1,6 @@
 """One training run on disk: learn, evaluate, save, and stop when told to."""
 
+import math
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -124,7 +125,7 @@ class TrainingRun:
         }
         for key, value in row.items():
             self.writer.add_scalar(f"evaluation/{key}", value, training.steps_done)
-        if row[judge] > max((past[judge] for past in self.metrics), default=-1.0):
+        if row[judge] > max((past[judge] for past in self.metrics), default=-math.inf):
             self._save_best()
         self.metrics.append(row)
         self._save(seconds)  # before the metrics, so that where there are metrics there is a checkpoint

@@ -1,7 +1,6 @@
 """Evaluations as evaluate.py plays them: on one network, on a scenario, on all scenarios, on networks of all sizes."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -11,7 +10,7 @@ import torch
 from agents.loading import load
 from agents.saved_actor import ActorPolicy
 from experiments.commands.evaluation_arguments import Evaluation
-from experiments.commands.scenario_words import scenario_names
+from experiments.commands.scenario_words import drawn_groups, scenario_names
 from experiments.named_policies import named_policies
 from experiments.studies.own_game import own_rules
 from experiments.studies.scenario_comparison import EVERYWHERE, compare_all_scenarios, compare_on_scenario, generalise
@@ -19,7 +18,6 @@ from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.comparison import compare
 from multicell_env.evaluation.pictures import STYLES
 from multicell_env.evaluation.playing import METHODS, Policy
-from multicell_env.scenarios import draw_networks, scenario_named
 
 
 def evaluate(asked: Evaluation) -> dict[str, Any]:
@@ -31,7 +29,6 @@ def evaluate(asked: Evaluation) -> dict[str, Any]:
     taken = {*STYLES, *METHODS, _name(actor)}
     policies = named_policies(given.policy, taken=taken, observation=given.observation, batched=given.batched)
     blocks: dict[str, Any] = {"num_blocks": arguments.num_blocks, "seed": arguments.seed}
-    fairness = arguments.scenario.fairness
     if arguments.generalise:
         both: dict[str, Policy] = {"generalist": actor, "td3mix": load("td3mix")}  # in the order of the table
         output = arguments.output or Path("results")
@@ -39,11 +36,11 @@ def evaluate(asked: Evaluation) -> dict[str, Any]:
     if arguments.scenarios is not None and arguments.is_everywhere:
         several = {"td3mix": load("td3mix"), "generalist": load("generalist") if own_rules(actor) else actor}
         several |= {_name(actor): actor} if own_rules(actor) else {}
-        where = {"output": arguments.output or Path("results/scenarios"), "train": arguments.train, "fairness": fairness}
+        where: dict[str, Any] = {"output": arguments.output or Path("results/scenarios"), "train": arguments.train}
+        where["fairness"] = arguments.scenario.fairness
         return compare_all_scenarios(several, load, names=scenario_names(arguments.scenarios, EVERYWHERE), **where, **blocks)
     if arguments.scenarios is not None:
-        drawn = draw_networks(scenario_named(arguments.scenarios), arguments.num_blocks, arguments.seed)
-        networks = [replace(network, fairness=fairness) for network in drawn]
+        (networks,) = drawn_groups(arguments.scenarios, arguments.num_blocks, arguments.seed, {"fairness": arguments.scenario.fairness})
         together = {_name(actor): actor, **policies}
         return compare_on_scenario(together, arguments.scenarios, networks, seed=arguments.seed, output=asked.output)
     return evaluate_actor(actor, arguments.scenario, policies=policies, output=asked.output, **blocks)

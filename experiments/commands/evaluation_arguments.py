@@ -127,9 +127,9 @@ def _check(arguments: EvaluateArguments, defaults: EvaluateArguments) -> None:
         raise ValueError(f"--seed must not be negative; got {arguments.seed}. Give 0 or more.")
     check_folder(output=arguments.output)
     if arguments.is_everywhere or arguments.scenarios is not None:
-        # Fairness is what the users of any network are worth, and no part of what is drawn.
-        kept = {} if arguments.generalise else {"fairness": defaults.scenario.fairness}
-        check_drawn("--generalise" if arguments.generalise else "--scenarios", replace(arguments.scenario, **kept), defaults.scenario)
+        flag = "--generalise" if arguments.generalise else "--scenarios"
+        fairness = defaults.scenario.fairness if arguments.generalise else arguments.scenario.fairness
+        check_drawn(flag, arguments.scenario, replace(defaults.scenario, fairness=fairness))
     if arguments.scenarios is not None and arguments.scenarios != "all":
         scenario_names(arguments.scenarios, ())
     if arguments.policies.policy and arguments.is_everywhere:

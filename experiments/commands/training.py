@@ -22,7 +22,7 @@ from agents.training_run import Evaluation, TrainingRun
 from experiments.commands.evaluation import evaluate_actor
 from experiments.commands.scenario_words import TRAINED_ON, drawn_groups, scenario_names
 from experiments.commands.training_arguments import PRESETS, ResumeArguments, TrainArguments, explained
-from experiments.game_rules import rules_of
+from experiments.game_rules import drawn_by
 from experiments.provenance import provenance
 from experiments.studies.scenario_comparison import compare_on_scenario
 from experiments.studies.scenario_evaluation import Validation
@@ -30,7 +30,6 @@ from multicell_env import MulticellVectorEnv, NetworkConfig, multicell_v0
 from multicell_env.allocations.registry import QUICK_METHODS
 from multicell_env.evaluation.pictures import save_learning_curve
 from multicell_env.evaluation.playing import FIRST_SEED
-from multicell_env.scenarios import draw_networks, scenario_named
 
 VALIDATION_SEED = 2_000_000
 """Blocks that choose the best actor; neither trained on nor part of the closing table."""
@@ -104,16 +103,20 @@ def _training_run(arguments: TrainArguments, directory: RunDirectory, state: dic
     if arguments.scenarios is None:
         validation = Validation([arguments.scenario], arguments.eval_blocks, VALIDATION_SEED, arguments.observation)
     else:
-        unseen = drawn_groups(arguments.scenarios, arguments.eval_blocks, VALIDATION_SEED, rules_of(arguments.scenario))
+        unseen = drawn_groups(arguments.scenarios, arguments.eval_blocks, VALIDATION_SEED, drawn_by(arguments.scenario))
         validation = Validation(list(chain(*unseen)), 1, VALIDATION_SEED, arguments.observation)
+
+    # In percent, no network counts for more because it is larger.
+    judge = "utility" if arguments.scenario.fairness > 0.0 else "all_slots" if arguments.scenarios is None else "percent_all_slots"
 
     def describe(row: dict[str, float]) -> str:
         of_bound = "" if validation.bound is None else f", {row['percent_of_bound']:.1f} % of bound"
-        return f"{row['last_slot']:.1f} bit/s/Hz{of_bound}"
+        utility = f", utility {row['utility']:.3f}" if "utility" in row else ""
+        return f"{row['last_slot']:.1f} bit/s/Hz{of_bound}{utility}"
 
     evaluation = Evaluation(
         measure=validation.measure,
-        judge="all_slots" if arguments.scenarios is None else "percent_all_slots",  # so that no network counts more because it is larger
+        judge=judge,
         draw=lambda metrics: save_learning_curve(metrics, validation.bound, directory.path / "learning_curve.png"),
         describe=describe,
         interval=arguments.eval_interval,
@@ -129,7 +132,7 @@ def _groups(arguments: TrainArguments) -> list[list[NetworkConfig]]:
     """What is trained on, scenario by scenario."""
     if arguments.scenarios is None:
         return [[arguments.scenario]]
-    return drawn_groups(arguments.scenarios, arguments.num_networks, arguments.seed, rules_of(arguments.scenario))
+    return drawn_groups(arguments.scenarios, arguments.num_networks, arguments.seed, drawn_by(arguments.scenario))
 
 
 def _pool_env(config: NetworkConfig, arguments: TrainArguments, count: int) -> PoolEnv:
@@ -150,8 +153,7 @@ def _close(arguments: TrainArguments, directory: RunDirectory) -> dict[str, Any]
         return evaluate_actor(actor, arguments.scenario, num_blocks=arguments.final_blocks, **settings)
     names, tables = scenario_names(arguments.scenarios, TRAINED_ON), {}
     for name in names:
-        drawn = draw_networks(scenario_named(name), arguments.final_blocks, FIRST_SEED)
-        networks = [dataclasses.replace(network, fairness=arguments.scenario.fairness) for network in drawn]
+        (networks,) = drawn_groups(name, arguments.final_blocks, FIRST_SEED, {"fairness": arguments.scenario.fairness})
         file = "results.json" if len(names) == 1 else f"{name}.json"
         tables[name] = compare_on_scenario({arguments.algo: actor}, name, networks, file=file, **settings)
     return tables[names[0]] if len(names) == 1 else {"scenarios": tables}

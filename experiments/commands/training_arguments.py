@@ -13,7 +13,7 @@ from agents.registry import LEARNERS
 from agents.run_directory import RunDirectory
 from experiments.command_line import Reporting, check_drawn, check_folder, check_positive, parse, values_of
 from experiments.commands.scenario_words import TRAINED_ON, check_mixing, scenario_names
-from experiments.game_rules import rules_of
+from experiments.game_rules import drawn_by
 from multicell_env.config import NetworkConfig
 from multicell_env.observation import Observation
 from multicell_env.scenarios import SCENARIOS
@@ -143,8 +143,7 @@ def _check(arguments: TrainArguments) -> None:
     check_folder(runs=arguments.runs)
     check_positive(**{name: getattr(arguments, name) for name in COUNTS})
     if arguments.scenarios is not None:
-        rules = rules_of(arguments.scenario)
-        check_drawn("--scenarios", arguments.scenario, NetworkConfig(**rules))
+        check_drawn("--scenarios", arguments.scenario, NetworkConfig(**drawn_by(arguments.scenario)))
         check_mixing(arguments.scenarios, LEARNERS[arguments.algo], arguments.learner)
         scenario_names(arguments.scenarios, TRAINED_ON)
     if not 0 <= arguments.seed < 2**32:  # what NumPy's global generator takes

@@ -110,7 +110,7 @@ def compare_all_scenarios(
         output: Directory for the files.
         train: Whether to train an actor for each scenario that has none.
         names: The scenarios.
-        fairness: alpha of the networks.
+        fairness: `NetworkConfig.fairness` of all networks.
 
     Returns:
         Under `scenarios`, by the scenario's name, what `against_best_known` gives of every method, with its `measurements`, what must be

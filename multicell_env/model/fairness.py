@@ -70,6 +70,10 @@ class RunningRates:
         """
         return (self.past_rates + rates) / (self.num_past + 1.0)
 
+    def average_before(self) -> Float[Array, "*batch cell user"]:
+        """Average rates over the past slots, and 0 of none."""
+        return self.past_rates / array_namespace(self.num_past).clip(self.num_past, min=1.0)
+
     def weights(self, rates: Float[Array, "*batch cell user"]) -> Float[Array, "*batch cell user"]:
         """What users count in the running round, `fair_weights` of `averages`."""
         return fair_weights(self.averages(rates), self.fairness)
@@ -87,5 +91,4 @@ class RunningRates:
 
         What slots add to it sums up over a block to its number of slots times the utility of the average rates.
         """
-        before = self.past_rates / array_namespace(self.num_past).clip(self.num_past, min=1.0)
-        return self.num_past * alpha_fair_utility(before, self.fairness)
+        return self.num_past * alpha_fair_utility(self.average_before(), self.fairness)

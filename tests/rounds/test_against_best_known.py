@@ -69,6 +69,7 @@ def actor(**fields):
 
 def test_only_an_actor_whose_actions_tilt_prices_has_rules_of_its_own():
     assert own_rules(actor()) == {**GAME, "negotiation": "flwf", "fairness": 0.0}
+    assert own_rules(actor(fairness=1.0))["fairness"] == 1.0
     assert own_rules(actor(action="powers")) == {}
     assert own_rules(lambda observations: observations) == {}
 
