@@ -4,15 +4,16 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from agents.saved_actor import ActorPolicy
 from experiments.game_rules import rules_of
+from multicell_env.allocations.registry import PILOTS
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.comparison import play_policy
 from multicell_env.evaluation.playing import draw_blocks, fractions_of
 from multicell_env.evaluation.policies import Policy, decide, is_batched, observation_of
-from multicell_env.evaluation.results import MethodResult
+from multicell_env.evaluation.record import Record, Slot
+from multicell_env.evaluation.results import Measurements, MethodResult
 from multicell_env.observation import Observer
 
 
@@ -40,7 +41,8 @@ def play_own_game(
 ) -> list[MethodResult]:
     """Play an actor by its own rules, in every round, and in the first slot's rounds before pricing goes on.
 
-    Both take as many measurements a slot as the actor's game has rounds. Of a slot's rounds the last one transmits and counts.
+    Both take as many measurements a slot as the actor's game has rounds. Of a slot's rounds the last one transmits and counts. The actor
+    acts by the fairness that it was trained with, and pricing by that of the network.
 
     Args:
         name: The actor's; the results are `NAME_rounds` and `NAME_rounds_then_pricing`.
@@ -54,18 +56,28 @@ def play_own_game(
     own = own_network(policy, config)
     own = replace(own, rounds_per_slot=rounds_per_slot or own.rounds_per_slot)
     always = play_policy(f"{name}_rounds", policy, own, num_blocks=num_blocks, seed=seed, timed=timed)
-    capacities = _then_pricing(policy, own, num_blocks, seed)
-    return [always, MethodResult(f"{name}_rounds_then_pricing", capacities, "own", np.nan, acting_slots=1)]
+    record = _then_pricing(policy, own, config.fairness, num_blocks, seed)
+    then = MethodResult(
+        f"{name}_rounds_then_pricing",
+        record.per_slot,
+        "own",
+        np.nan,
+        acting_slots=1,
+        user_rates=tuple(record.user_rates[:, None]),
+        measurements=Measurements(own.rounds_per_slot, PILOTS["pricing"]),
+    )
+    return [always, then]
 
 
-def _then_pricing(policy: Policy, own: NetworkConfig, num_blocks: int, seed: int) -> Float[np.ndarray, "block slot"]:
+def _then_pricing(policy: Policy, own: NetworkConfig, fairness: float, num_blocks: int, seed: int) -> Record:
     opening = draw_blocks(own, num_blocks, seed)
     observer = Observer(observation_of(policy), opening)
     for _ in range(own.rounds_per_slot):
         opening.play_slot(decide(policy, observer, is_batched(policy)))
     rules: dict[str, Any] = {"negotiation": "pricing", "num_iterations": own.rounds_per_slot}
-    blocks = draw_blocks(replace(own, action="powers", rounds_per_slot=1, measuring_reward=0.0, **rules), num_blocks, seed)
+    rules |= {"action": "powers", "rounds_per_slot": 1, "measuring_reward": 0.0, "fairness": fairness}
+    blocks = draw_blocks(replace(own, **rules), num_blocks, seed)
     # The first slot transmits what the actor's last round did, so that the negotiation goes on from there.
-    slots = [blocks.play_slot(fractions_of(opening.powers, blocks), num_iterations=0)]
-    slots += [blocks.play_slot(blocks.hold()) for _ in range(1, own.num_slots)]
-    return np.stack([rates.mean(axis=-1, dtype=np.float64) for rates in slots], axis=-1)
+    slots = [Slot.played(blocks, blocks.play_slot(fractions_of(opening.powers, blocks), num_iterations=0))]
+    slots += [Slot.played(blocks, blocks.play_slot(blocks.hold())) for _ in range(1, own.num_slots)]
+    return Record.of(slots, own.user_mask)

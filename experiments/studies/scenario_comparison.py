@@ -24,7 +24,8 @@ from multicell_env.evaluation.comparison import play_policy, try_policy
 from multicell_env.evaluation.playing import evaluate_allocations
 from multicell_env.evaluation.policies import Policy
 from multicell_env.evaluation.results import MethodResult, as_json
-from multicell_env.evaluation.tables import print_table
+from multicell_env.evaluation.tables import print_table, print_users
+from multicell_env.evaluation.users import USER_MEASURES, UTILITY_MEASURES
 from multicell_env.scenarios import LARGE, PAPER_SETTINGS, SCENARIOS, UNSEEN, draw_networks
 
 OWN_RUNS = Path("runs")
@@ -37,6 +38,8 @@ OWN_ACTOR = (
 """How an actor of a scenario's own is trained."""
 EVERYWHERE = tuple(name for name in SCENARIOS if name not in ("mixture", *LARGE))
 """Scenarios that are played where all are."""
+SHOWN_OF_ALL = ("minus_planned", *USER_MEASURES, *UTILITY_MEASURES, "knowledge", "measurements")
+"""What of a method is told of all scenarios together, beside its percentages of the best known."""
 TIMED = 5
 """Networks of a scenario on which the time of decisions is measured."""
 Load = Callable[[Path], Policy]
@@ -77,9 +80,11 @@ def compare_on_scenario(
     for name, row in against.items():
         content["methods"][name] |= {"of_best_known": row["percent_of_best_known"], "minus_planned": row["minus_planned"]}
     _write(output / file, content)
-    print_table(results, networks[0], console, title=f"{len(networks)} networks of the scenario {scenario}, one block each")
+    fair = f", fairness {networks[0].fairness:g}" if networks[0].fairness > 0.0 else ""
+    print_table(results, networks[0], console, title=f"{len(networks)} networks of the scenario {scenario}, one block each{fair}")
     if against:
         print_against_best_known(against, f"{scenario}: of the highest in the table above, network by network", console)
+    print_users(results, console, fairness=networks[0].fairness, title=f"{scenario}: users, average rates over a block")
     console.print(f"wrote {output / file}", highlight=False)
     return content
 
@@ -108,7 +113,8 @@ def compare_all_scenarios(
         fairness: `NetworkConfig.fairness` of all networks.
 
     Returns:
-        Under `scenarios` what `against_best_known` gives, by the scenario's name.
+        Under `scenarios`, by the scenario's name, what `against_best_known` gives of every method, with its `measurements`, what must be
+        known for it (`knowledge`), its `user_measures`, and with fairness its `utility_measures`.
     """
     from experiments.studies.scenario_figure import save_scenarios
 
@@ -174,9 +180,9 @@ def _own(name: str, load: Load, words: tuple[str, ...] | None) -> dict[str, Poli
 
 
 def _against(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a scenario's results that says how methods stand to the best known and to the plan."""
+    """The part of a scenario's results that says how methods stand to the best known and to the plan, and what their users got."""
     return {
-        name: {"percent_of_best_known": row["of_best_known"], "minus_planned": row["minus_planned"]}
+        name: {"percent_of_best_known": row["of_best_known"], **{key: row[key] for key in SHOWN_OF_ALL if key in row}}
         for name, row in content["methods"].items()
     }
 

@@ -52,6 +52,8 @@ def _joined(results: Sequence[MethodResult]) -> MethodResult:
         float(np.mean(spreads)) if spreads else None,
         all(result.is_bound for result in results),
         results[0].acting_slots,
+        tuple(rates for result in results for rates in result.user_rates),
+        results[0].measurements,
     )
 
 

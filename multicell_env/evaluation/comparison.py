@@ -1,4 +1,4 @@
-"""Any policies beside every other method on equal channels: one table, `results.json` and `comparison.png`."""
+"""Any policies beside every other method on equal channels: tables, `results.json` and `comparison.png`."""
 
 import contextlib
 import json
@@ -29,7 +29,7 @@ def compare(
     quiet: bool = False,
     settings: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Play policies and allocations on the same unseen blocks and print one table.
+    """Play policies and allocations on the same unseen blocks and print two tables: of capacities, and of what single users got.
 
     Every policy plays twice: in every slot, and as `NAME_opening` in the first slot only, after which FLWF goes on alone (the paper's
     online algorithm).
@@ -56,7 +56,7 @@ def compare(
         from rich.console import Console
 
         from multicell_env.evaluation.pictures import save_comparison
-        from multicell_env.evaluation.tables import print_table
+        from multicell_env.evaluation.tables import print_table, print_users
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"compare draws tables and pictures with rich and matplotlib; got none ({error}). Install them: "
@@ -89,6 +89,7 @@ def compare(
         save_comparison(content, picture)
         written = f"wrote {file} and {picture}"
     print_table(results, config, console)
+    print_users(results, console, fairness=config.fairness)
     console.print(written, highlight=False, end="\n" if written else "")
     return content
 

@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import Float
 
 from multicell_env import streams
-from multicell_env.allocations.registry import ALLOCATIONS, METHODS, Allocation
+from multicell_env.allocations.registry import ALLOCATIONS, METHODS, PILOTS, Allocation
 from multicell_env.allocations.simple import uniform_allocation
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.policies import Policy, begin, decide, has_reset
-from multicell_env.evaluation.results import MethodResult
-from multicell_env.model.interference import ingr, sum_rates
+from multicell_env.evaluation.record import Record, Slot
+from multicell_env.evaluation.results import NOTHING_MEASURED, Measurements, MethodResult
 from multicell_env.model.types import Powers
 from multicell_env.observation import Observation, Observer
 
@@ -59,7 +59,20 @@ def play(
     acting_slots: int | None = None,
     errors: Sequence[np.random.Generator] = (),
 ) -> Float[np.ndarray, "block slot"]:
-    """Average cell capacity of a policy in every slot, bit/s/Hz.
+    """Average cell capacity of a policy in every slot, bit/s/Hz. Arguments and errors as for `record_of`."""
+    return record_of(policy, blocks, observation, batched=batched, acting_slots=acting_slots, errors=errors).per_slot
+
+
+def record_of(
+    policy: Policy,
+    blocks: Blocks,
+    observation: Observation,
+    *,
+    batched: bool = False,
+    acting_slots: int | None = None,
+    errors: Sequence[np.random.Generator] = (),
+) -> Record:
+    """Play a policy.
 
     Args:
         policy: Called with the observations of all agents, returns their actions.
@@ -90,14 +103,16 @@ def play(
         blocks.measure(range(len(blocks)), errors)
     begin(policy, len(blocks))
     rounds, last = blocks.config.rounds_per_slot, acting_slots or blocks.config.num_slots
-    capacities, observer = [], Observer(observation, blocks)
+    slots, observer = [], Observer(observation, blocks)
     for step in range(blocks.config.num_steps):
         actions = decide(policy, observer, batched) if step < last * rounds else blocks.hold()
-        capacities.append(blocks.play_slot(actions).mean(axis=-1, dtype=np.float64))
+        sum_rates = blocks.play_slot(actions)
+        if (step + 1) % rounds == 0:
+            slots.append(Slot.played(blocks, sum_rates))
         observer.advance()
         if errors:
             blocks.measure(range(len(blocks)), errors)
-    return np.stack(capacities[rounds - 1 :: rounds], axis=-1)
+    return Record.of(slots, blocks.config.user_mask)
 
 
 def evaluate_policy(
@@ -120,17 +135,33 @@ def evaluate_policy(
     size = 1 if has_reset(policy) and not batched and num_blocks > 1 else num_blocks
     settings: dict[str, Any] = {"batched": batched, "acting_slots": acting_slots}
     firsts = range(seed, seed + max(num_blocks, 1), max(size, 1))
-    parts = [
-        play(policy, draw_blocks(config, size, first), observation, errors=error_streams(config, size, first), **settings)
+    records = [
+        record_of(policy, draw_blocks(config, size, first), observation, errors=error_streams(config, size, first), **settings)
         for first in firsts
     ]
-    per_slot = np.concatenate(parts)
 
     def play_one(block: Blocks) -> None:
         block.play_slot(decide(policy, Observer(observation, block), batched))
 
     begin(policy, 1)
-    return MethodResult(name, per_slot, "own", _median_ms(play_one, config, seed) if timed else np.nan, acting_slots=acting_slots)
+    return MethodResult(
+        name,
+        np.concatenate([record.per_slot for record in records]),
+        "own",
+        _median_ms(play_one, config, seed) if timed else np.nan,
+        acting_slots=acting_slots,
+        user_rates=tuple(user_rates for record in records for user_rates in record.user_rates[:, None]),
+        measurements=measurements_of(observation, config),
+    )
+
+
+def measurements_of(observation: Observation, config: NetworkConfig) -> Measurements:
+    """What a policy measures that sees this observation and plays by the rules of this network.
+
+    A step is a measurement round for each of its iterations; without iterations it is one, whose INGR the next step sees.
+    """
+    hears = observation == "price" or config.action == "price" or (config.negotiation == "pricing" and config.num_iterations > 0)
+    return Measurements(config.rounds_per_slot * max(config.num_iterations, 1), PILOTS["pricing" if hears else "flwf"])
 
 
 def evaluate_allocations(
@@ -174,35 +205,40 @@ def _played(allocation: Allocation, blocks: Blocks, seed: int, clock: Clock) -> 
     anew = partial(_slot_by_slot, allocation, blocks.config, len(blocks), seed, generator)
     std_over_starts = None
     if allocation.kind == "negotiated":
-        starts = np.stack([anew() if blocks.moves else _negotiated(allocation, blocks, allocate) for _ in range(allocation.num_starts)])
-        per_slot = starts.mean(axis=0)
+        starts = [anew() if blocks.moves else _negotiated(allocation, blocks, allocate) for _ in range(allocation.num_starts)]
         if allocation.num_starts > 1:
-            std_over_starts = float(starts[..., -1].std(axis=0, ddof=1).mean())
+            std_over_starts = float(np.std([start.per_slot[:, -1] for start in starts], axis=0, ddof=1).mean())
         # How long a slot takes does not depend on where it opens.
         ms = clock(lambda one: _iterated(allocation, one, fractions_of(uniform_allocation(one.gains, one.user_budgets), one)))
     elif blocks.moves:
-        per_slot, ms = anew(), clock(allocate)
+        starts, ms = [anew()], clock(allocate)
     else:
         draws = 1 if allocation.kind == "static" else num_slots
-        per_slot = np.repeat(np.stack([_capacity(allocate(blocks), blocks) for _ in range(draws)], axis=-1), num_slots // draws, axis=1)
-        ms = clock(allocate)
-    is_bound = allocation.is_bound(blocks.config)
-    return MethodResult(allocation.name, per_slot, allocation.knowledge, ms, std_over_starts, is_bound)
+        slots = [Slot.of_powers(allocate(blocks), blocks) for _ in range(draws)] * (num_slots // draws)
+        starts, ms = [Record.of(slots, blocks.config.user_mask)], clock(allocate)
+    return MethodResult(
+        allocation.name,
+        np.mean([start.per_slot for start in starts], axis=0),
+        allocation.knowledge,
+        ms,
+        std_over_starts,
+        allocation.is_bound(blocks.config),
+        user_rates=tuple(np.stack([start.user_rates for start in starts], axis=1)),
+        measurements=Measurements(_iterations(blocks.config), allocation.pilots) if allocation.pilots else NOTHING_MEASURED,
+    )
 
 
-def _negotiated(allocation: Allocation, blocks: Blocks, allocate: Callable[[Blocks], Powers]) -> Float[np.ndarray, "block slot"]:
-    """Capacity of a negotiation from one opening, k iterations a slot."""
+def _negotiated(allocation: Allocation, blocks: Blocks, allocate: Callable[[Blocks], Powers]) -> Record:
+    """A negotiation from one opening, k iterations a slot."""
     blocks.restart()
     slots = [_iterated(allocation, blocks, fractions_of(allocate(blocks), blocks))]
     slots += [_iterated(allocation, blocks, blocks.hold()) for _ in range(1, blocks.config.num_slots)]
     blocks.restart()
-    return np.stack(slots, axis=-1)
+    return Record.of(slots, blocks.config.user_mask)
 
 
-def _slot_by_slot(
-    allocation: Allocation, config: NetworkConfig, num_blocks: int, seed: int, generator: np.random.Generator
-) -> Float[np.ndarray, "block slot"]:
-    """Capacity of an allocation that is decided anew in every slot, where channels move."""
+def _slot_by_slot(allocation: Allocation, config: NetworkConfig, num_blocks: int, seed: int, generator: np.random.Generator) -> Record:
+    """An allocation that is decided anew in every slot, where channels move."""
     # Channels that have moved do not come back: every method plays blocks of its own, which the same seed makes the same.
     blocks, slots = draw_blocks(config, num_blocks, seed), []
     nominal = blocks.user_budgets
@@ -212,26 +248,26 @@ def _slot_by_slot(
         if is_negotiated:
             slots.append(_iterated(allocation, blocks, fractions_of(powers, blocks)))
         else:
-            slots.append(_capacity(powers, blocks))
+            slots.append(Slot.of_powers(powers, blocks))
             blocks.play_slot(fractions_of(powers, blocks), num_iterations=0, transmit=True)
         blocks.advance()
-    return np.stack(slots, axis=-1)
+    return Record.of(slots, config.user_mask)
 
 
-def _iterated(allocation: Allocation, blocks: Blocks, fractions: np.ndarray) -> Float[np.ndarray, " block"]:
-    k = blocks.config.num_iterations or DEFAULT_ITERATIONS
-    rates = blocks.play_slot(fractions, num_iterations=k, negotiation=allocation.negotiation, transmit=True)
-    return rates.mean(axis=-1, dtype=np.float64)
+def _iterated(allocation: Allocation, blocks: Blocks, fractions: np.ndarray) -> Slot:
+    k = _iterations(blocks.config)
+    return Slot.played(blocks, blocks.play_slot(fractions, num_iterations=k, negotiation=allocation.negotiation, transmit=True))
+
+
+def _iterations(config: NetworkConfig) -> int:
+    """Iterations of a negotiated allocation in a slot."""
+    return config.num_iterations or DEFAULT_ITERATIONS
 
 
 def fractions_of(powers: Powers, blocks: Blocks) -> Float[np.ndarray, "block cell band user"]:
     """Powers as fractions of each user's slot budget."""
     budgets = blocks.user_budgets[..., None, :]
     return np.divide(powers, budgets, out=np.zeros(powers.shape), where=budgets > 0)
-
-
-def _capacity(powers: Powers, blocks: Blocks) -> Float[np.ndarray, " block"]:
-    return sum_rates(powers, ingr(powers, blocks.gains)).mean(axis=-1)
 
 
 def _median_ms(decide: Callable[[Blocks], object], config: NetworkConfig, seed: int, repeats: int = 15) -> float:

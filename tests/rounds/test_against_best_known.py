@@ -1,7 +1,7 @@
 """Percent of the best known by hand, and actors that play their own game beside the others."""
 
 import io
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -83,6 +83,10 @@ def test_an_actor_plays_its_rounds_on_the_blocks_of_the_network():
     assert (always.name, then.name) == ("apg_rounds", "apg_rounds_then_pricing")
     expected = evaluate_policy("any", policy, own, observation="price", num_blocks=3, seed=7, batched=True, timed=False)
     np.testing.assert_array_equal(always.per_slot, expected.per_slot)
+    assert always.measurements == then.measurements == (3, ("ingr", "price"))
+    for each in (always, then):
+        sums = [rates.sum() / 3 for rates in each.user_rates]
+        np.testing.assert_allclose(sums, each.per_slot.mean(axis=1), rtol=1e-5)
     np.testing.assert_array_equal(draw_blocks(own, 3, 7).gains.signal_gains, draw_blocks(NETWORK, 3, 7).gains.signal_gains)
 
 
@@ -123,3 +127,11 @@ def test_any_policy_that_says_the_rules_of_its_game_is_played_by_them():
     blocks = draw_blocks(NetworkConfig(**untilted.rules), 2, 4)
     rates = [blocks.play_slot(blocks.hold()).mean(axis=-1) for _ in range(3)][-1]
     np.testing.assert_allclose(results[0].per_slot[:, 0], rates, rtol=1e-6)
+
+
+def test_an_actor_plays_by_its_own_fairness_and_pricing_by_that_of_the_network():
+    policy, fair = actor(), replace(NETWORK, fairness=1.0)
+    plain, weighted = (play_own_game("apg", policy, network, num_blocks=3, seed=7, timed=False) for network in (NETWORK, fair))
+    np.testing.assert_array_equal(plain[0].per_slot, weighted[0].per_slot)
+    np.testing.assert_array_equal(plain[1].per_slot[:, 0], weighted[1].per_slot[:, 0])
+    assert not np.array_equal(plain[1].per_slot, weighted[1].per_slot)
