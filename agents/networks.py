@@ -96,9 +96,12 @@ class SetCritic(nn.Module):
         self.head = TwinLinear(hidden_sizes[-1], 1)
 
     def forward(self, observation: Observation, action: Action, mask: Mask = None, *, twins: int = 2) -> Float[Tensor, "twin *batch agent"]:
-        """Q_b(s_b, a_b) in the mixer's units."""
-        action = action.unsqueeze(-3) if self.action_axes == 2 else action
-        tokens, padding = to_tokens(torch.cat([observation, action], dim=-3), token_mask(mask))
+        """Q_b(s_b, a_b) in the mixer's units. Without action planes the mask may be one of every row."""
+        if self.action_axes == 2:
+            action = action.unsqueeze(-3)
+        else:
+            mask = token_mask(mask)
+        tokens, padding = to_tokens(torch.cat([observation, action], dim=-3), mask)
         features = self.encoder(tokens.expand(twins, -1, -1, -1, -1), padding)
         return self.head(padding.mean_over_both(features)).view(twins, *observation.shape[:-3])
 
@@ -154,12 +157,15 @@ class MonotonicMixer(nn.Module):
         num_features: Length of an agent's features.
         mixing_size: Width of each hidden layer.
         num_layers: Hidden layers.
+        is_residual: Whether all this is added to the mean of the values, and begins at 0. Every agent's value then counts from the start
+            and keeps a weight of at least 1/B, whatever the state.
 
     Source: Rashid et al., ICML 2018, as used by Algorithm 1.
     """
 
-    def __init__(self, num_features: int, mixing_size: int, num_layers: int = 1) -> None:
+    def __init__(self, num_features: int, mixing_size: int, num_layers: int = 1, *, is_residual: bool = False) -> None:
         super().__init__()
+        self.is_residual = is_residual
         self.first_weights = TwinLinear(num_features, mixing_size)
         self.first_bias = TwinLinear(num_features, mixing_size)
         self.weights = nn.ModuleList(TwinLinear(num_features, mixing_size**2) for _ in range(num_layers - 1))
@@ -167,6 +173,10 @@ class MonotonicMixer(nn.Module):
         self.last_weights = TwinLinear(num_features, mixing_size)
         # v has two hidden layers, as QMIX gives it, those that made the features included.
         self.last_bias = mlp([num_features, *([mixing_size] if num_layers == 1 else []), 1], TwinLinear)
+        if is_residual:
+            for layer in (self.last_weights, self.last_bias[-1]):
+                for weight in layer.parameters():
+                    nn.init.zeros_(weight)
 
     def forward(
         self, values: Float[Tensor, "twin *batch agent"], features: Float[Tensor, "twin *batch agent feature"]
@@ -178,7 +188,8 @@ class MonotonicMixer(nn.Module):
         for weights, bias in zip(self.weights, self.biases, strict=True):
             square = weights(network).abs().unflatten(-1, (hidden.shape[-1], -1))
             hidden = nn.functional.elu((hidden.unsqueeze(-2) @ square).squeeze(-2) + bias(network))
-        return (hidden * self.last_weights(network).abs()).sum(dim=-1) + self.last_bias(network).squeeze(-1)
+        mixed = (hidden * self.last_weights(network).abs()).sum(dim=-1) + self.last_bias(network).squeeze(-1)
+        return mixed + values.mean(dim=-1) if self.is_residual else mixed
 
 
 class SetStateEncoder(nn.Module):
@@ -191,8 +202,8 @@ class SetStateEncoder(nn.Module):
     def forward(
         self, state: Float[Tensor, "*batch cell plane band user"], mask: Mask = None, *, twins: int = 2
     ) -> Float[Tensor, "twin *batch cell feature"]:
-        """One vector a cell, by each twin."""
-        tokens, padding = to_tokens(state, token_mask(mask))
+        """One vector a cell, by each twin; `mask` is `[..., band, user]`, of all rows or of every row."""
+        tokens, padding = to_tokens(state, mask)
         features = self.encoder(tokens.expand(twins, -1, -1, -1, -1), padding)
         return padding.mean_over_both(features).view(twins, *state.shape[:-3], -1)
 

@@ -34,14 +34,27 @@ def _make_run(
     return Training(member.make_env, config, length, seed=seed, logger=logger, stacked_env=stacked_env, pool=pool)
 
 
+def _make_groups_run(groups: Sequence[Sequence[PoolEnv]], config: TD3MixConfig, length: TrainingConfig, *, seed: int) -> LearnerRun:
+    from agents.joint import JointEnv
+    from agents.mixed import MixedEnv
+    from agents.pool import PoolTraining
+
+    pool = []
+    for group in groups:
+        members = [cast("StackedEnv", member.stacked_env) for member in group]
+        masks = [JointEnv(member.make_env()).action_mask for member in group]
+        pool.append(PoolEnv(group[0].make_env, MixedEnv(members, length.num_envs, masks)))
+    return _make_run(pool[0], config, length, seed=seed) if len(pool) == 1 else PoolTraining(pool, config, length, seed=seed)
+
+
 def _build_actor(env: "JointEnv", config: TD3MixConfig) -> "SetActor | MLPActor":
     from agents.actors import build_actor
 
-    return build_actor(env, config.network, config.hidden_sizes)
+    return build_actor(env, config.network, config.hidden_sizes, is_centred=config.is_centred)
 
 
 def _build_critics(env: "JointEnv", config: TD3MixConfig) -> "Sequence[nn.Module]":
-    from agents.td3_mix.algorithm import build_critic
+    from agents.td3_mix.critics import build_critic
 
     return (build_critic(env, config),)
 
@@ -59,7 +72,12 @@ def _check(envs: "Sequence[JointEnv]", length: TrainingConfig) -> None:
 
 
 def _share(length: TrainingConfig, count: int) -> TrainingConfig:
-    return dataclasses.replace(length, buffer_size=length.buffer_size // count)
+    steps = -(-length.num_steps // count)
+    return dataclasses.replace(length, buffer_size=length.buffer_size // count, num_steps=steps)
+
+
+def _size_of_each(config: TD3MixConfig, length: TrainingConfig, count: int) -> int:
+    return max(1, length.num_envs // count) if config.mixes_networks else length.num_envs
 
 
 def _start_from(run: LearnerRun, actor: "SetActor | MLPActor") -> None:
@@ -72,6 +90,9 @@ TD3_MIX = Learner(
     config=TD3MixConfig,
     length=TrainingConfig,
     make_run=_make_run,
+    make_groups_run=_make_groups_run,
+    mixes_environments=lambda config: config.mixes_networks,
+    size_of_each=_size_of_each,
     build_actor=_build_actor,
     build_critics=_build_critics,
     check=_check,
