@@ -20,12 +20,20 @@ class MixedEnv:
         members: The environments: as many rows in each, and the same spaces.
         num_envs: Rows in all.
         masks: Which entries of an action are real in each of them, `[agent, ...]`.
+        short_episodes: Steps after which episodes are cut off in every other seat, so that beginnings are seen more often; 0 for none.
 
     Raises:
         ValueError: the rows are no multiple of an environment's or there are too few environments for them, or the spaces differ.
     """
 
-    def __init__(self, members: Sequence[StackedEnv], num_envs: int, masks: Sequence[Bool[np.ndarray, "agent *action"]]) -> None:
+    def __init__(
+        self,
+        members: Sequence[StackedEnv],
+        num_envs: int,
+        masks: Sequence[Bool[np.ndarray, "agent *action"]],
+        *,
+        short_episodes: int = 0,
+    ) -> None:
         rows = members[0].num_envs if members else 0
         check_rows(num_envs, len(members), rows)
         spaces = {(member.num_envs, str(member.single_action_space), mask.shape) for member, mask in zip(members, masks, strict=True)}
@@ -37,6 +45,10 @@ class MixedEnv:
         self.single_action_space = members[0].single_action_space
         self.state_is_observation = members[0].state_is_observation
         self._rows = rows
+        every_other = np.repeat(np.arange(seats) % 2 == 0, rows)
+        self._longest = np.where(every_other & (short_episodes > 0), short_episodes, np.iinfo(np.int64).max)
+        """Steps after which the episode of a row is cut off."""
+        self._ages = np.zeros(num_envs, dtype=np.int64)
         self._last = np.zeros((num_envs, 0))
         """What the last step has shown."""
         self._members = [list(members[seat::seats]) for seat in range(seats)]
@@ -60,6 +72,7 @@ class MixedEnv:
         for row, own in enumerate(seed or ()):
             if own is not None:
                 self._seeds[row] = seeds_of_parts(own, len(self._members[row // self._rows]))
+        self._ages[chosen] = 0
         observations = [self._reset_seat(seat, chosen[self._of(seat)]) for seat in range(len(self._members))]
         return np.concatenate(observations), {}
 
@@ -68,7 +81,8 @@ class MixedEnv:
         results = [self._playing(seat).step(actions[self._of(seat)])[:4] for seat in range(len(self._members))]
         observations, rewards, terminated, truncated = (np.concatenate(arrays) for arrays in zip(*results, strict=True))
         self._last = observations
-        return observations, rewards, terminated, truncated, {}
+        self._ages += 1
+        return observations, rewards, terminated, truncated | (self._ages >= self._longest) & ~terminated, {}
 
     def state(self) -> np.ndarray:
         """Global states `[env, ...]`."""

@@ -18,6 +18,9 @@ from torch import Tensor, nn
 
 from agents.set_linear import Mask, Padding, SetLinear, Tokens, TwinLinear, to_tokens
 
+RESIDUAL_SHARE = 0.01
+"""What a residual mixer's last weights begin at, relative to the usual."""
+
 Observation = Float[Tensor, "batch agent *observation"]
 Action = Float[Tensor, "batch agent *action"]
 
@@ -157,7 +160,7 @@ class MonotonicMixer(nn.Module):
         num_features: Length of an agent's features.
         mixing_size: Width of each hidden layer.
         num_layers: Hidden layers.
-        is_residual: Whether all this is added to the mean of the values, and begins at 0. Every agent's value then counts from the start
+        is_residual: Whether all this is added to the mean of the values, and begins near 0. Every agent's value then counts from the start
             and keeps a weight of at least 1/B, whatever the state.
 
     Source: Rashid et al., ICML 2018, as used by Algorithm 1.
@@ -174,9 +177,10 @@ class MonotonicMixer(nn.Module):
         # v has two hidden layers, as QMIX gives it, those that made the features included.
         self.last_bias = mlp([num_features, *([mixing_size] if num_layers == 1 else []), 1], TwinLinear)
         if is_residual:
-            for layer in (self.last_weights, self.last_bias[-1]):
-                for weight in layer.parameters():
-                    nn.init.zeros_(weight)
+            with torch.no_grad():
+                for layer in (self.last_weights, self.last_bias[-1]):
+                    for weight in layer.parameters():
+                        weight.mul_(RESIDUAL_SHARE)  # at 0 itself |w| has no gradient
 
     def forward(
         self, values: Float[Tensor, "twin *batch agent"], features: Float[Tensor, "twin *batch agent feature"]

@@ -33,7 +33,7 @@ class TD3MixConfig:
     critic_input: CriticInput = "action"
     """Line 2. meaning: critics read, beside an action, what the environment says that it means (network set)."""
     mixer: Mixer = "qmix"
-    """Line 2. qmix: a monotonic network makes Q_tot. residual: the same beside the sum, from 0 on. sum: Q_tot is the sum of the agents'
+    """Line 2. qmix: a monotonic network makes Q_tot. residual: the same beside the sum, from nearly 0 on. sum: Q_tot is the sum of the agents'
     values (VDN). none: each is a Q_tot."""
     mixing_size: int = 32
     """Line 2: width of the mixer's hidden layers."""
@@ -83,6 +83,8 @@ class TD3MixConfig:
     """Share of the newest weights in a moving average of the actor that is evaluated and saved; 0 evaluates the actor itself."""
     mixes_networks: bool = False
     """Whether the networks of a scenario fill one replay buffer side by side. Otherwise they take turns."""
+    short_episodes: int = 0
+    """With mixed networks: steps after which every other row begins anew, so that beginnings are seen more often; 0 for none."""
 
     def __post_init__(self) -> None:
         if not self.hidden_sizes or min(self.hidden_sizes) < 1:
@@ -90,6 +92,10 @@ class TD3MixConfig:
         for name in ("mixing_size", "mixing_layers", "batch_size", "actor_delay"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}. Give a positive whole number.")
+        if self.short_episodes < 0 or (self.short_episodes and not self.mixes_networks):
+            raise ValueError(
+                f"short_episodes must be 0 or more, and 0 without mixes_networks; got {self.short_episodes}. Give 0, or mix networks."
+            )
         if self.actor_rest < 0:
             raise ValueError(f"actor_rest must not be negative; got {self.actor_rest}. Give 0 for an actor that learns from the start.")
         for name in ("exploration_noise", "target_noise", "target_noise_clip", "actor_penalty"):

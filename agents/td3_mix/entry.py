@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from agents.learner import Learner, LearnerRun, PoolEnv
 from agents.td3_mix.config import TD3MixConfig, TrainingConfig
 from agents.td3_mix.paper_preset import PRESETS
+from agents.td3_mix.rounds_preset import ROUNDS
 
 # Torch and Tianshou are imported by what needs them: a command line that refuses its arguments does not wait for them.
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def _make_groups_run(groups: Sequence[Sequence[PoolEnv]], config: TD3MixConfig, 
     for group in groups:
         members = [cast("StackedEnv", member.stacked_env) for member in group]
         masks = [JointEnv(member.make_env()).action_mask for member in group]
-        pool.append(PoolEnv(group[0].make_env, MixedEnv(members, length.num_envs, masks)))
+        pool.append(PoolEnv(group[0].make_env, MixedEnv(members, length.num_envs, masks, short_episodes=config.short_episodes)))
     return _make_run(pool[0], config, length, seed=seed) if len(pool) == 1 else PoolTraining(pool, config, length, seed=seed)
 
 
@@ -98,5 +99,5 @@ TD3_MIX = Learner(
     check=_check,
     share=_share,
     start_from=_start_from,
-    presets=PRESETS,
+    presets={**PRESETS, "rounds": ROUNDS},
 )

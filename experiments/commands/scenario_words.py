@@ -39,4 +39,4 @@ def check_mixing(words: str, learner: Learner[Any, Any], config: object) -> None
         ValueError: the learner mixes networks, and those of the scenario have different sizes.
     """
     if learner.mixes_environments(config) and "mixture" in scenario_names(words, TRAINED_ON):
-        raise ValueError("batches of different networks need one size; got the scenario mixture. Give --slots-ahead 0, or other scenarios.")
+        raise ValueError("batches of different networks need one size; got the scenario mixture. Leave the preset out, or give others.")
