@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
+from agents.learner import check_rows
 from agents.stacked import StackedEnv
 from agents.streams import seeds_of_parts
 
@@ -109,21 +110,3 @@ class MixedEnv:
         # A row takes its next seed with its next environment, of which it has as many as seeds.
         seeds = [self._seeds[row].pop(0) if begins and self._seeds[row] else None for row, begins in zip(rows, chosen, strict=True)]
         return self._playing(seat).reset(seed=seeds, options={"reset_mask": chosen})[0]
-
-
-def check_rows(num_envs: int, count: int, rows: int) -> None:
-    """Refuse rows that cannot be shared out.
-
-    Args:
-        num_envs: Rows in all.
-        count: How many environments there are.
-        rows: Rows of each.
-
-    Raises:
-        ValueError: they cannot.
-    """
-    if not rows or num_envs % rows or num_envs // rows > count:
-        raise ValueError(
-            f"the rows of a batch must be a multiple of the number of environments, or less; got {num_envs} rows and {count} environments. "
-            "Give as many environments as rows."
-        )

@@ -211,7 +211,7 @@ class TD3Mix(TD3):
         """-Q_tot of the actor's own actions (or -Q_1 of each agent, by `actor_gradient` or without a mixer), plus the penalty."""
         critic = cast(MixedCritic, self.critic)
         actor: Any = self.policy.actor
-        mask = mask_of(obs, self.policy.mask)
+        mask = mask_of(obs, cast(JointPolicy, self.policy).mask)
         preferences = actor.preferences(as_tensor(obs["observation"]), mask)
         values = critic.agent_values(obs, torch.tanh(preferences), twins=1)
         objective = critic.mix(values, obs) if self.actor_gradient == "mixer" else values

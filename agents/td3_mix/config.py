@@ -33,8 +33,8 @@ class TD3MixConfig:
     critic_input: CriticInput = "action"
     """Line 2. meaning: critics read, beside an action, what the environment says that it means (network set)."""
     mixer: Mixer = "qmix"
-    """Line 2. qmix: a monotonic network makes Q_tot. residual: the same beside the sum, from nearly 0 on. sum: Q_tot is the sum of the agents'
-    values (VDN). none: each is a Q_tot."""
+    """Line 2. qmix: a monotonic network makes Q_tot. residual: the same beside the sum, from nearly 0 on. sum: Q_tot is the sum of the
+    agents' values (VDN). none: each is a Q_tot."""
     mixing_size: int = 32
     """Line 2: width of the mixer's hidden layers."""
     mixing_layers: int = 1

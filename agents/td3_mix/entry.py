@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, cast
 
-from agents.learner import Learner, LearnerRun, PoolEnv
+from agents.learner import Learner, LearnerRun, PoolEnv, check_rows
 from agents.td3_mix.config import TD3MixConfig, TrainingConfig
 from agents.td3_mix.paper_preset import PRESETS
 from agents.td3_mix.rounds_preset import ROUNDS
@@ -60,16 +60,21 @@ def _build_critics(env: "JointEnv", config: TD3MixConfig) -> "Sequence[nn.Module
     return (build_critic(env, config),)
 
 
-def _check(envs: "Sequence[JointEnv]", length: TrainingConfig) -> None:
+def _check(envs: "Sequence[JointEnv]", config: TD3MixConfig, length: TrainingConfig) -> None:
     from agents.td3_mix.training import check_memory
 
-    if length.buffer_size < length.num_envs * len(envs):
+    if not config.mixes_networks and length.buffer_size < length.num_envs * len(envs):
         raise ValueError(
             f"buffer_size must hold at least one transition of every environment; got {length.buffer_size} for {len(envs)} times "
             f"{length.num_envs} environments. Raise buffer_size or lower num_envs."
         )
     for env in envs:
         check_memory(env, length)  # as if the largest had the whole buffer
+
+
+def _check_groups(config: TD3MixConfig, length: TrainingConfig, groups: int, size: int) -> None:
+    check_rows(length.num_envs, size, _size_of_each(config, length, size))
+    _share(length, groups)  # refuses a part of the buffer that is too small
 
 
 def _share(length: TrainingConfig, count: int) -> TrainingConfig:
@@ -97,6 +102,7 @@ TD3_MIX = Learner(
     build_actor=_build_actor,
     build_critics=_build_critics,
     check=_check,
+    check_groups=_check_groups,
     share=_share,
     start_from=_start_from,
     presets={**PRESETS, "rounds": ROUNDS},

@@ -146,7 +146,7 @@ def _check(arguments: TrainArguments) -> None:
     if arguments.scenarios is not None:
         rules = rules_of(arguments.scenario)
         check_drawn("--scenarios", arguments.scenario, NetworkConfig(**rules))
-        check_mixing(arguments.scenarios, LEARNERS[arguments.algo], arguments.learner)
+        check_mixing(arguments.scenarios, arguments.num_networks, LEARNERS[arguments.algo], arguments.learner, arguments.training)
         scenario_names(arguments.scenarios, TRAINED_ON)
     if not 0 <= arguments.seed < 2**32:  # what NumPy's global generator takes
         raise ValueError(f"--seed must be from 0 to {2**32 - 1}; got {arguments.seed}. Give one of these.")

@@ -31,7 +31,7 @@ def test_rewards_are_less_what_untilted_prices_earn_on_the_same_block(make):
         one.reset()
     for _ in range(9):  # two blocks of four rounds, and one round
         actions = generator.uniform(-1.0, 1.0, (2, 3, 3, 2)).astype(np.float32)
-        observations, rewards, terminated, truncated, _ = env.step(actions)
+        observations, rewards, _, truncated, _ = env.step(actions)
         seen, of_actions, *_ = played.step(actions)
         _, of_middle, *_ = usual.step(np.zeros_like(actions))
         np.testing.assert_array_equal(rewards, of_actions - of_middle)

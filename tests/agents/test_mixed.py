@@ -140,7 +140,7 @@ def test_a_copy_goes_on_alike(copied):
 
 @pytest.mark.parametrize(("count", "rows", "num_envs"), [(2, 1, 4), (3, 2, 5)])
 def test_rows_that_cannot_be_shared_out_are_refused(count, rows, num_envs):
-    with pytest.raises(ValueError, match=rf"got {num_envs} rows and {count} environments. Give as many environments as rows"):
+    with pytest.raises(ValueError, match=rf"got {num_envs} rows for {count} networks"):
         mixed(count, rows, num_envs)
 
 
@@ -151,5 +151,5 @@ def test_environments_of_other_sizes_are_refused():
 
 
 def test_a_batch_of_no_environments_is_refused():
-    with pytest.raises(ValueError, match="got 2 rows and 0 environments"):
+    with pytest.raises(ValueError, match="got 2 rows for 0 networks"):
         MixedEnv([], 2, [])
