@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from agents.set_linear import Mask, Padding, SetLinear, Tokens, TwinLinear, to_tokens
 
 RESIDUAL_SHARE = 0.01
-"""What a residual mixer's last weights begin at, relative to the usual."""
+"""What the last weights of a residual mixer's v(s) begin at, relative to the usual."""
 
 Observation = Float[Tensor, "batch agent *observation"]
 Action = Float[Tensor, "batch agent *action"]
@@ -160,8 +160,8 @@ class MonotonicMixer(nn.Module):
         num_features: Length of an agent's features.
         mixing_size: Width of each hidden layer.
         num_layers: Hidden layers.
-        is_residual: Whether all this is added to the mean of the values, and begins near 0. Every agent's value then counts from the start
-            and keeps a weight of at least 1/B, whatever the state.
+        is_residual: Whether all this is added to the mean of the values, with softmax over the inputs of a layer in place of the magnitudes
+            |W|. The weights dQ_tot/dQ_b of the agents are then at least 1/B each, and at most 2 together, whatever the state.
 
     Source: Rashid et al., ICML 2018, as used by Algorithm 1.
     """
@@ -178,22 +178,25 @@ class MonotonicMixer(nn.Module):
         self.last_bias = mlp([num_features, *([mixing_size] if num_layers == 1 else []), 1], TwinLinear)
         if is_residual:
             with torch.no_grad():
-                for layer in (self.last_weights, self.last_bias[-1]):
-                    for weight in layer.parameters():
-                        weight.mul_(RESIDUAL_SHARE)  # at 0 itself |w| has no gradient
+                for weight in self.last_bias[-1].parameters():
+                    weight.mul_(RESIDUAL_SHARE)
 
     def forward(
         self, values: Float[Tensor, "twin *batch agent"], features: Float[Tensor, "twin *batch agent feature"]
     ) -> Float[Tensor, "twin *batch"]:
         """Q_tot of the agents' values, by each twin."""
         network = features.mean(dim=-2)
-        mixed = (values.unsqueeze(-2) @ self.first_weights(features).abs()).squeeze(-2)
+        mixed = (values.unsqueeze(-2) @ self._positive(self.first_weights(features))).squeeze(-2)
         hidden = nn.functional.elu(mixed + self.first_bias(network))
         for weights, bias in zip(self.weights, self.biases, strict=True):
-            square = weights(network).abs().unflatten(-1, (hidden.shape[-1], -1))
+            square = self._positive(weights(network).unflatten(-1, (hidden.shape[-1], -1)))
             hidden = nn.functional.elu((hidden.unsqueeze(-2) @ square).squeeze(-2) + bias(network))
-        mixed = (hidden * self.last_weights(network).abs()).sum(dim=-1) + self.last_bias(network).squeeze(-1)
+        last = self._positive(self.last_weights(network).unsqueeze(-1)).squeeze(-1)
+        mixed = (hidden * last).sum(dim=-1) + self.last_bias(network).squeeze(-1)
         return mixed + values.mean(dim=-1) if self.is_residual else mixed
+
+    def _positive(self, weights: Float[Tensor, "*batch inputs outputs"]) -> Float[Tensor, "*batch inputs outputs"]:
+        return weights.softmax(dim=-2) if self.is_residual else weights.abs()
 
 
 class SetStateEncoder(nn.Module):

@@ -33,7 +33,7 @@ class TD3MixConfig:
     critic_input: CriticInput = "action"
     """Line 2. meaning: critics read, beside an action, what the environment says that it means (network set)."""
     mixer: Mixer = "qmix"
-    """Line 2. qmix: a monotonic network makes Q_tot. residual: the same beside the sum, from nearly 0 on. sum: Q_tot is the sum of the
+    """Line 2. qmix: a monotonic network makes Q_tot. residual: one with bounded weights beside the sum. sum: Q_tot is the sum of the
     agents' values (VDN). none: each is a Q_tot."""
     mixing_size: int = 32
     """Line 2: width of the mixer's hidden layers."""

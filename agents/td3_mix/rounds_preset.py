@@ -19,7 +19,7 @@ ROUNDS: Mapping[str, Setting] = {
     "is_centred": Setting(False, "the common level of a user's multipliers decides whether it falls silent"),
     "head_scale": Setting(0.1, "it begins near untilted prices, a good policy already"),
     "critic_input": Setting("meaning", "the shares of the budget that an action takes; a multiplier alone says little of them"),
-    "mixer": Setting("residual", "QMIX's network beside the sum, from nearly 0 on"),
+    "mixer": Setting("residual", "a QMIX whose weights are bounded, beside the sum: no state or agent counts for much more than another"),
     # Exploration, baseline and target.
     "warm_up": Setting("actor", "random multipliers show powers that no good policy plays"),
     "baseline": Setting("middle", "networks differ far more than actions do"),
@@ -32,7 +32,7 @@ ROUNDS: Mapping[str, Setting] = {
     "short_episodes": Setting(
         10, "half of the rows play two slots, half whole blocks: the first slot is the hardest, and late ones differ"
     ),
-    "batch_size": Setting(128, "256 learns no faster for the same time"),
+    "batch_size": Setting(128, "some of each of 64 networks"),
     "critic_learning_rate": Setting(2e-3, "Adam's, where it is full"),
     "actor_learning_rate": Setting(5e-4, "Adam's, where it is full"),
     "actor_rest": Setting(200, "a good actor would be spoilt by critics that know nothing yet"),
@@ -46,7 +46,7 @@ ROUNDS: Mapping[str, Setting] = {
     "warmup_steps": Setting(20, "four slots"),
     "buffer_size": Setting(20_000, "the last 300 rounds"),
     "num_networks": Setting(256, "rows go on to others when blocks begin, so that none is learned by heart"),
-    "eval_interval": Setting(300, "the highest of these is saved, the untrained actor included"),
+    "eval_interval": Setting(150, "the highest of these is saved, the untrained actor included"),
     "eval_blocks": Setting(40, "networks of each scenario"),
     "final_blocks": Setting(40, "networks of each scenario; evaluate.py plays more"),
 }
