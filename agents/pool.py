@@ -81,7 +81,7 @@ def check_pool(envs: Sequence[JointEnv], config: object, length: object | None =
     if not envs:
         raise ValueError("the pool must have at least one environment; got none. Give some.")
     if length is not None:
-        learner_of(config).check(envs, length)
+        learner_of(config).check(envs, config, length)
     first = _weight_shapes(envs[0], config)
     for env in envs:
         if _weight_shapes(env, config) != first:

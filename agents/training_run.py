@@ -37,6 +37,8 @@ class Evaluation:
 class TrainingRun:
     """A run that writes a checkpoint, metrics and the best actor into its directory, and that a signal stops.
 
+    The actor that it begins with is evaluated too, so that the best one is never below it where it is judged.
+
     Args:
         training: The learner.
         directory: Where it is written.
@@ -87,6 +89,8 @@ class TrainingRun:
         print(f"training in {path} (tensorboard --logdir {path.parent})")
         bar = tqdm(total=self.num_steps, initial=training.steps_done, desc="training", unit=" steps", dynamic_ncols=True)
         try:
+            if training.steps_done == 0 and not self.metrics:
+                self._evaluate(self.seconds_before + time.monotonic() - begin)  # what a run begins with may be its best actor
             self._show(bar)
             while training.steps_done < self.num_steps and self.stopped_by is None:
                 training.step()
@@ -128,6 +132,8 @@ class TrainingRun:
         if row[judge] > max((past[judge] for past in self.metrics), default=-math.inf):
             self._save_best()
         self.metrics.append(row)
+        if training.steps_done == 0:
+            return  # nothing is there to go on from: a run that is stopped here begins anew
         self._save(seconds)  # before the metrics, so that where there are metrics there is a checkpoint
         self.directory.write_metrics(self.metrics)
         self.evaluation.draw(self.metrics)

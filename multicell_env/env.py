@@ -13,7 +13,7 @@ from multicell_env.blocks import Blocks
 from multicell_env.channels.recorded import split_channels
 from multicell_env.channels.registry import channel_model
 from multicell_env.config import NetworkConfig
-from multicell_env.observation import Observation, Observer, observation_limits, observe, state_kind
+from multicell_env.observation import Observation, Observer, observation_limits, observe, state_kind, tilted_shares
 from multicell_env.rewards import play_for_rewards
 from multicell_env.streams import error_stream
 
@@ -96,6 +96,8 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         shown, cells = state_kind(observation), range(self.config.num_cells)
         limit = np.stack([observation_limits(shown, self.config, cell, padded=True) for cell in cells])
         self.state_space = Box(-limit, limit, dtype=np.float32)
+        self.action_meaning = tilted_shares if self.config.action == "price" and observation == "price" else None
+        """From observations and actions of tensors to planes that say what the actions mean; None where they are powers."""
         self._np_random: np.random.Generator | None = None
         self._errors: np.random.Generator | None = None
         self._observer: Observer | None = None

@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+from array_api_compat import array_namespace
 from jaxtyping import Float
 
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
 from multicell_env.kernels.arrays import SlotOutputs
-from multicell_env.kernels.showing import COUNT_LIMIT, NUM_PLANES, NUM_STATIC_PLANES
+from multicell_env.kernels.showing import COUNT_LIMIT, FLOOR, NUM_PLANES, NUM_STATIC_PLANES
 from multicell_env.kernels.steps import LOG_LIMIT
-from multicell_env.model.pricing import leakage
-from multicell_env.model.types import Gains
+from multicell_env.model.pricing import leakage, tilted_response
+from multicell_env.model.types import Array, Gains
 
 Observation = Literal["csi", "gain", "price"]
 Planes = Float[np.ndarray, "*batch plane band user"]
@@ -133,6 +134,26 @@ def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell 
         ValueError: no such observation.
     """
     return Observer(kind, blocks).observe()
+
+
+def tilted_shares(
+    observations: Float[Array, "*batch cell plane band user"], tilts: Float[Array, "*batch cell band user"]
+) -> Float[Array, "*batch cell 2 band user"]:
+    """What price multipliers mean to who sees "price": the shares of a nominal slot budget that the answers to tilted prices take.
+
+    Planes as 5 and 6 of the observation: log10(0.001 + p/(F p0)), plus 1, and p/(F p0), with p the answer (see
+    `multicell_env.model.pricing.tilted_response`) at the prices and the INGR that the observation shows.
+
+    Args:
+        observations: Planes of "price".
+        tilts: Actions in [-1, 1].
+    """
+    xp = array_namespace(tilts)
+    ingr, price = 10.0 ** (observations[..., 1, :, :] - 2.0), xp.clip(10.0 ** observations[..., 3, :, :] - FLOOR, min=0.0)
+    budgets, one = xp.ones_like(tilts[..., 0, :]) * tilts.shape[-2], xp.ones_like(tilts[..., 0, 0])
+    counts = 10.0 ** observations[..., NUM_PLANES, 0, :] if observations.shape[-3] > NUM_PLANES else None
+    shares = tilted_response(tilts, price, ingr, budgets, one, counts) / tilts.shape[-2]
+    return xp.stack([xp.log10(FLOOR + shares) + 1.0, shares], axis=-3)
 
 
 def _csi_planes(blocks: Blocks, rows: np.ndarray | slice) -> Float[np.ndarray, "block cell plane band user"]:
