@@ -7,6 +7,7 @@ from copy import copy
 import numpy as np
 from jaxtyping import Bool, Complex, Float, Int
 
+from multicell_env.channels.model import ChannelModel
 from multicell_env.config import Negotiation, NetworkConfig
 from multicell_env.kernels.arrays import NO_OUTPUTS, WRITTEN, BlockArrays, PriceArrays, SlotOutputs, victims_of
 from multicell_env.kernels.pricing import show_prices
@@ -34,18 +35,27 @@ class Blocks:
         keep_channels: Whether to keep channels and beamformers, which the game itself needs only where channels move; they are empty
             otherwise.
         num_threads: Threads that share the blocks; what they compute does not depend on their number.
+        channels: Where `draw` takes channels from, in place of the model that the network names.
 
     Raises:
-        ValueError: there is no channel model of the network's name.
+        ValueError: there is no channel model of the network's name, or the network names one beside `channels`.
     """
 
-    def __init__(self, config: NetworkConfig, num_blocks: int, *, keep_channels: bool = False, num_threads: int = 1) -> None:
+    def __init__(
+        self,
+        config: NetworkConfig,
+        num_blocks: int,
+        *,
+        keep_channels: bool = False,
+        num_threads: int = 1,
+        channels: ChannelModel | None = None,
+    ) -> None:
         self.config = config
         num_blocks = int(num_blocks)  # another type of integer would have another kernel compiled
         self.runner = BlockRunner(num_blocks, num_threads)
         dtype = np.dtype(config.dtype)
         tokens = (num_blocks, config.num_cells, config.num_bands, config.max_users)
-        self._links = links = Links(config, num_blocks, self.runner.threads.share, keep_channels=keep_channels)
+        self._links = links = Links(config, num_blocks, self.runner.threads.share, keep_channels=keep_channels, channels=channels)
         self.moves = links.moves
         """Whether channels change between slots."""
         self.gains: Gains = links.gains

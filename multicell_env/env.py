@@ -10,8 +10,9 @@ from pettingzoo import ParallelEnv
 
 from multicell_env.arguments import resolve_config
 from multicell_env.blocks import Blocks
+from multicell_env.channels.pool import Channels, channels_of
 from multicell_env.channels.recorded import split_channels
-from multicell_env.channels.registry import channel_model
+from multicell_env.channels.registry import model_of
 from multicell_env.config import NetworkConfig
 from multicell_env.observation import Observation, Observer, observation_limits, observe, state_kind
 from multicell_env.rewards import play_for_rewards
@@ -46,11 +47,12 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         config: The network; the paper's (8, 4) network by default.
         observation: "csi", "gain" or "price".
         render_mode: None, "rgb_array", "ansi" or "human".
+        channels: A model of channels, or a pool of recorded ones: an array, a file, or `RecordedChannels`, by default its training part.
         max_cycles: PettingZoo's name for the number of steps, `num_slots` times `rounds_per_slot`.
         **overrides: Fields of `NetworkConfig` to change.
 
     Raises:
-        ValueError: a field breaks its rule, or an unknown observation or render mode.
+        ValueError: a field breaks its rule, an unknown observation or render mode, or channels that are not of the network.
         TypeError: an argument that does not exist.
     """
 
@@ -67,11 +69,14 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         *,
         observation: Observation = "csi",
         render_mode: str | None = None,
+        channels: Channels | None = None,
         max_cycles: int | None = None,
         **overrides: Any,
     ) -> None:
-        self.config = resolve_config(config, max_cycles=max_cycles, **overrides)
-        channel_model(self.config.channel_model)  # refuses an unknown one here, and not in `reset`
+        given = channels_of(channels, "train")
+        self.config = resolve_config(config, channels=given, max_cycles=max_cycles, **overrides)
+        self._given = given
+        model_of(self.config, given)  # refuses an unknown one here, and not in `reset`
         self.observation: Observation = observation
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(
@@ -143,13 +148,15 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0):
             raise ValueError(f"seed must be a whole number of at least 0, or None; got {seed!r}. Give such a number.")
         generator = self.np_random if seed is None else seeding.np_random(int(seed))[0]
-        given = (options or {}).get("channels")
-        observer = self._next_observer or Observer(self.observation, Blocks(self.config, 1, keep_channels=self.observation == "csi"))
+        dense = (options or {}).get("channels")
+        observer = self._next_observer or Observer(
+            self.observation, Blocks(self.config, 1, keep_channels=self.observation == "csi", channels=self._given)
+        )
         blocks = observer.blocks
-        if given is None:
+        if dense is None:
             blocks.draw([0], [generator])
         else:
-            own, cross = split_channels(self.config, given)
+            own, cross = split_channels(self.config, dense)
             blocks.begin([0], own[None], cross[None])  # may refuse the channels, before anything changes
         if self.config.measurement_error_db > 0.0:
             self._errors = error_stream(generator) if generator is not self._np_random or self._errors is None else self._errors

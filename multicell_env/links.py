@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import Complex
 
-from multicell_env.channels.registry import channel_model
+from multicell_env.channels.model import ChannelModel
+from multicell_env.channels.registry import model_of
 from multicell_env.config import NetworkConfig
 from multicell_env.kernels.block import beamform
 from multicell_env.kernels.running import ONE_LAYOUT, aligned_zeros, announced
@@ -27,13 +28,16 @@ class Links:
         num_blocks: How many blocks there is room for.
         share: Has threads call a function on slices of so many rows.
         keep_channels: Whether to keep own channels and beamformers, which are empty otherwise. Channels that move are kept anyway.
+        channels: Where channels come from, in place of the model that the network names.
 
     Raises:
-        ValueError: there is no channel model of the network's name.
+        ValueError: there is no channel model of the network's name, or the network names one beside `channels`.
     """
 
-    def __init__(self, config: NetworkConfig, num_blocks: int, share: Share, *, keep_channels: bool) -> None:
-        self._config, self._share, self._model = config, share, channel_model(config.channel_model)
+    def __init__(
+        self, config: NetworkConfig, num_blocks: int, share: Share, *, keep_channels: bool, channels: ChannelModel | None = None
+    ) -> None:
+        self._config, self._share, self._model = config, share, model_of(config, channels)
         self.moves = self._model.moves
         """Whether channels change between slots."""
         dtype = np.dtype(config.dtype)

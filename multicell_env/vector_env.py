@@ -10,8 +10,9 @@ from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 from jaxtyping import Bool, Float
 
-from multicell_env.arguments import resolve_config, seeds_of_each
+from multicell_env.arguments import checked_counts, reset_mask, resolve_config, seeds_of_each
 from multicell_env.blocks import Blocks
+from multicell_env.channels.pool import Channels, channels_of
 from multicell_env.config import NetworkConfig
 from multicell_env.differentiable import DifferentiableGame
 from multicell_env.env import MulticellEnv
@@ -49,6 +50,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         observation: "csi", "gain" or "price".
         autoreset_mode: SAME_STEP begins a new block in the step that ended one; DISABLED waits for `reset` with a mask.
         num_threads: Threads that share the environments. The numbers do not depend on it.
+        channels: A model of channels, or a pool of recorded ones, by default its training part; as for `MulticellEnv`.
         max_cycles: PettingZoo's name for the number of steps, `num_slots` times `rounds_per_slot`.
         **overrides: Fields of `NetworkConfig` to change.
 
@@ -65,16 +67,15 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         observation: Observation = "csi",
         autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP,
         num_threads: int = 1,
+        channels: Channels | None = None,
         max_cycles: int | None = None,
         **overrides: Any,
     ) -> None:
-        for name, value in (("num_envs", num_envs), ("num_threads", num_threads)):
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1; got {value!r}. Give such a number.")
+        self.num_envs, num_threads = checked_counts(num_envs=num_envs, num_threads=num_threads)
         if autoreset_mode not in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED):
             raise ValueError(f"autoreset_mode must be AutoresetMode.SAME_STEP or DISABLED; got {autoreset_mode!r}. Choose one of the two.")
-        self.config = resolve_config(config, max_cycles=max_cycles, **overrides)
-        self.num_envs = int(num_envs)
+        model = channels_of(channels, "train")
+        self.config = resolve_config(config, channels=model, max_cycles=max_cycles, **overrides)
         self.observation: Observation = observation
         self.metadata = {"name": MulticellEnv.metadata["name"], "render_modes": [], "autoreset_mode": autoreset_mode}
         single = MulticellEnv(self.config, observation=observation)
@@ -89,7 +90,8 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         self.single_state_space = single.state_space
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self._blocks = Blocks(self.config, self.num_envs, keep_channels=observation == "csi", num_threads=int(num_threads))
+        keeps = observation == "csi"
+        self._blocks = Blocks(self.config, self.num_envs, keep_channels=keeps, num_threads=num_threads, channels=model)
         self._observer = Observer(observation, self._blocks)
         self.state_is_observation = observation == state_kind(observation)
         """Whether `state()` is what `step` has returned as observations already."""
@@ -111,18 +113,9 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
             options: `{"reset_mask": bool array [env]}` resets those alone. Unknown keys are ignored.
 
         Raises:
-            ValueError: a wrong number of seeds, a mask of another shape or type, or `channels`, which are for `MulticellEnv` alone.
+            ValueError: a wrong number of seeds, a mask of another shape or type, or `channels`, which the constructor takes.
         """
-        if options is not None and (not isinstance(options, Mapping) or "channels" in options):
-            got = "channels" if isinstance(options, Mapping) else type(options).__name__
-            raise ValueError(f"options must be a mapping, and 'channels' are for MulticellEnv; got {got}. Give {{'reset_mask': array}}.")
-        mask = (options or {}).get("reset_mask")
-        chosen = np.ones(self.num_envs, dtype=bool) if mask is None else np.asarray(mask)
-        if chosen.shape != (self.num_envs,) or chosen.dtype != bool:
-            raise ValueError(
-                f"reset_mask must be a bool array of shape ({self.num_envs},); got {chosen.dtype} of shape {chosen.shape}. "
-                "Give True for every environment that begins anew."
-            )
+        chosen = reset_mask(options, self.num_envs)
         seeds = enumerate(seeds_of_each(seed, self.num_envs))
         new = {env: seeding.np_random(own)[0] for env, own in seeds if env not in self._generators or (own is not None and chosen[env])}
         self._generators |= new

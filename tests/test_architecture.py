@@ -24,7 +24,7 @@ GAME = (
 MAY_IMPORT = {
     "config": ("config_checks",),
     "config_checks": (),
-    "arguments": ("config",),
+    "arguments": ("channels", "config"),
     "version": (),
     "scenarios": ("config", "streams"),
     "streams": (),
