@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "channels": ("channels", "config", "kernels.drawing", "kernels.random_bits", "model.types"),
     "allocations": ("allocations", "config", "kernels.compiling", "model"),
     "links": ("channels", "config", "kernels", "model"),
-    "blocks": ("config", "kernels", "links", "model"),
+    "blocks": ("channels.model", "config", "kernels", "links", "model"),
     "differentiable": ("blocks", "config", "kernels", "model", "observation", "rewards"),
     "observation": ("blocks", "config", "kernels", "model"),
     "rewards": ("blocks", "config", "kernels", "model"),

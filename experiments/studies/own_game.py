@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from agents.saved_actor import ActorPolicy
 from experiments.game_rules import rules_of
+from multicell_env.channels.model import ChannelModel
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.comparison import play_policy
 from multicell_env.evaluation.playing import draw_blocks, fractions_of
@@ -28,7 +29,14 @@ def own_network(policy: Policy, config: NetworkConfig) -> NetworkConfig:
 
 
 def play_own_game(
-    name: str, policy: Policy, config: NetworkConfig, *, num_blocks: int, seed: int, timed: bool = True
+    name: str,
+    policy: Policy,
+    config: NetworkConfig,
+    *,
+    num_blocks: int,
+    seed: int,
+    timed: bool = True,
+    channels: ChannelModel | None = None,
 ) -> list[MethodResult]:
     """Play an actor by its own rules, in every round, and in the first slot's rounds before pricing goes on.
 
@@ -41,20 +49,24 @@ def play_own_game(
         num_blocks: Blocks to play.
         seed: Block i is the one that `env.reset(seed=seed + i)` draws.
         timed: Whether to measure the time of a decision; NaN otherwise.
+        channels: Where channels come from, in place of the model that the network names.
     """
     own = own_network(policy, config)
-    always = play_policy(f"{name}_rounds", policy, own, num_blocks=num_blocks, seed=seed, timed=timed)
-    capacities = _then_pricing(policy, own, num_blocks, seed)
+    always = play_policy(f"{name}_rounds", policy, own, num_blocks=num_blocks, seed=seed, timed=timed, channels=channels)
+    capacities = _then_pricing(policy, own, num_blocks, seed, channels)
     return [always, MethodResult(f"{name}_rounds_then_pricing", capacities, "own", np.nan, acting_slots=1)]
 
 
-def _then_pricing(policy: Policy, own: NetworkConfig, num_blocks: int, seed: int) -> Float[np.ndarray, "block slot"]:
-    opening = draw_blocks(own, num_blocks, seed)
+def _then_pricing(
+    policy: Policy, own: NetworkConfig, num_blocks: int, seed: int, channels: ChannelModel | None
+) -> Float[np.ndarray, "block slot"]:
+    opening = draw_blocks(own, num_blocks, seed, channels=channels)
     observer = Observer(observation_of(policy), opening)
     for _ in range(own.rounds_per_slot):
         opening.play_slot(decide(policy, observer, is_batched(policy)))
     rules: dict[str, Any] = {"negotiation": "pricing", "num_iterations": own.rounds_per_slot}
-    blocks = draw_blocks(replace(own, action="powers", rounds_per_slot=1, measuring_reward=0.0, **rules), num_blocks, seed)
+    played = replace(own, action="powers", rounds_per_slot=1, measuring_reward=0.0, **rules)
+    blocks = draw_blocks(played, num_blocks, seed, channels=channels)
     # The first slot transmits what the actor's last round did, so that the negotiation goes on from there.
     slots = [blocks.play_slot(fractions_of(opening.powers, blocks), num_iterations=0)]
     slots += [blocks.play_slot(blocks.hold()) for _ in range(1, own.num_slots)]

@@ -75,7 +75,7 @@ def _numbers(array: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "..."]:
     """Numbers that are kept as two fields of a compound type, as complex ones; all others as they are."""
     names = array.dtype.names
     if names is not None and len(names) == 2:
-        first, second = (array.dtype.fields[name][0] for name in names)  # pyright: ignore[reportOptionalSubscript]
+        first, second = (array.dtype[field] for field in range(2))
         if first == second and first.kind == "f" and array.dtype.itemsize == 2 * first.itemsize:
             # As a view, so that what lies in a file stays there.
             return array.view(np.dtype(f"{first.byteorder}c{2 * first.itemsize}"))

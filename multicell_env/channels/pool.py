@@ -94,7 +94,7 @@ class RecordedChannels:
         return pool
 
     @property
-    def sizes(self) -> dict[str, int]:
+    def sizes(self) -> dict[str, Any]:
         """The fields of `NetworkConfig` that the pool decides."""
         _, num_cells, _, num_bands, num_antennas, num_users = self._blocks.shape
         return {"num_cells": num_cells, "num_antennas": num_antennas, "num_users": num_users, "num_bands": num_bands}
@@ -120,7 +120,7 @@ class RecordedChannels:
             given = config.max_users if name == "num_users" else getattr(config, name)
             if given != size:
                 raise ValueError(
-                    f"the network must have the sizes of the channels, {self._name}: {self.sizes}; got {name}={given}. Leave it out, or "
+                    f"the network must have the sizes of the channels, {self.name}: {self.sizes}; got {name}={given}. Leave it out, or "
                     "name the axes in the order of the array."
                 )
         self._check_finite(config)
@@ -134,7 +134,7 @@ class RecordedChannels:
         if len(bad):
             tx, rx, user = (int(i) for i in bad[0])
             raise ValueError(
-                f"channels must be finite; got NaN or infinity in block {self.measured.not_finite[tx, rx, user]} of {self._name}, from "
+                f"channels must be finite; got NaN or infinity in block {self.measured.not_finite[tx, rx, user]} of {self.name}, from "
                 f"cell {tx} to user {user} of cell {rx}. Repair the recording."
             )
 
@@ -146,7 +146,7 @@ class RecordedChannels:
             cell = int(np.argmin(own))
             raise ValueError(
                 f"channels must reach the users of their own cell; got none from cell {cell} to its own users in the training part of "
-                f"{self._name}. Check the order of the axes."
+                f"{self.name}. Check the order of the axes."
             )
         reaches = (self.measured.reaches & config.user_mask).any(axis=-1)
         rows = np.where(reaches, gains.clip(np.maximum(WEAKEST * own, LEAST)), 0.0).tolist()
@@ -157,7 +157,7 @@ class RecordedChannels:
         if silent.any():
             tx, rx = (int(i) for i in np.argwhere(silent)[0])
             raise ValueError(
-                f"channels must be zero between cells that do not interfere; {self._name} has some from cell {tx} to cell {rx}, whose mean "
+                f"channels must be zero between cells that do not interfere; {self.name} has some from cell {tx} to cell {rx}, whose mean "
                 f"gain is 0. Give mean_gains[{tx}][{rx}] > 0, or leave mean_gains out, or check the order of the axes."
             )
         lowest = REACH_DB[config.dtype][0]
@@ -167,12 +167,13 @@ class RecordedChannels:
             cell = int(least.argmin())
             raise ValueError(
                 f"channels must be scaled so that the noise power is 1: in {config.dtype} noise over a user's own gain must be at least "
-                f"{lowest:g} dB of the nominal power; cell {cell} of {self._name} has {least[cell]:.0f} dB. Divide the channels by the "
+                f"{lowest:g} dB of the nominal power; cell {cell} of {self.name} has {least[cell]:.0f} dB. Divide the channels by the "
                 "noise's amplitude."
             )
 
     @property
-    def _name(self) -> str:
+    def name(self) -> str:
+        """What a table or an error calls it."""
         return "the array" if self.file is None else self.file
 
     @property
@@ -190,7 +191,7 @@ class RecordedChannels:
         if not (users.all() and reach.all()):
             own, cross = np.where(users, own, 0.0).astype(dtype), np.where(users[:, None] & reach, cross, 0.0).astype(dtype)
         weakest = WEAKEST * config.num_antennas * np.diagonal(config.mean_gain_matrix)[:, None, None]
-        heard = np.sum(own.real**2 + own.imag**2, axis=-2) > weakest
+        heard = np.sum(np.abs(own) ** 2, axis=-2) > weakest
         return (own if heard.all() else np.where(heard[..., None, :], own, 0.0).astype(dtype)), cross
 
     def advance(

@@ -93,7 +93,7 @@ def compare(
         file.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
         save_comparison(content, picture)
         written = f"wrote {file} and {picture}"
-    print_table(results, config, console)
+    print_table(results, config, console, title=f"{model.name}: {config.describe()}" if isinstance(model, RecordedChannels) else None)
     console.print(written, highlight=False, end="\n" if written else "")
     return content
 
