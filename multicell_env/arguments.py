@@ -95,6 +95,21 @@ def reset_mask(options: Mapping[str, Any] | None, num_envs: int) -> Bool[np.ndar
     return chosen
 
 
+def checked_options(options: Any, seed: Any) -> Mapping[str, Any]:
+    """The options of a single environment's `reset`, empty where there are none.
+
+    Raises:
+        ValueError: they are no mapping, or the seed beside them is no whole number of at least 0.
+    """
+    if options is not None and not isinstance(options, Mapping):
+        raise ValueError(
+            f"options must be a mapping or None; got {type(options).__name__}. Give {{'channels': array}} to play on given channels."
+        )
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0):
+        raise ValueError(f"seed must be a whole number of at least 0, or None; got {seed!r}. Give such a number.")
+    return options or {}
+
+
 def seeds_of_each(seed: Any, num_envs: int) -> list[int | None]:
     """One seed for each environment: a number s gives environment i the seed s + i.
 

@@ -101,17 +101,22 @@ class Blocks:
 
     @classmethod
     def of(cls, config: NetworkConfig, channels: OwnChannels, cross_channels: CrossChannels) -> "Blocks":
-        """Blocks on given channels, from `draw_channels` or `split_channels` and stacked, ready for their first slot.
-
-        Raises:
-            ValueError: zero-forcing cannot separate the users of a cell.
-        """
+        """Blocks on given channels, from `draw_channels` or `split_channels` and stacked, ready for their first slot."""
         blocks = cls(config, len(channels), keep_channels=True)
         blocks.begin(np.arange(len(channels)), channels, cross_channels)
         return blocks
 
     def __len__(self) -> int:
         return len(self.powers)
+
+    @property
+    def blocked(self) -> Bool[np.ndarray, "block cell band user"]:
+        """Who has no beam in a band; see `multicell_env.model.beamforming.served_users`."""
+        return self._links.blocked
+
+    def radiated(self, powers: Powers) -> Powers:
+        """Powers that leave an antenna: none where a user has no beam, whose share of the budget is set aside and not given to others."""
+        return np.where(self.blocked, powers.dtype.type(0.0), powers) if self._links.has_blocked else powers
 
     @property
     def user_budgets(self) -> Float[np.ndarray, "block cell user"]:
@@ -127,8 +132,7 @@ class Blocks:
             cross_channels: Channels from the interferers, from the same.
 
         Raises:
-            ValueError: the channels have another shape, a row does not exist, the network's channels move, or zero-forcing cannot separate
-                the users of a cell (then only the gains of these rows have changed).
+            ValueError: the channels have another shape or are not finite, a row does not exist, or the network's channels move.
         """
         chosen = self._existing(rows)
         self._links.begin(chosen, channels, cross_channels)

@@ -8,9 +8,9 @@ from gymnasium.spaces import Box
 from gymnasium.utils import seeding
 from pettingzoo import ParallelEnv
 
-from multicell_env.arguments import resolve_config
+from multicell_env.arguments import checked_options, resolve_config
 from multicell_env.blocks import Blocks
-from multicell_env.channels.pool import Channels, channels_of
+from multicell_env.channels.pool import Channels, RecordedChannels, channels_of
 from multicell_env.channels.recorded import split_channels
 from multicell_env.channels.registry import model_of
 from multicell_env.config import NetworkConfig
@@ -41,7 +41,8 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
       what its users predict in the last iteration, with "user" its share of the mean over all users. A round that only measures has the
       share `measuring_reward` of what it would be.
     * Infos: `power` (final, `[band, user]`, in sigma^2) and `sum_rate` (the cell's own, bit/s/Hz); with R > 1 `transmitted`, 1 where
-      the round transmitted and 0 where `sum_rate` is what it would be.
+      the round transmitted and 0 where `sum_rate` is what it would be. On recorded channels `blocked` `[band, user]`, 1 where a user has
+      no beam.
 
     Args:
         config: The network; the paper's (8, 4) network by default.
@@ -107,6 +108,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         """Of the block that is played."""
         self._next_observer: Observer | None = None
         """Of the block before, for the next one: making another is up to a third of a reset."""
+        self._is_recorded = False  # then users may be blocked
         self._rates: list[np.ndarray] = []
         self._window: Any = None
 
@@ -135,20 +137,16 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         Args:
             seed: The same seed gives the same block, bit for bit. Without one, the generator goes on from where it stands.
             options: `{"channels": array}` plays on given channels, dense complex `[tx_cell, rx_cell, band, antenna, user]`, scaled
-                so that the noise power is 1. Unknown keys are ignored.
+                so that the noise power is 1. A user whose channel is zero, or cannot be separated from those of its cell's others, plays no
+                part in that band; with `"strict": True` it is refused. Unknown keys are ignored.
 
         Raises:
-            ValueError: a negative seed; or channels that have a wrong shape, are not finite, are out of range, do not let zero-forcing
-                separate the users of a cell, or are given where `channel_model` moves them.
+            ValueError: a negative seed; or channels that have a wrong shape, are not finite, are out of range, or are given where
+                `channel_model` moves them.
         """
-        if options is not None and not isinstance(options, Mapping):
-            raise ValueError(
-                f"options must be a mapping or None; got {type(options).__name__}. Give {{'channels': array}} to play on given channels."
-            )
-        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0):
-            raise ValueError(f"seed must be a whole number of at least 0, or None; got {seed!r}. Give such a number.")
+        chosen = checked_options(options, seed)
         generator = self.np_random if seed is None else seeding.np_random(int(seed))[0]
-        dense = (options or {}).get("channels")
+        dense, strict = chosen.get("channels"), bool(chosen.get("strict"))
         observer = self._next_observer or Observer(
             self.observation, Blocks(self.config, 1, keep_channels=self.observation == "csi", channels=self._given)
         )
@@ -156,13 +154,14 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         if dense is None:
             blocks.draw([0], [generator])
         else:
-            own, cross = split_channels(self.config, dense)
+            own, cross = split_channels(self.config, dense, strict=strict)
             blocks.begin([0], own[None], cross[None])  # may refuse the channels, before anything changes
         if self.config.measurement_error_db > 0.0:
             self._errors = error_stream(generator) if generator is not self._np_random or self._errors is None else self._errors
             blocks.measure([0], [self._errors])
         observer.begin()
         self._np_random, self._observer, self._next_observer = generator, observer, self._observer
+        self._is_recorded = dense is not None or isinstance(self._given, RecordedChannels)
         self.agents = self.possible_agents[:]
         self._rates = []
         self._render_if_human()
@@ -200,7 +199,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             dict(zip(agents, rewards.tolist(), strict=True)),
             dict.fromkeys(agents, False),
             dict.fromkeys(agents, over),
-            self._infos(outputs.transmitted_powers[0], rates, transmits),
+            self._infos(blocks.radiated(outputs.transmitted_powers)[0], rates, transmits),
         )
 
     def state(self) -> np.ndarray:
@@ -314,4 +313,8 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         if self.config.rounds_per_slot > 1:
             for info in infos.values():
                 info["transmitted"] = float(transmitted)
+        if self._is_recorded:
+            blocked = self._begun_blocks().blocked[0].astype(np.float32)
+            for agent, cell in self._cell_of.items():
+                infos[agent]["blocked"] = blocked[cell, :, : users[cell]].copy()
         return infos

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 
 from multicell_env.arguments import checked_counts, reset_mask, resolve_config, seeds_of_each
 from multicell_env.blocks import Blocks
-from multicell_env.channels.pool import Channels, channels_of
+from multicell_env.channels.pool import Channels, RecordedChannels, channels_of
 from multicell_env.config import NetworkConfig
 from multicell_env.differentiable import DifferentiableGame
 from multicell_env.env import MulticellEnv
@@ -41,7 +41,8 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
     * Observation: `[env, cell, plane, band, user]`, float32; cells with fewer users are padded with what is constant there.
     * Reward: `[env, cell]`, so that wrappers for a single agent's rewards do not fit; termination (never) and truncation: `[env]`.
     * Infos: `power` `[env, cell, band, user]` and `sum_rate` `[env, cell]` of the slot that was played; with R > 1 rounds of a slot,
-      `transmitted` `[env]` says whose round was the last of its slot. Where an environment was reset
+      `transmitted` `[env]` says whose round was the last of its slot. On recorded channels `blocked` `[env, cell, band, user]` says who
+      has no beam. Where an environment was reset
       in the same step, `final_obs` holds its last observation and `_final_obs` tells where.
 
     Args:
@@ -93,6 +94,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         keeps = observation == "csi"
         self._blocks = Blocks(self.config, self.num_envs, keep_channels=keeps, num_threads=num_threads, channels=model)
         self._observer = Observer(observation, self._blocks)
+        self._is_recorded = isinstance(model, RecordedChannels)
         self.state_is_observation = observation == state_kind(observation)
         """Whether `state()` is what `step` has returned as observations already."""
         self._sure_steps = 0
@@ -142,7 +144,9 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         )
         over = blocks.slots_left == 0 if self._sure_steps < 1 else np.zeros(self.num_envs, dtype=bool)
         self._rates = rates.copy()
-        infos = {"power": outputs.transmitted_powers, "sum_rate": self._rates.copy()}
+        infos = {"power": blocks.radiated(outputs.transmitted_powers), "sum_rate": self._rates.copy()}
+        if self._is_recorded:
+            infos["blocked"] = blocks.blocked.copy()
         if self.config.rounds_per_slot > 1:
             infos["transmitted"] = self._transmitted.copy()
         if self._sure_steps < 1 and np.count_nonzero(over) and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
@@ -207,7 +211,8 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
 
     def _infos(self) -> dict[str, Any]:
         flags = {"transmitted": self._transmitted.copy()} if self.config.rounds_per_slot > 1 else {}
-        return {"power": self._blocks.powers.copy(), "sum_rate": self._rates.copy(), **flags}
+        blocked = {"blocked": self._blocks.blocked.copy()} if self._is_recorded else {}
+        return {"power": self._blocks.radiated(self._blocks.powers).copy(), "sum_rate": self._rates.copy(), **blocked, **flags}
 
     def _check_all_play(self) -> None:
         if self._sure_steps < 1 and (waiting := np.flatnonzero(self._blocks.slots_left < 1)).size:
@@ -301,7 +306,7 @@ class DictFace:
         return {agent: stacked[:, cell, ..., :users] for cell, (agent, users) in enumerate(self._users.items())}
 
     def _infos(self, infos: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        by_agent = {key: self._by_agent(infos[key]) for key in ("power", "final_obs") if key in infos}
+        by_agent = {key: self._by_agent(infos[key]) for key in ("power", "blocked", "final_obs") if key in infos}
         return {
             agent: {
                 **{key: arrays[agent] for key, arrays in by_agent.items()},

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "streams": (),
     "model": ("config", "model"),
     "kernels": ("kernels", "model.types"),
-    "channels": ("channels", "config", "kernels.drawing", "kernels.random_bits", "model.types"),
+    "channels": ("channels", "config", "kernels.drawing", "kernels.random_bits", "model"),
     "allocations": ("allocations", "config", "kernels.compiling", "model"),
     "links": ("channels", "config", "kernels", "model"),
     "blocks": ("channels.model", "config", "kernels", "links", "model"),

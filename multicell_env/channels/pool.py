@@ -12,7 +12,7 @@ from multicell_env.channels.axes import AXES, arranged, named_axes
 from multicell_env.channels.files import read_array
 from multicell_env.channels.measured import Measured, measured
 from multicell_env.channels.model import ChannelModel
-from multicell_env.channels.recorded import REACH_DB
+from multicell_env.channels.recorded import REACH_DB, refuse_unserved
 from multicell_env.config import NetworkConfig
 from multicell_env.model.types import CrossChannels, OwnChannels
 
@@ -45,16 +45,24 @@ class RecordedChannels:
             network's powers have.
         axes: Names of the array's axes in their order, where it is not that of `AXES`.
         split_seed: Of the split.
+        strict: Whether `fitted` refuses a pool in which a user cannot be served in some block and band, instead of leaving it out there.
 
     Raises:
         FileNotFoundError, ModuleNotFoundError: there is no such file, or what reads it is not installed.
         ValueError: it is no array of channels.
     """
 
-    def __init__(self, source: Shaped[np.ndarray, "..."] | str | Path, *, axes: str | Sequence[str] = AXES, split_seed: int = 0) -> None:
+    def __init__(
+        self,
+        source: Shaped[np.ndarray, "..."] | str | Path,
+        *,
+        axes: str | Sequence[str] = AXES,
+        split_seed: int = 0,
+        strict: bool = False,
+    ) -> None:
         self.file = str(source) if isinstance(source, str | Path) else None
         """Where the pool is; None in memory."""
-        self.axes, self.split_seed = named_axes(axes), split_seed
+        self.axes, self.split_seed, self.strict = named_axes(axes), split_seed, strict
         self.part: Part | None = None
         """Which part this is; None is the whole pool."""
         array = np.asarray(source) if self.file is None else read_array(self.file, len(self.axes))
@@ -113,7 +121,7 @@ class RecordedChannels:
 
         Raises:
             ValueError: its sizes are not the pool's, a channel is not finite, there are channels between cells whose mean gain is 0, or
-                the channels are so strong that the numbers of the network's `dtype` do not reach.
+                the channels are so strong that the numbers of the network's `dtype` do not reach; with `strict`, a user cannot be served.
         """
         config = NetworkConfig(**self.sizes) if config is None else config
         for name, size in self.sizes.items():
@@ -127,6 +135,10 @@ class RecordedChannels:
         if config.mean_gains is None:
             config = replace(config, mean_gains=self._mean_gains(config))
         self._check_reach(config)
+        if self.strict:
+            cells = np.arange(config.num_cells)
+            for block, dense in enumerate(self._blocks):
+                refuse_unserved(config, np.where(config.user_mask[:, None, None, :], dense[cells, cells], 0.0), f"in block {block} ")
         return config
 
     def _check_finite(self, config: NetworkConfig) -> None:
