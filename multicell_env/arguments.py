@@ -1,6 +1,7 @@
 """What constructors and `reset` are asked for: a network, and one seed for each environment."""
 
 import operator
+import warnings
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from difflib import get_close_matches
@@ -85,6 +86,7 @@ def reset_mask(options: Mapping[str, Any] | None, num_envs: int) -> Bool[np.ndar
     if options is not None and (not isinstance(options, Mapping) or "channels" in options):
         got = "channels" if isinstance(options, Mapping) else type(options).__name__
         raise ValueError(f"options must be a mapping without channels; got {got}. Give MulticellVectorEnv(channels=pool) for them.")
+    _warn_of_near_misses(options or {}, ("reset_mask", "channels"))
     mask = (options or {}).get("reset_mask")
     chosen = np.ones(num_envs, dtype=bool) if mask is None else np.asarray(mask)
     if chosen.shape != (num_envs,) or chosen.dtype != bool:
@@ -107,7 +109,16 @@ def checked_options(options: Any, seed: Any) -> Mapping[str, Any]:
         )
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0):
         raise ValueError(f"seed must be a whole number of at least 0, or None; got {seed!r}. Give such a number.")
+    _warn_of_near_misses(options or {}, ("channels", "strict"))
     return options or {}
+
+
+def _warn_of_near_misses(options: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    """Unknown keys of `options` are ignored, because PettingZoo's own test sends one; one that is nearly known is told."""
+    for key in options:
+        near = get_close_matches(str(key), known, n=1, cutoff=0.8)
+        if near and key not in known:
+            warnings.warn(f"options has {key!r}, which is ignored; did you mean {near[0]!r}?", stacklevel=4)
 
 
 def seeds_of_each(seed: Any, num_envs: int) -> list[int | None]:

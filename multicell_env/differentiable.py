@@ -105,13 +105,14 @@ class DifferentiableGame:
         self._gains = Gains(rows.signal_gains, rows.cross_gains, xp.asarray(self.interferers.copy(), **self._device))
         self._ingr = ingr(rows.powers, self._gains)
         self._prices = self._heard()
+        relative = xp.log10(rows.signal_gains / rows.own_gains[..., None, None])
         if self.observation == "price":
-            gains = xp.clip(xp.log10(rows.signal_gains / rows.own_gains[..., None, None]), min=-GAIN_LIMIT, max=GAIN_LIMIT)
+            gains = xp.clip(relative, min=-GAIN_LIMIT, max=GAIN_LIMIT)
             users = xp.broadcast_to(xp.log2(rows.num_users)[..., None, None] - 2.0, gains.shape)
             leaked = xp.log10(1.0 + rows.nominal_powers[..., None, None] * leakage(self._gains))
             self._static = [gains, users, xp.clip(leaked, max=LOG_LIMIT) - 2.0]
         else:
-            self._static = [xp.clip(xp.log10(rows.signal_gains), min=-LOG_LIMIT, max=LOG_LIMIT)]
+            self._static = [xp.clip(relative, min=-LOG_LIMIT, max=LOG_LIMIT)]
 
     def _heard(self) -> Array:
         """Prices, where anybody listens."""

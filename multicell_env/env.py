@@ -10,11 +10,12 @@ from pettingzoo import ParallelEnv
 
 from multicell_env.arguments import checked_options, resolve_config
 from multicell_env.blocks import Blocks
+from multicell_env.channels.plausible import warn_of_block
 from multicell_env.channels.pool import Channels, RecordedChannels, channels_of
 from multicell_env.channels.recorded import split_channels
 from multicell_env.channels.registry import model_of
 from multicell_env.config import NetworkConfig
-from multicell_env.observation import Observation, Observer, observation_limits, observe, state_kind
+from multicell_env.observation import Observation, Observer, check_limits, observation_limits, observe, state_kind
 from multicell_env.rewards import play_for_rewards
 from multicell_env.streams import error_stream
 
@@ -86,7 +87,6 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         self.render_mode = render_mode
         # An alias that frameworks read and PettingZoo's own test overwrites; the environment itself never reads it.
         self.max_cycles = self.config.num_steps
-
         self.possible_agents = [f"bs_{cell}" for cell in range(self.config.num_cells)]
         self.agents: list[AgentID] = []
         self._same_users = len(set(self.config.users_per_cell.tolist())) == 1
@@ -114,7 +114,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
 
     @property
     def np_random(self) -> np.random.Generator:
-        """The environment's own generator; seeded from the operating system until `reset` gets a seed."""
+        """The environment's own; seeded from the operating system until `reset` gets a seed."""
         if self._np_random is None:
             self._np_random, _ = seeding.np_random()
         return self._np_random
@@ -165,7 +165,12 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         self.agents = self.possible_agents[:]
         self._rates = []
         self._render_if_human()
-        return self._by_agent(observer.observe()[0]), self._infos(blocks.powers[0].copy(), np.zeros(self.config.num_cells), False)
+        planes = observer.observe()
+        if dense is not None:
+            warn_of_block(self.config, dense)
+        if self._is_recorded:
+            check_limits(self.observation, self.config, planes)
+        return self._by_agent(planes[0]), self._infos(blocks.powers[0].copy(), np.zeros(self.config.num_cells), False)
 
     def step(
         self, actions: Mapping[AgentID, np.ndarray]
@@ -189,8 +194,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         observations = self._observer.after_round(outputs.observations, [] if self._errors is None else [self._errors])
         if transmits:
             self._rates.append(rates)
-        over = not blocks.slots_left[0]
-        agents = self.possible_agents
+        over, agents = not blocks.slots_left[0], self.possible_agents
         if over:
             self.agents = []
         self._render_if_human()
@@ -245,8 +249,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             return rendering.as_text(powers, rates)
         if self.render_mode == "rgb_array":
             return rendering.as_image(powers, rates, self.config.num_slots)
-        if self._window is None:
-            self._window = rendering.Window()
+        self._window = self._window or rendering.Window()
         self._window.show(powers, rates, self.config.num_slots)
         return None
 
@@ -310,11 +313,8 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             agent: {"power": powers[cell] if self._same_users else powers[cell, :, : users[cell]].copy(), "sum_rate": float(rates[cell])}
             for agent, cell in self._cell_of.items()
         }
-        if self.config.rounds_per_slot > 1:
-            for info in infos.values():
-                info["transmitted"] = float(transmitted)
-        if self._is_recorded:
-            blocked = self._begun_blocks().blocked[0].astype(np.float32)
-            for agent, cell in self._cell_of.items():
-                infos[agent]["blocked"] = blocked[cell, :, : users[cell]].copy()
+        for info in infos.values() if self.config.rounds_per_slot > 1 else ():
+            info["transmitted"] = float(transmitted)
+        for agent, cell in self._cell_of.items() if self._is_recorded else ():
+            infos[agent]["blocked"] = self._begun_blocks().blocked[0, cell, :, : users[cell]].astype(np.float32)
         return infos

@@ -17,7 +17,7 @@ from multicell_env.config import NetworkConfig
 from multicell_env.differentiable import DifferentiableGame
 from multicell_env.env import MulticellEnv
 from multicell_env.model.types import Array
-from multicell_env.observation import Observation, Observer, observation_limits, observe, state_kind
+from multicell_env.observation import Observation, Observer, check_limits, observation_limits, observe, state_kind
 from multicell_env.rewards import play_for_rewards
 from multicell_env.streams import error_stream
 
@@ -124,7 +124,10 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         if self.config.measurement_error_db > 0.0:
             self._errors |= {env: error_stream(generator) for env, generator in new.items()}
         self._begin(np.flatnonzero(chosen))
-        return self._observer.observe(), self._infos()
+        planes = self._observer.observe()
+        if self._is_recorded:
+            check_limits(self.observation, self.config, planes)
+        return planes, self._infos()
 
     def step(self, actions: Float[np.ndarray, "env cell *plane band user"]) -> Step:
         """Play one slot, or one round of it, in every environment.

@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "links": ("channels", "config", "kernels", "model"),
     "blocks": ("channels.model", "config", "kernels", "links", "model"),
     "differentiable": ("blocks", "config", "kernels", "model", "observation", "rewards"),
-    "observation": ("blocks", "config", "kernels", "model"),
+    "observation": ("blocks", "channels.plausible", "config", "kernels", "model"),
     "rewards": ("blocks", "config", "kernels", "model"),
     "rendering": GAME,
     "env": (*GAME, "rendering"),

@@ -12,6 +12,7 @@ from multicell_env.channels.axes import AXES, arranged, named_axes
 from multicell_env.channels.files import read_array
 from multicell_env.channels.measured import Measured, measured
 from multicell_env.channels.model import ChannelModel
+from multicell_env.channels.plausible import implausible, warn_of
 from multicell_env.channels.recorded import REACH_DB, refuse_unserved
 from multicell_env.config import NetworkConfig
 from multicell_env.model.types import CrossChannels, OwnChannels
@@ -115,6 +116,8 @@ class RecordedChannels:
     def fitted(self, config: NetworkConfig | None = None) -> NetworkConfig:
         """A network with the mean gains of the pool's training part, unless it has mean gains of its own.
 
+        What is implausible about the channels is warned of; see `multicell_env.channels.plausible`.
+
         Args:
             config: Sizes, powers and rules; the default ones with the pool's sizes where there is none. Cells may have different numbers of
                 users, up to the pool's.
@@ -135,6 +138,8 @@ class RecordedChannels:
         if config.mean_gains is None:
             config = replace(config, mean_gains=self._mean_gains(config))
         self._check_reach(config)
+        gains = np.mean(self.measured.mean_gains, axis=-1, where=config.user_mask)
+        warn_of(implausible(config, gains, is_real=self._blocks.dtype.kind != "c", name=self.name))
         if self.strict:
             cells = np.arange(config.num_cells)
             for block, dense in enumerate(self._blocks):

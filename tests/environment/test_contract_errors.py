@@ -184,6 +184,7 @@ def test_a_channel_between_cells_that_do_not_interfere_is_refused() -> None:
     )
 
 
+@pytest.mark.filterwarnings("ignore::multicell_env.channels.plausible.ChannelWarning")
 @pytest.mark.parametrize(("dtype", "weakest", "strongest"), [("float32", -9, 8), ("float64", -70, 70)])
 def test_given_channels_far_from_the_noise_are_played_right_or_refused(dtype: str, weakest: int, strongest: int) -> None:
     network = {**NETWORK, "dtype": dtype}
