@@ -61,15 +61,20 @@ def name_of(pool: RecordedChannels) -> str:
 
 
 def network_of(pool: RecordedChannels, config: NetworkConfig) -> NetworkConfig:
-    """The network of a pool, with another network's powers and rules."""
-    return pool.fitted(replace(config, **pool.sizes, mean_gains=None, channel_model="rayleigh"))
+    """The network of a pool, with another network's rules, and its powers where the pool's file has none."""
+    return pool.fitted(_sized(pool, config))
+
+
+def _sized(pool: RecordedChannels, config: NetworkConfig) -> NetworkConfig:
+    powers: dict[str, Any] = {**pool.powers, "snr_db": NetworkConfig.snr_db} if pool.powers else {}
+    return replace(config, **pool.sizes, **powers, mean_gains=None, channel_model="rayleigh")
 
 
 def usual_network(recorded: ChannelArguments, usual: NetworkConfig, *, beside_scenarios: bool) -> NetworkConfig:
     """What a network's flags have for defaults: where one pool is all that is played, its network."""
     if len(recorded.channels) != 1 or beside_scenarios:
         return usual
-    return replace(usual, **recorded.pools[0].sizes, mean_gains=None, channel_model="rayleigh")
+    return _sized(recorded.pools[0], usual)
 
 
 def checked_network(recorded: ChannelArguments, config: NetworkConfig, usual: NetworkConfig, *, beside_scenarios: bool) -> NetworkConfig:

@@ -12,6 +12,8 @@ from jaxtyping import Shaped
 Array = Shaped[np.ndarray, "..."]
 EXTRA = "pip install 'multicell-env[files]'"
 """How what MATLAB's files and HDF5 need is installed."""
+POWERS = ("tx_power_dbm", "noise_dbm")
+"""Numbers that a file may keep beside its channels: the fields of `NetworkConfig` that say absolute powers."""
 
 
 def read_array(source: str | Path, num_axes: int) -> Array:
@@ -42,11 +44,30 @@ def read_array(source: str | Path, num_axes: int) -> Array:
             return arrays[_chosen(path, key, dict.fromkeys(arrays.files, ()), lambda name: arrays[name].shape)]
     if suffix not in (".mat", ".h5", ".hdf5"):
         raise ValueError(f"channels must be in .npy, .npz, .mat, .h5 or .hdf5; got {path}. Save them as one of these.")
-    with open(path, "rb") as file:
-        start = file.read(1024)
-    is_hdf5 = b"\x89HDF\r\n\x1a\n" in (start[:8], start[512:520])
-    array = _of_hdf5(path, key, suffix == ".mat") if is_hdf5 else _of_matlab(path, key)
+    array = _of_hdf5(path, key, suffix == ".mat") if _is_hdf5(path) else _of_matlab(path, key)
     return array.reshape(*array.shape, *[1] * (num_axes - array.ndim)) if suffix == ".mat" else array
+
+
+def read_powers(source: str | Path) -> dict[str, float | tuple[float, ...]]:
+    """The numbers of `POWERS` that a file keeps beside its channels; none where one of them is missing, or in `.npy`.
+
+    Args:
+        source: As for `read_array`, which has read it.
+    """
+    path, _ = split_key(source)
+    if path.suffix.lower() == ".npz":
+        with np.load(path, allow_pickle=False) as arrays:
+            found = {name: arrays[name] for name in POWERS if name in arrays.files}
+    elif path.suffix.lower() == ".npy":
+        found = {}
+    elif _is_hdf5(path):
+        with _needed("h5py", path).File(path, "r") as file:
+            found = {name: file[name][()] for name in POWERS if name in file}
+    else:
+        loaded = _needed("scipy.io", path).loadmat(path, variable_names=POWERS)
+        found = {name: loaded[name] for name in POWERS if name in loaded}
+    numbers = {name: tuple(np.ravel(value).astype(float).tolist()) for name, value in found.items()}
+    return {name: each[0] if len(each) == 1 else each for name, each in numbers.items()} if len(numbers) == len(POWERS) else {}
 
 
 def split_key(source: str | Path) -> tuple[Path, str | None]:
@@ -57,8 +78,15 @@ def split_key(source: str | Path) -> tuple[Path, str | None]:
     return Path(file), key
 
 
+def _is_hdf5(path: Path) -> bool:
+    with open(path, "rb") as file:
+        start = file.read(520)
+    return b"\x89HDF\r\n\x1a\n" in (start[:8], start[512:520])  # MATLAB's header takes the first 512 bytes
+
+
 def _chosen(path: Path, key: str | None, names: Mapping[str, Any], shape: Callable[[str], tuple[int, ...]]) -> str:
-    """The array that is asked for, or the only one."""
+    """The array that is asked for, or the only one beside `POWERS`."""
+    names = {name: value for name, value in names.items() if name not in POWERS}
     if key is None and len(names) == 1:
         return next(iter(names))
     if key is None or key not in names:

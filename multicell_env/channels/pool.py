@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int, Shaped
 
 from multicell_env.channels.axes import AXES, arranged, named_axes
-from multicell_env.channels.files import read_array
+from multicell_env.channels.files import read_array, read_powers
 from multicell_env.channels.measured import Measured, measured
 from multicell_env.channels.model import ChannelModel
 from multicell_env.channels.plausible import implausible, warn_of
@@ -67,6 +67,8 @@ class RecordedChannels:
         self.part: Part | None = None
         """Which part this is; None is the whole pool."""
         array = np.asarray(source) if self.file is None else read_array(self.file, len(self.axes))
+        self.powers = {} if self.file is None else read_powers(self.file)
+        """`tx_power_dbm` and `noise_dbm`, where the file keeps them beside the channels."""
         self._blocks: Shaped[np.ndarray, "block tx_cell rx_cell band antenna user"] = arranged(array, self.axes)
         self._order: Int[np.ndarray, " block"] = np.arange(len(self._blocks))
         self._parts = _split(len(self._blocks), split_seed)
@@ -114,7 +116,7 @@ class RecordedChannels:
         return {"file": self.file, "axes": list(self.axes), "part": self.part, "num_blocks": len(self), "split_seed": self.split_seed}
 
     def fitted(self, config: NetworkConfig | None = None) -> NetworkConfig:
-        """A network with the mean gains of the pool's training part, unless it has mean gains of its own.
+        """A network with the mean gains of the pool's training part, unless it has some, and with the powers that the file keeps, likewise.
 
         What is implausible about the channels is warned of; see `multicell_env.channels.plausible`.
 
@@ -127,6 +129,8 @@ class RecordedChannels:
                 the channels are so strong that the numbers of the network's `dtype` do not reach; with `strict`, a user cannot be served.
         """
         config = NetworkConfig(**self.sizes) if config is None else config
+        if config.tx_power_dbm is None and config.snr_db == NetworkConfig.snr_db:
+            config = replace(config, **self.powers)
         for name, size in self.sizes.items():
             given = config.max_users if name == "num_users" else getattr(config, name)
             if given != size:

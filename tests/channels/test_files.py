@@ -1,6 +1,7 @@
 """Channels come from every kind of file as they were saved, with axes by name, and what does not fit is told."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from scipy import io
 from multicell_env.channels.axes import AXES, arranged, named_axes
 from multicell_env.channels.files import read_array
 from multicell_env.channels.pool import RecordedChannels
+from multicell_env.config import NetworkConfig
 
 SHAPE = (4, 2, 2, 3, 5, 2)
 """Blocks, cells, cells, bands, antennas, users."""
@@ -159,6 +161,28 @@ def test_what_is_missing_in_a_file_is_told_with_what_there_is(tmp_path: Path, po
             read_array(f"{tmp_path}/{source}", 6)
     with pytest.raises(FileNotFoundError, match=r"must be in a file; got .*none\.npy, which is none"):
         read_array(tmp_path / "none.npy", 6)
+
+
+@pytest.mark.parametrize("kind", ["npz", "mat", "mat-v73", "h5"])
+def test_powers_that_a_file_keeps_are_those_of_its_network(tmp_path: Path, pool: np.ndarray, kind: str) -> None:
+    numbers = {"tx_power_dbm": 44.0, "noise_dbm": 0.0}
+    if kind in ("npz", "mat"):
+        {"npz": lambda path, **arrays: np.savez(path, **arrays), "mat": lambda path, **arrays: io.savemat(path, arrays)}[kind](
+            tmp_path / f"pool.{kind}", h=10.0 * pool, **numbers
+        )
+        path = str(tmp_path / f"pool.{kind}")
+    else:
+        path = saved(tmp_path, kind, 10.0 * pool)
+        with h5py.File(path, "a") as file:
+            for name, number in numbers.items():
+                file[name] = np.full((1, 1), number)
+    read = RecordedChannels(path)
+    assert read.powers == numbers
+    config = read.fitted()
+    assert (config.tx_power_dbm, config.noise_dbm) == (44.0, 0.0)
+    np.testing.assert_allclose(config.nominal_budgets, 10.0**4.4)
+    assert read.fitted(replace(config, tx_power_dbm=30.0)).tx_power_dbm == 30.0
+    assert read.fitted(NetworkConfig(**read.sizes, snr_db=10.0)).tx_power_dbm is None
 
 
 def test_a_file_whose_own_name_has_a_colon_is_found(tmp_path: Path, pool: np.ndarray) -> None:
