@@ -7,13 +7,13 @@ from copy import copy
 import numpy as np
 from jaxtyping import Bool, Complex, Float, Int
 
+from multicell_env.channels.model import ChannelModel
 from multicell_env.config import Negotiation, NetworkConfig
 from multicell_env.kernels.arrays import NO_OUTPUTS, WRITTEN, BlockArrays, FairnessArrays, PriceArrays, SlotOutputs, victims_of
 from multicell_env.kernels.running import ONE_LAYOUT, BlockRunner, announced
 from multicell_env.kernels.showing import show_prices
 from multicell_env.kernels.steps import LOG_LIMIT
 from multicell_env.links import Links
-from multicell_env.model.fairness import RATE_FLOOR, UNIT_RATE
 from multicell_env.model.pricing import PRICE_OFFSET, TILT_DECADES, prices
 from multicell_env.model.types import CrossChannels, Gains, OwnChannels, Powers
 from multicell_env.model.user_rates import UserRates
@@ -36,18 +36,27 @@ class Blocks:
         keep_channels: Whether to keep channels and beamformers, which the game itself needs only where channels move; they are empty
             otherwise.
         num_threads: Threads that share the blocks; what they compute does not depend on their number.
+        channels: Where `draw` takes channels from, in place of the model that the network names.
 
     Raises:
-        ValueError: there is no channel model of the network's name.
+        ValueError: there is no channel model of the network's name, or the network names one beside `channels`.
     """
 
-    def __init__(self, config: NetworkConfig, num_blocks: int, *, keep_channels: bool = False, num_threads: int = 1) -> None:
+    def __init__(
+        self,
+        config: NetworkConfig,
+        num_blocks: int,
+        *,
+        keep_channels: bool = False,
+        num_threads: int = 1,
+        channels: ChannelModel | None = None,
+    ) -> None:
         self.config = config
         num_blocks = int(num_blocks)  # another type of integer would have another kernel compiled
         self.runner = BlockRunner(num_blocks, num_threads)
         dtype = np.dtype(config.dtype)
         tokens = (num_blocks, config.num_cells, config.num_bands, config.max_users)
-        self._links = links = Links(config, num_blocks, self.runner.threads.share, keep_channels=keep_channels)
+        self._links = links = Links(config, num_blocks, self.runner.threads.share, keep_channels=keep_channels, channels=channels)
         self.moves = links.moves
         """Whether channels change between slots."""
         self.gains: Gains = links.gains
@@ -86,27 +95,29 @@ class Blocks:
         self._log_nominal = log_nominal[:, None, None]
         constants = (nominal, log_nominal.astype(dtype), unit)
         state = (self.slots_left, self.rounds, self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget)
-        self._victims = (
-            *victims_of(config.interferers, config.num_bands * config.max_users**2),
-            config.nominal_powers.astype(dtype),
-        )
+        self._victims = (*victims_of(config.interferers, config.num_bands * config.max_users**2), config.nominal_powers.astype(dtype))
         self._pricing: dict[tuple[bool, bool], PriceArrays] = {}
         self._arrays = BlockArrays(self.inverse_gains, links.gains.cross_gains, *links.cells, *constants, *state)
         self._damping = np.full((*tokens[:2], tokens[3]), config.damping, dtype)
 
     @classmethod
     def of(cls, config: NetworkConfig, channels: OwnChannels, cross_channels: CrossChannels) -> "Blocks":
-        """Blocks on given channels, from `draw_channels` or `split_channels` and stacked, ready for their first slot.
-
-        Raises:
-            ValueError: zero-forcing cannot separate the users of a cell.
-        """
+        """Blocks on given channels, from `draw_channels` or `split_channels` and stacked, ready for their first slot."""
         blocks = cls(config, len(channels), keep_channels=True)
         blocks.begin(np.arange(len(channels)), channels, cross_channels)
         return blocks
 
     def __len__(self) -> int:
         return len(self.powers)
+
+    @property
+    def blocked(self) -> Bool[np.ndarray, "block cell band user"]:
+        """Who has no beam in a band; see `multicell_env.model.beamforming.served_users`."""
+        return self._links.blocked
+
+    def radiated(self, powers: Powers) -> Powers:
+        """Powers that leave an antenna: none where a user has no beam, whose share of the budget is set aside and not given to others."""
+        return np.where(self.blocked, powers.dtype.type(0.0), powers) if self._links.has_blocked else powers
 
     @property
     def user_budgets(self) -> Float[np.ndarray, "block cell user"]:
@@ -122,10 +133,9 @@ class Blocks:
             cross_channels: Channels from the interferers, from the same.
 
         Raises:
-            ValueError: the channels have another shape, a row does not exist, the network's channels move, or zero-forcing cannot separate
-                the users of a cell (then only the gains of these rows have changed).
+            ValueError: the channels have another shape or are not finite, a row does not exist, or the network's channels move.
         """
-        chosen = self._existing(rows)
+        chosen = self._links.existing(rows)
         self._links.begin(chosen, channels, cross_channels)
         self.restart(chosen)
 
@@ -137,7 +147,7 @@ class Blocks:
         Raises:
             ValueError: a row does not exist, or there is not one generator for each.
         """
-        chosen = self._existing(rows)
+        chosen = self._links.existing(rows)
         if len(generators) != len(chosen):
             raise ValueError(f"there must be one generator for each row; got {len(generators)} for {len(chosen)} rows. Give as many.")
         self._links.draw(chosen, generators, self.restart)
@@ -157,12 +167,6 @@ class Blocks:
         self.ended_powers[moved] = self.powers[moved]
         self._links.move(moved, self._silence)
         return moved
-
-    def _existing(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
-        chosen = np.require(rows, np.int64, ONE_LAYOUT)
-        if chosen.size and not 0 <= chosen.min() <= chosen.max() < len(self):
-            raise ValueError(f"rows must be within [0, {len(self)}); got {chosen.tolist()}. Make more blocks, or choose others.")
-        return chosen
 
     def restart(self, rows: np.ndarray | slice = slice(None)) -> None:
         """Go back to before the first slot, on the channels as they are now."""
@@ -217,13 +221,11 @@ class Blocks:
             ValueError: the actions or the outputs have another shape.
         """
         config, dtype, tokens = self.config, self.powers.dtype, self.powers.shape
-        number = dtype.type
         if actions.shape != tokens and actions.shape != (*tokens[:2], 2, *tokens[2:]):
             raise ValueError(f"actions must have shape {tokens}; got {actions.shape}. Give [block, cell, band, user], or two such planes.")
         if actions.dtype != dtype:
-            actions = np.minimum(
-                np.maximum(actions, -1.0 if config.action == "price" else 0.0), 1.0
-            )  # first, because what is large in float64 is infinite in float32
+            low, high = config.action_limits
+            actions = np.minimum(np.maximum(actions, low), high)  # first, because what is large in float64 is infinite in float32
         fits = actions.dtype == dtype and actions.flags.carray
         planes = actions if fits else np.require(actions, dtype, ONE_LAYOUT)  # which takes a microsecond to see that
         if planes.ndim == len(tokens):
@@ -241,7 +243,7 @@ class Blocks:
         if self.hears_prices or (rule == "pricing" and k > 0):
             pricing = self._price_arrays(rule == "pricing", outputs is not None and outputs.are_prices)
         fairness = None if self.user_rates is None else self._fairness()
-        where = outputs or NO_OUTPUTS[number], self._arrays
+        where = outputs or NO_OUTPUTS[dtype.type], self._arrays
         return self.runner.play_slots(opening, damping, k, rule != "iwf", rounds, pricing, fairness, *where)
 
     def _price_arrays(self, negotiates: bool, shows: bool) -> PriceArrays:
@@ -254,10 +256,7 @@ class Blocks:
         return known
 
     def _fairness(self) -> FairnessArrays | None:
-        if (users := self.user_rates) is None:
-            return None
-        flat = users.past_rates.reshape(-1), users.rates.reshape(-1), users.weights.reshape(-1)
-        return FairnessArrays(*flat, users.num_past, RATE_FLOOR, UNIT_RATE, self.config.fairness)
+        return None if self.user_rates is None else FairnessArrays(*self.user_rates.flat)
 
     def preview(self, actions: Float[np.ndarray, "block cell *plane band user"], num_iterations: int) -> tuple[Powers, Powers]:
         """Powers, in sigma^2, and INGR (7) after so many iterations of the coming round; nothing is played.

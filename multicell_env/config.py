@@ -10,7 +10,15 @@ from typing import Any, Literal, get_args
 import numpy as np
 from jaxtyping import Float, Int
 
-from multicell_env.config_checks import check_choice, checked_db, checked_int, checked_mean_gains, checked_num_users, checked_number
+from multicell_env.config_checks import (
+    check_choice,
+    checked_db,
+    checked_int,
+    checked_mean_gains,
+    checked_num_users,
+    checked_number,
+    checked_powers_dbm,
+)
 
 Reward = Literal["cell", "network", "predicted", "user"]
 Precision = Literal["float32", "float64"]
@@ -30,7 +38,7 @@ class NetworkConfig:
     """A multicell, multi-band, multiuser MIMO network and the block that is played on it.
 
     The defaults are the scenario of the paper's figures at (M, U) = (8, 4): three cells, six bands, SNR 20 dB, SIR 0 dB.
-    Noise power is sigma^2 = 1 everywhere; powers are linear multiples of it.
+    Noise power is sigma^2 = 1 everywhere; powers are linear multiples of it. Absolute powers in dBm are brought to it by `noise_dbm`.
 
     Raises:
         ValueError: a field breaks its rule; the message gives the value, the rule and the remedy.
@@ -64,6 +72,10 @@ class NetworkConfig:
     """Signal-to-interference ratio of the mean channel gains, dB: a_{b',b} = 1/SIR between cells (23). inf: no interference."""
     snr_db: float = 20.0
     """Signal-to-noise ratio per slot, user and band before beamforming, dB: sets the power budget."""
+    tx_power_dbm: float | tuple[float, ...] | None = None
+    """Power of a base station in a slot over all bands, dBm, or one number per cell; replaces snr_db, and needs noise_dbm."""
+    noise_dbm: float | None = None
+    """Noise power of a band, dBm, where powers are absolute. Gains then are physical ones, received over transmitted power."""
     mean_gains: tuple[tuple[float, ...], ...] | None = None
     """Mean channel gains a[tx_cell][rx_cell], linear; replaces sir_db where given."""
     damping: float = 0.0
@@ -88,6 +100,7 @@ class NetworkConfig:
         object.__setattr__(self, "num_users", checked_num_users(self.num_users, self.num_cells, self.num_antennas))
         for name in ("sir_db", "snr_db"):
             object.__setattr__(self, name, checked_db(name, getattr(self, name)))
+        self._check_absolute_powers()
         if self.mean_gains is not None:
             object.__setattr__(self, "mean_gains", checked_mean_gains(self.mean_gains, self.num_cells))
         if isinstance(self.damping, bool) or not isinstance(self.damping, Real) or not 0.0 <= float(self.damping) < 1.0:
@@ -122,6 +135,12 @@ class NetworkConfig:
         if self.dtype == "float32":
             self._check_float32_reaches()
 
+    def _check_absolute_powers(self) -> None:
+        powers = checked_powers_dbm(self.tx_power_dbm, self.noise_dbm, self.num_cells)
+        object.__setattr__(self, "tx_power_dbm", powers)
+        if powers is not None and self.snr_db != type(self).snr_db:
+            raise ValueError(f"snr_db must be left out beside tx_power_dbm, which says the powers; got {self.snr_db:g}. Give one of them.")
+
     def _check_float32_reaches(self) -> None:
         gains = self.mean_gain_matrix
         received = gains * self.nominal_powers[:, None] / np.diagonal(gains) / self._largest_power
@@ -132,10 +151,11 @@ class NetworkConfig:
                 "Give dtype='float64', or raise the SIR."
             )
         powers = self.nominal_powers, self.nominal_budgets * self.num_slots
-        if self.snr_db > FLOAT32_LIMIT_SNR_DB or min(map(np.min, powers)) < 1e-36 or max(map(np.max, powers)) > 1e36:
+        snr_db = 10.0 * math.log10(np.max(self.nominal_powers * np.diagonal(gains)))
+        if snr_db > FLOAT32_LIMIT_SNR_DB + 1e-9 or min(map(np.min, powers)) < 1e-36 or max(map(np.max, powers)) > 1e36:
             raise ValueError(
                 f"dtype 'float32' needs an SNR of at most {FLOAT32_LIMIT_SNR_DB:g} dB, and powers within [1e-36, 1e36] of the noise; got "
-                f"{self.snr_db:g} dB and nominal powers {self.nominal_powers.tolist()}. Give dtype='float64', or scale the gains."
+                f"{snr_db:g} dB and nominal powers {self.nominal_powers.tolist()}. Give dtype='float64', or scale the gains."
             )
 
     @classmethod
@@ -145,11 +165,12 @@ class NetworkConfig:
         Raises:
             KeyError, TypeError, ValueError: the fields are not those of a network.
         """
-        gains, users = fields["mean_gains"], fields["num_users"]
+        gains, users, powers = fields["mean_gains"], fields["num_users"], fields.get("tx_power_dbm")
         as_tuples = {
             "mean_gains": None if gains is None else tuple(map(tuple, gains)),
             "num_users": tuple(users) if isinstance(users, list) else users,
             "sir_db": float(fields["sir_db"]),
+            "tx_power_dbm": tuple(powers) if isinstance(powers, list) else powers,
         }
         return cls(**{**fields, **as_tuples})
 
@@ -160,9 +181,10 @@ class NetworkConfig:
         others = {"R": "rounds_per_slot", "negotiation": "negotiation", "action": "action", "error_db": "measurement_error_db"}
         others |= {"fairness": "fairness", "channels": "channel_model"}
         changed = [f" {short}={getattr(self, name)}" for short, name in others.items() if getattr(self, name) != getattr(type(self), name)]
+        power = f"SNR={self.snr_db:g} dB" if self.tx_power_dbm is None else f"P={self.tx_power_dbm} dBm N={self.noise_dbm} dBm"
         return (
             f"B={self.num_cells} M={self.num_antennas} U={self.num_users} F={self.num_bands} "
-            f"{interference} SNR={self.snr_db:g} dB T={self.num_slots} k={self.num_iterations}{damping}{''.join(changed)}"
+            f"{interference} {power} T={self.num_slots} k={self.num_iterations}{damping}{''.join(changed)}"
         )
 
     @property
@@ -205,7 +227,10 @@ class NetworkConfig:
 
     @cached_property
     def nominal_powers(self) -> Float[np.ndarray, " cell"]:
-        """p0: power per slot, user and band at which each cell's users have the SNR before beamforming, in sigma^2."""
+        """p0: power per slot, user and band, in sigma^2: SNR / a_bb, or a base station's absolute power over noise, users and bands."""
+        if self.tx_power_dbm is not None and self.noise_dbm is not None:
+            over_noise = 10.0 ** ((np.asarray(self.tx_power_dbm, dtype=np.float64) - self.noise_dbm) / 10.0)
+            return _read_only(over_noise / (self.users_per_cell * self.num_bands))
         return _read_only(10.0 ** (self.snr_db / 10.0) / np.diagonal(self.mean_gain_matrix))
 
     @cached_property

@@ -85,6 +85,32 @@ def checked_db(name: str, value: Any) -> float:
     return number
 
 
+def checked_powers_dbm(powers: Any, noise: Any, num_cells: int) -> float | tuple[float, ...] | None:
+    """Absolute powers of the base stations in dBm, one for all or one per cell, beside the noise of a band; None where there are none.
+
+    Raises:
+        ValueError: one of the two is missing, a number is none or beyond any radio, or there are not as many as cells.
+    """
+    if powers is None and noise is None:
+        return None
+    if powers is None or noise is None:
+        raise ValueError(
+            f"tx_power_dbm and noise_dbm go together; got {powers!r} and {noise!r}. Give both, or snr_db alone. For channels divided by "
+            "the root of the noise in mW the noise is 0 dBm, and in W 30 dBm."
+        )
+    several = isinstance(powers, Sequence | np.ndarray) and not isinstance(powers, str)
+    each: tuple[Any, ...] = tuple(powers) if several else (powers,)
+    for name, value in (*(("tx_power_dbm", power) for power in each), ("noise_dbm", noise)):
+        if isinstance(value, bool) or not isinstance(value, Real) or not abs(float(value)) <= 300.0:
+            raise ValueError(f"{name} must be a number within [-300, 300] dBm; got {value!r}. Give the power in decibels over 1 mW.")
+    if len(each) not in (1, num_cells):
+        raise ValueError(
+            f"tx_power_dbm must be one number or one per cell; got {len(each)} for {num_cells} cells. Give {num_cells}, or one."
+        )
+    numbers = [float(power) for power in each]
+    return tuple(numbers) if len(numbers) > 1 else numbers[0]
+
+
 def checked_mean_gains(value: Any, num_cells: int) -> tuple[tuple[float, ...], ...]:
     """A square matrix `[tx_cell][rx_cell]` of linear gains, positive on its diagonal.
 

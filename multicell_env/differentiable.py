@@ -118,13 +118,14 @@ class DifferentiableGame:
         self._gains = Gains(rows.signal_gains, rows.cross_gains, xp.asarray(self.interferers.copy(), **self._device))
         measured = ingr(rows.powers, self._gains)
         self._measure(measured, None if self._running() is None else spectral_efficiency(rows.powers, measured))
+        relative = xp.log10(rows.signal_gains / rows.own_gains[..., None, None])
         if self.observation == "price":
-            gains = xp.clip(xp.log10(rows.signal_gains / rows.own_gains[..., None, None]), min=-GAIN_LIMIT, max=GAIN_LIMIT)
+            gains = xp.clip(relative, min=-GAIN_LIMIT, max=GAIN_LIMIT)
             users = xp.broadcast_to(xp.log2(rows.num_users)[..., None, None] - 2.0, gains.shape)
             leaked = xp.log10(1.0 + rows.nominal_powers[..., None, None] * leakage(self._gains))
             self._static = [gains, users, xp.clip(leaked, max=LOG_LIMIT) - 2.0]
         else:
-            self._static = [xp.clip(xp.log10(rows.signal_gains), min=-LOG_LIMIT, max=LOG_LIMIT)]
+            self._static = [xp.clip(relative, min=-LOG_LIMIT, max=LOG_LIMIT)]
 
     def _measure(self, measured: Float[Array, "block cell band user"], rates: Float[Array, "block cell user"] | None) -> None:
         """INGR as it is measured, what users count by their rates where they do not count alike, and prices where anybody listens."""

@@ -9,6 +9,7 @@ from array_api_compat import array_namespace
 from jaxtyping import Float
 
 from multicell_env.blocks import Blocks
+from multicell_env.channels.plausible import warn_of
 from multicell_env.config import NetworkConfig
 from multicell_env.kernels.arrays import SlotOutputs
 from multicell_env.kernels.showing import COUNT_LIMIT, FLOOR, NUM_PLANES, NUM_STATIC_PLANES
@@ -21,8 +22,10 @@ Planes = Float[np.ndarray, "*batch plane band user"]
 
 GAIN_LIMIT = 3.0
 """Logarithms of signal gains over a_bb saturate here in "price"."""
+MOST_AT_LIMIT = 0.25
+"""Share of a plane that may be at its limit before a warning."""
 CHANNEL_LIMIT = 100.0
-"""Planes of H saturate at this many times sqrt(a_bb), which a Rayleigh draw never reaches."""
+"""Planes of H over sqrt(a_bb) saturate here, which a Rayleigh draw never reaches."""
 
 
 def num_planes(kind: Observation, config: NetworkConfig) -> int:
@@ -72,7 +75,9 @@ class Observer:
         elif self.kind == "price":
             self._static[rows] = _price_planes(self.blocks, rows)
         else:
-            self._static[rows] = np.log10(self.blocks.gains.signal_gains[rows]).clip(-LOG_LIMIT, LOG_LIMIT)[:, :, None]
+            own = np.diagonal(self.blocks.config.mean_gain_matrix).astype(self.blocks.powers.dtype)[:, None, None]
+            gains = np.log10(self.blocks.gains.signal_gains[rows] / own)
+            self._static[rows] = gains.clip(-LOG_LIMIT, LOG_LIMIT)[:, :, None]
 
     def observe(self) -> Float[np.ndarray, "block cell plane band user"]:
         """Observation of every cell of every block, float32, a fresh array. Padded users are included; see `NetworkConfig.user_mask`."""
@@ -114,8 +119,9 @@ class Observer:
 def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell plane band user"]:
     """Observation of every cell of every block at once, as `Observer.observe`.
 
-    "gain": log10 signal gain, log10 c/p0, log10 of the slot budget relative to nominal. "csi" is the local state of (17): Re H, Im H,
-    Re w, Im w (M planes each), log10 c/p0, log10 of the slot budget relative to nominal.
+    "gain": log10 signal gain over a_bb, log10 c/p0, log10 of the slot budget relative to nominal. "csi" is the local state of (17): Re H,
+    Im H, both over the root of a_bb, Re w, Im w (M planes each), log10 c/p0, log10 of the slot budget relative to nominal. Every plane is
+    the same for the same network in other units.
 
     "price", with S and N as in `multicell_env.model.pricing.prices`, P the user's budget of the coming slot and p its last powers:
 
@@ -157,9 +163,9 @@ def tilted_shares(
 
 
 def _csi_planes(blocks: Blocks, rows: np.ndarray | slice) -> Float[np.ndarray, "block cell plane band user"]:
-    limits = CHANNEL_LIMIT * np.sqrt(np.diagonal(blocks.config.mean_gain_matrix))[:, None, None, None]
+    roots = np.sqrt(np.diagonal(blocks.config.mean_gain_matrix)).astype(blocks.powers.dtype)[:, None, None, None]
     h, w = (np.swapaxes(array[rows], -3, -2) for array in (blocks.channels, blocks.beamformers))
-    h_parts = [np.real(h).clip(-limits, limits), np.imag(h).clip(-limits, limits)]
+    h_parts = [(part / roots).clip(-CHANNEL_LIMIT, CHANNEL_LIMIT) for part in (np.real(h), np.imag(h))]
     return np.concatenate([*h_parts, np.real(w), np.imag(w)], axis=-3)
 
 
@@ -173,6 +179,26 @@ def _price_planes(blocks: Blocks, rows: np.ndarray | slice) -> Float[np.ndarray,
     return np.stack([gains, users, np.log10(1.0 + received).clip(max=LOG_LIMIT) - 2.0], axis=2)
 
 
+def share_at_limit(kind: Observation, config: NetworkConfig, planes: Planes) -> float:
+    """The largest share of a plane's entries that are at their limit, of those planes that show the channels."""
+    shown = slice({"csi": 2 * config.num_antennas, "gain": 2, "price": 1}[kind])
+    limits = np.stack([observation_limits(kind, config, cell, padded=True) for cell in range(config.num_cells)])
+    at_limit = (np.abs(planes) >= limits)[..., shown, :, :]
+    users = np.broadcast_to(config.user_mask[:, None, None, :], at_limit.shape)
+    return float(at_limit.mean(axis=(0, 1, 3, 4), where=users).max())
+
+
+def check_limits(kind: Observation, config: NetworkConfig, planes: Float[np.ndarray, "block cell plane band user"]) -> None:
+    """Warn where observations of recorded channels are at their limits, so that an actor cannot tell them apart."""
+    if (share := share_at_limit(kind, config, planes)) > MOST_AT_LIMIT:
+        warn_of(
+            [
+                f"{100.0 * share:.0f} % of a plane of the observation {kind!r} are at their limit. Scale the channels to the mean gains "
+                "and the noise of the network: give mean_gains, or the channels as a pool in channels=, which measures them."
+            ]
+        )
+
+
 def observation_limits(kind: Observation, config: NetworkConfig, cell: int, *, padded: bool = False) -> Planes:
     """Largest magnitude of every entry of a cell's observation, with or without the padded users, float32."""
     num_users = config.max_users if padded else config.users_per_cell[cell]
@@ -182,6 +208,6 @@ def observation_limits(kind: Observation, config: NetworkConfig, cell: int, *, p
         bounds = [GAIN_LIMIT, LOG_LIMIT + 2.0, largest_load, LOG_LIMIT, LOG_LIMIT, 3.0, 1.0, 1.0, 1.0, COUNT_LIMIT]
         limits[:] = np.array(bounds)[: len(limits), None, None]
     if kind == "csi":
-        limits[: 2 * config.num_antennas] = CHANNEL_LIMIT * np.sqrt(config.mean_gain_matrix[cell, cell])
+        limits[: 2 * config.num_antennas] = CHANNEL_LIMIT
         limits[2 * config.num_antennas : -2] = 1.0
     return limits.astype(np.float32)

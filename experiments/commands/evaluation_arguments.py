@@ -10,6 +10,7 @@ import tyro
 from agents.loading import locate, metadata_of, shipped
 from agents.run_directory import RunDirectory
 from experiments.command_line import Reporting, check_drawn, check_folder, check_positive, parse
+from experiments.commands.channel_words import ChannelArguments, asked_channels, checked_network, usual_network
 from experiments.commands.scenario_words import scenario_names
 from experiments.named_policies import ACTING_SLOTS
 from multicell_env.config import NetworkConfig
@@ -24,6 +25,7 @@ EXAMPLES = """Examples:
   python evaluate.py --policy rule=file.py:act --policy file.py:other --num-antennas 32 --num-users 16
   python evaluate.py --num-blocks 50 --json > table.json
   python evaluate.py --scenarios irregular-7        networks drawn at random; all: where a plan wins, in one picture
+  python evaluate.py --channels FILE.npy            recorded channels [block, tx_cell, rx_cell, band, antenna, user]; again for more
   python evaluate.py --generalise                   one actor on networks that it never saw
   python evaluate.py rounds --curve rounds          an actor against measurements a slot; sir, errors: against these
   python evaluate.py --figure all --quick           the paper's figures on few channels; --figure 5 --help has more
@@ -76,6 +78,10 @@ class EvaluateArguments:
     """Any callables from observations to actions, beside the actor in the table and the picture."""
     reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
     """What is shown, and where."""
+    recorded: Annotated[tyro.conf.OmitArgPrefixes[ChannelArguments], tyro.conf.arg(name="channels")] = field(
+        default_factory=ChannelArguments
+    )
+    """Pools whose test parts are played; a table for each."""
     scenario: Annotated[tyro.conf.OmitArgPrefixes[NetworkConfig], tyro.conf.arg(name="network")] = field(default_factory=NetworkConfig)
     """Network to play on; the run's own unless said otherwise. Decibels where a name ends in -db; noise power is 1."""
 
@@ -107,16 +113,24 @@ def evaluation(argv: list[str]) -> Evaluation:
     usual = "rounds" if "--curve" in flags else "generalist" if flags & {"--scenarios", "--generalise"} else "td3mix"
     run, actor = _run_and_actor(argv, usual)
     # The network that the actor was trained on is the default, so it must be known before the command line is read.
-    trained = metadata_of(actor)
-    defaults = EvaluateArguments(scenario=NetworkConfig.from_json(trained["config"]), scenarios=trained.get("scenarios"))
+    trained, recorded = metadata_of(actor), asked_channels(argv)
+    own_channels = ChannelArguments() if trained.get("scenarios") else ChannelArguments.of(trained)
+    if not recorded.channels and not flags & {"--scenarios", "--generalise", "--channel-axes"} and run is not None:
+        recorded = own_channels
+    network = usual_network(recorded, NetworkConfig.from_json(trained["config"]), beside_scenarios=False)
+    scenarios = None if recorded.channels else trained.get("scenarios")
+    defaults = EvaluateArguments(scenario=network, scenarios=scenarios)
     arguments = parse(EvaluateArguments, argv, defaults, examples=EXAMPLES, modes=("--figure", "--claims"))
+    arguments = replace(arguments, recorded=recorded)
     if arguments.run != run:
         if arguments.run is not None and arguments.run.name == str(arguments.run) and not arguments.run.exists():
             locate(str(arguments.run))  # says which actors there are
         RunDirectory(arguments.run or Path()).config()  # says what is wrong with it
         raise ValueError(f"it is not clear which run to evaluate: {run} or {arguments.run}. Give the run directory first.")
     _check(arguments, defaults)
+    network = checked_network(recorded, arguments.scenario, defaults.scenario, beside_scenarios=False)
     is_own = (arguments.scenario, arguments.scenarios) == (defaults.scenario, defaults.scenarios) and not arguments.policies.policy
+    is_own, arguments = is_own and recorded == own_channels, replace(arguments, scenario=network)
     return Evaluation(arguments, actor, arguments.output or (run if run is not None and run.is_dir() and is_own else Path("results")))
 
 
@@ -134,6 +148,8 @@ def _check(arguments: EvaluateArguments, defaults: EvaluateArguments) -> None:
     if arguments.seed < 0:
         raise ValueError(f"--seed must not be negative; got {arguments.seed}. Give 0 or more.")
     check_folder(output=arguments.output)
+    if arguments.recorded.channels and (arguments.generalise or arguments.scenarios is not None):
+        raise ValueError("--channels are played without --scenarios and --generalise; got both. Give one of them.")
     if arguments.is_everywhere or arguments.scenarios is not None:
         flag = "--generalise" if arguments.generalise else "--scenarios"
         fairness = defaults.scenario.fairness if arguments.generalise else arguments.scenario.fairness

@@ -12,6 +12,7 @@ from agents.loading import locate
 from agents.registry import LEARNERS
 from agents.run_directory import RunDirectory
 from experiments.command_line import Reporting, check_drawn, check_folder, check_positive, parse, values_of
+from experiments.commands.channel_words import ChannelArguments, asked_channels, checked_network, usual_network
 from experiments.commands.scenario_words import TRAINED_ON, check_mixing, scenario_names
 from experiments.game_rules import drawn_by
 from multicell_env.config import NetworkConfig
@@ -25,6 +26,7 @@ EXAMPLES = """Examples:
   python train.py --algo apg --preset rounds --scenarios all                 one actor that acts in every round, for four scenarios
   python train.py --preset rounds --scenarios asymmetric                     TD3-MIX in every round, on one of them
   python train.py --preset paper                                             the paper's Algorithm 1 (--explain: from where each setting is)
+  python train.py --channels FILE.npy                                        on recorded channels: their sizes, their mean gains
   python train.py --sir-db 10 --start-from RUN/best.safetensors --actor-rest 100      go on from another actor
   python train.py --resume runs/NAME                                         after Ctrl-C, SIGTERM or a power cut
   python train.py --resume runs/NAME --num-steps 2000                        a finished run learns on"""
@@ -79,6 +81,10 @@ class TrainArguments:
     Evaluations are on others of the scenario, one block each."""
     reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
     """What is shown, and where."""
+    recorded: Annotated[tyro.conf.OmitArgPrefixes[ChannelArguments], tyro.conf.arg(name="channels")] = field(
+        default_factory=ChannelArguments
+    )
+    """Pools to train on; with --scenarios beside these, and several one after another or, where batches mix networks, by turns."""
     scenario: Annotated[tyro.conf.OmitArgPrefixes[NetworkConfig], tyro.conf.arg(name="network")] = field(default_factory=NetworkConfig)
     """Network to train on. Decibels where a name ends in -db; noise power is 1."""
     # Which learner it is, and so which flags there are, is the default's to say.
@@ -86,6 +92,11 @@ class TrainArguments:
     """Hyperparameters of the learner; those of another one: --algo NAME --help."""
     training: tyro.conf.OmitArgPrefixes[Any] = field(default_factory=USUAL.length)
     """How long and on how many environments to train."""
+
+    @property
+    def trains_on_many(self) -> bool:
+        """Whether networks of a scenario or several pools are trained on, instead of one network or pool."""
+        return self.scenarios is not None or len(self.recorded.channels) > 1
 
 
 @dataclass(frozen=True)
@@ -131,13 +142,19 @@ def new_run(argv: list[str]) -> TrainArguments:
         remedy = f"Leave the preset out, and give for example {example}."
         raise ValueError(f"--preset {preset} holds hyperparameters of {owner}; got --algo {learner.name}. {remedy}")
     others = {f"--algo {other.name}": defaults_of(other) for other in LEARNERS.values() if other is not learner}
-    arguments = parse(TrainArguments, argv, defaults_of(learner, preset), examples=EXAMPLES, others=others)
+    defaults, recorded = defaults_of(learner, preset), asked_channels(argv)
+    network = usual_network(recorded, defaults.scenario, beside_scenarios=bool(values_of("--scenarios", argv)))
+    defaults = dataclasses.replace(defaults, scenario=network)
+    arguments = parse(TrainArguments, argv, defaults, examples=EXAMPLES, others=others)
+    arguments = dataclasses.replace(arguments, recorded=recorded)
     if arguments.explain:
         if arguments.preset not in PRESETS:
             raise ValueError(f"--explain is for a preset; got none. Give --preset {' or --preset '.join(PRESETS)}.")
         return arguments
     _check(arguments)
-    return arguments
+    beside = arguments.scenarios is not None
+    network = checked_network(recorded, arguments.scenario, defaults.scenario, beside_scenarios=beside)
+    return dataclasses.replace(arguments, scenario=network)
 
 
 def _check(arguments: TrainArguments) -> None:
@@ -190,11 +207,12 @@ def _stored_arguments(directory: RunDirectory) -> TrainArguments:
     try:
         fields = dict(stored["arguments"])
         of = LEARNERS[fields["algo"]]
-        learner, start_from = {**fields.pop("learner")}, fields.get("start_from")
+        learner, start_from, recorded = {**fields.pop("learner")}, fields.get("start_from"), fields.pop("recorded", {})
         return TrainArguments(
             scenario=NetworkConfig.from_json(fields.pop("scenario")),
             learner=of.config(**{**learner, "hidden_sizes": tuple(learner["hidden_sizes"])}),
             training=of.length(**fields.pop("training")),
+            recorded=ChannelArguments.of(recorded),
             **{**fields, "runs": Path(fields["runs"]), "start_from": start_from and Path(start_from), "resume": None},
         )
     except (KeyError, TypeError) as error:

@@ -8,6 +8,7 @@ import numpy as np
 from agents.saved_actor import ActorPolicy
 from experiments.game_rules import rules_of
 from multicell_env.allocations.registry import PILOTS
+from multicell_env.channels.model import ChannelModel
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.comparison import play_policy
 from multicell_env.evaluation.playing import draw_blocks, fractions_of
@@ -38,6 +39,7 @@ def play_own_game(
     seed: int,
     timed: bool = True,
     rounds_per_slot: int | None = None,
+    channels: ChannelModel | None = None,
 ) -> list[MethodResult]:
     """Play an actor by its own rules, in every round, and in the first slot's rounds before pricing goes on.
 
@@ -52,11 +54,12 @@ def play_own_game(
         seed: Block i is the one that `env.reset(seed=seed + i)` draws.
         timed: Whether to measure the time of a decision; NaN otherwise.
         rounds_per_slot: R, that of the actor's game by default.
+        channels: Where channels come from, in place of the model that the network names.
     """
     own = own_network(policy, config)
     own = replace(own, rounds_per_slot=rounds_per_slot or own.rounds_per_slot)
-    always = play_policy(f"{name}_rounds", policy, own, num_blocks=num_blocks, seed=seed, timed=timed)
-    record = _then_pricing(policy, own, config.fairness, num_blocks, seed)
+    always = play_policy(f"{name}_rounds", policy, own, num_blocks=num_blocks, seed=seed, timed=timed, channels=channels)
+    record = _then_pricing(policy, own, config.fairness, num_blocks, seed, channels)
     then = MethodResult(
         f"{name}_rounds_then_pricing",
         record.per_slot,
@@ -69,14 +72,14 @@ def play_own_game(
     return [always, then]
 
 
-def _then_pricing(policy: Policy, own: NetworkConfig, fairness: float, num_blocks: int, seed: int) -> Record:
-    opening = draw_blocks(own, num_blocks, seed)
+def _then_pricing(policy: Policy, own: NetworkConfig, fairness: float, num_blocks: int, seed: int, channels: ChannelModel | None) -> Record:
+    opening = draw_blocks(own, num_blocks, seed, channels=channels)
     observer = Observer(observation_of(policy), opening)
     for _ in range(own.rounds_per_slot):
         opening.play_slot(decide(policy, observer, is_batched(policy)))
     rules: dict[str, Any] = {"negotiation": "pricing", "num_iterations": own.rounds_per_slot}
     rules |= {"action": "powers", "rounds_per_slot": 1, "measuring_reward": 0.0, "fairness": fairness}
-    blocks = draw_blocks(replace(own, **rules), num_blocks, seed)
+    blocks = draw_blocks(replace(own, **rules), num_blocks, seed, channels=channels)
     # The first slot transmits what the actor's last round did, so that the negotiation goes on from there.
     slots = [Slot.played(blocks, blocks.play_slot(fractions_of(opening.powers, blocks), num_iterations=0))]
     slots += [Slot.played(blocks, blocks.play_slot(blocks.hold())) for _ in range(1, own.num_slots)]

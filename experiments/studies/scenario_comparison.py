@@ -19,6 +19,7 @@ from experiments.studies.generalisation_table import print_generalisation
 from experiments.studies.own_game import own_network, own_rules, play_own_game
 from experiments.studies.scenario_evaluation import evaluate_networks
 from multicell_env.allocations.registry import METHODS
+from multicell_env.channels.pool import RecordedChannels
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.comparison import play_policy, try_policy
 from multicell_env.evaluation.playing import evaluate_allocations
@@ -55,8 +56,11 @@ def compare_on_scenario(
     output: Path,
     methods: Collection[str] = METHODS,
     file: str = "results.json",
+    channels: RecordedChannels | None = None,
 ) -> dict[str, Any]:
     """Play policies, by their names, and every allocation on one block of each network, print the table, write the file.
+
+    With recorded channels the networks are that of the pool, as often as it has blocks to play.
 
     Returns:
         What the file holds.
@@ -65,23 +69,26 @@ def compare_on_scenario(
         ValueError: a policy raises, or returns something else than finite actions of the right shapes.
     """
     for name, policy in policies.items():
-        try_policy(name, policy, own_network(policy, networks[0]))
+        try_policy(name, policy, own_network(policy, networks[0]), channels)
 
     def play_all(config: NetworkConfig, index: int) -> list[MethodResult]:
-        settings: dict[str, Any] = {"num_blocks": 1, "seed": seed + index, "timed": index < TIMED}
+        settings: dict[str, Any] = {"num_blocks": 1, "seed": seed + index, "timed": index < TIMED, "channels": channels}
         return [*_play_modes(policies, config, settings), *evaluate_allocations(config, methods=methods, **settings)]
 
     output.mkdir(parents=True, exist_ok=True)
     console = Console(width=None if sys.stdout.isatty() else 110)
-    with Console(stderr=True).status(f"playing {len(networks)} unseen networks of {scenario} ..."):
+    with Console(stderr=True).status(f"playing {len(networks)} unseen {'networks' if channels is None else 'blocks'} of {scenario} ..."):
         results = evaluate_networks(networks, play_all)
-    content = as_json(results, networks[0], seed, len(networks), scenario=scenario, **provenance())
+    kind = {"scenario": scenario} if channels is None else {"channels": channels.description}
+    content = as_json(results, networks[0], seed, len(networks), **kind, **provenance())
     against = against_best_known(results)
     for name, row in against.items():
         content["methods"][name] |= {"of_best_known": row["percent_of_best_known"], "minus_planned": row["minus_planned"]}
     _write(output / file, content)
     fair = f", fairness {networks[0].fairness:g}" if networks[0].fairness > 0.0 else ""
-    print_table(results, networks[0], console, title=f"{len(networks)} networks of the scenario {scenario}, one block each{fair}")
+    drawn = f"{len(networks)} networks of the scenario {scenario}, one block each{fair}"
+    pool = f"{len(networks)} blocks of {scenario}: {networks[0].describe()}"
+    print_table(results, networks[0], console, title=drawn if channels is None else pool)
     if against:
         print_against_best_known(against, f"{scenario}: of the highest in the table above, network by network", console)
     print_users(results, console, fairness=networks[0].fairness, title=f"{scenario}: users, average rates over a block")

@@ -6,6 +6,7 @@ import numpy as np
 
 from multicell_env.allocations.assignment import MAX_BANDS, best_assignment
 from multicell_env.blocks import Blocks
+from multicell_env.channels.model import ChannelModel
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.playing import draw_blocks, error_streams, play
 from multicell_env.evaluation.policies import Policy
@@ -70,10 +71,19 @@ class Validation:
         num_blocks: Blocks of each.
         seed: Block i of network n is the one that `env.reset(seed=seed + n + i)` draws.
         observation: What the actor sees.
+        channels: Where the channels of each network come from, None being the model that it names; that for all by default.
     """
 
-    def __init__(self, networks: Sequence[NetworkConfig], num_blocks: int, seed: int, observation: Observation) -> None:
+    def __init__(
+        self,
+        networks: Sequence[NetworkConfig],
+        num_blocks: int,
+        seed: int,
+        observation: Observation,
+        channels: Sequence[ChannelModel | None] | None = None,
+    ) -> None:
         self.networks, self.num_blocks, self.seed = list(networks), num_blocks, seed
+        self.channels = [None] * len(self.networks) if channels is None else list(channels)
         self.observation: Observation = observation
         self._bounds: list[float] | None = None
         if all(config.num_bands <= MAX_BANDS for config in networks):
@@ -115,4 +125,5 @@ class Validation:
         return float(best_assignment(blocks.gains, blocks.user_budgets).sum_rates.mean())
 
     def _blocks(self, index: int) -> Blocks:
-        return draw_blocks(self.networks[index], self.num_blocks, self.seed + index, keep_channels=self.observation == "csi")
+        keeps = self.observation == "csi"
+        return draw_blocks(self.networks[index], self.num_blocks, self.seed + index, keep_channels=keeps, channels=self.channels[index])

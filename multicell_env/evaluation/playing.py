@@ -1,6 +1,5 @@
 """Comparing methods on equal channels: every allocation, and any policy, on the same unseen blocks."""
 
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,11 +11,15 @@ from jaxtyping import Float
 from multicell_env import streams
 from multicell_env.allocations.registry import ALLOCATIONS, METHODS, PILOTS, Allocation
 from multicell_env.allocations.simple import uniform_allocation
+from multicell_env.arguments import resolve_config
 from multicell_env.blocks import Blocks
+from multicell_env.channels.model import ChannelModel
+from multicell_env.channels.pool import Channels, RecordedChannels, channels_of
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.policies import Policy, begin, decide, has_reset
 from multicell_env.evaluation.record import Record, Slot
 from multicell_env.evaluation.results import NOTHING_MEASURED, Measurements, MethodResult
+from multicell_env.evaluation.timing import median_ms
 from multicell_env.model.types import Powers
 from multicell_env.observation import Observation, Observer
 
@@ -25,21 +28,28 @@ Clock = Callable[[Callable[[Blocks], object]], float]
 
 FIRST_SEED = 1_000_000
 """Seed of the first unseen block: block i of an evaluation is what `env.reset(seed=seed + i)` draws."""
-TIMING = 1.0
-"""Seconds after which the time of a decision is measured well enough."""
 DEFAULT_ITERATIONS = 5
 """Iterations in a slot of a negotiated allocation where the network's own k is 0."""
 
 
-def draw_blocks(config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED, *, keep_channels: bool = True) -> Blocks:
+def draw_blocks(
+    config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED, *, keep_channels: bool = True, channels: ChannelModel | None = None
+) -> Blocks:
     """Unseen blocks; block i is the one that `env.reset(seed=seed + i)` draws. Observation "csi" needs them to keep their channels.
+
+    Args:
+        config: The network; with recorded channels a fitted one.
+        num_blocks: How many.
+        seed: Of the first one.
+        keep_channels: Whether they keep their channels.
+        channels: Where channels come from, in place of the model that the network names.
 
     Raises:
         ValueError: fewer than one block.
     """
     if num_blocks < 1:
         raise ValueError(f"num_blocks must be at least 1; got {num_blocks}. Give a positive whole number.")
-    blocks = Blocks(config, num_blocks, keep_channels=keep_channels)
+    blocks = Blocks(config, num_blocks, keep_channels=keep_channels, channels=channels)
     blocks.draw(np.arange(num_blocks), [np.random.default_rng(seed + block) for block in range(num_blocks)])
     return blocks
 
@@ -48,6 +58,19 @@ def error_streams(config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED
     """Measurement errors of the blocks of `draw_blocks`, as `env.reset(seed=seed + i)` has them; none where the network has none."""
     with_errors = num_blocks if config.measurement_error_db > 0.0 else 0
     return [streams.error_stream(np.random.default_rng(seed + block)) for block in range(with_errors)]
+
+
+def judged_on(config: NetworkConfig | None, channels: Channels | None, num_blocks: int) -> tuple[NetworkConfig, ChannelModel | None, int]:
+    """What methods are judged on: the network, the source of channels, of a pool its test part, and the number of blocks.
+
+    A part of a pool has no more blocks than it has: each is played at most once.
+
+    Raises:
+        TypeError, ValueError: the channels are none, or not of the network.
+    """
+    model = channels_of(channels, "test")
+    most = len(model) if isinstance(model, RecordedChannels) else num_blocks
+    return resolve_config(config, channels=model), model, min(num_blocks, most)
 
 
 def play(
@@ -118,7 +141,7 @@ def record_of(
 def evaluate_policy(
     name: str,
     policy: Policy,
-    config: NetworkConfig,
+    config: NetworkConfig | None,
     *,
     observation: Observation,
     num_blocks: int = 200,
@@ -126,17 +149,25 @@ def evaluate_policy(
     batched: bool = False,
     acting_slots: int | None = None,
     timed: bool = True,
+    channels: Channels | None = None,
 ) -> MethodResult:
     """Play any policy on the unseen blocks that `evaluate_allocations` plays on.
 
-    Arguments as for `play`; without `timed`, the time of a decision is NaN, and nothing is played a second time to measure it. A policy
-    with `reset` that takes one block at a time plays one block after the other.
+    Arguments as for `play` and `evaluate_allocations`; without `timed`, the time of a decision is NaN, and nothing is played a second time
+    to measure it. A policy with `reset` that takes one block at a time plays one block after the other.
     """
+    config, model, num_blocks = judged_on(config, channels, num_blocks)
     size = 1 if has_reset(policy) and not batched and num_blocks > 1 else num_blocks
     settings: dict[str, Any] = {"batched": batched, "acting_slots": acting_slots}
     firsts = range(seed, seed + max(num_blocks, 1), max(size, 1))
     records = [
-        record_of(policy, draw_blocks(config, size, first), observation, errors=error_streams(config, size, first), **settings)
+        record_of(
+            policy,
+            draw_blocks(config, size, first, channels=model),
+            observation,
+            errors=error_streams(config, size, first),
+            **settings,
+        )
         for first in firsts
     ]
 
@@ -148,7 +179,7 @@ def evaluate_policy(
         name,
         np.concatenate([record.per_slot for record in records]),
         "own",
-        _median_ms(play_one, config, seed) if timed else np.nan,
+        median_ms(play_one, draw_blocks(config, 1, seed, channels=model)) if timed else np.nan,
         acting_slots=acting_slots,
         user_rates=tuple(user_rates for record in records for user_rates in record.user_rates[:, None]),
         measurements=measurements_of(observation, config),
@@ -165,7 +196,13 @@ def measurements_of(observation: Observation, config: NetworkConfig) -> Measurem
 
 
 def evaluate_allocations(
-    config: NetworkConfig, *, num_blocks: int = 200, seed: int = FIRST_SEED, methods: Collection[str] = METHODS, timed: bool = True
+    config: NetworkConfig | None = None,
+    *,
+    num_blocks: int = 200,
+    seed: int = FIRST_SEED,
+    methods: Collection[str] = METHODS,
+    timed: bool = True,
+    channels: Channels | None = None,
 ) -> list[MethodResult]:
     """Play the allocations that are not learned, those of `multicell_env.allocations.registry.ALLOCATIONS`.
 
@@ -177,32 +214,37 @@ def evaluate_allocations(
     the others spend the nominal budget.
 
     Args:
-        config: The network.
-        num_blocks: Unseen blocks to play.
+        config: The network; the paper's (8, 4) network by default, or that of recorded channels.
+        num_blocks: Unseen blocks to play; of a pool of recorded channels no more than the part has.
         seed: Block i is the one that `env.reset(seed=seed + i)` draws.
         methods: Which of `METHODS`; one that is not possible on this network is left out. What a method does depends on no other.
         timed: Whether to measure the time of a decision, which takes up to 16 of each; NaN otherwise.
+        channels: A model of channels, or a pool of recorded ones: an array, a file, or `RecordedChannels`, by default its test part.
 
     Raises:
-        ValueError: fewer than one block, or an unknown method.
+        ValueError: fewer than one block, an unknown method, or channels that are not of the network.
     """
     if unknown := sorted(set(methods) - set(METHODS)):
         raise ValueError(f"methods must be some of {METHODS}; got {unknown}. Leave them out.")
+    config, model, num_blocks = judged_on(config, channels, num_blocks)
     config = replace(config, action="powers")  # an allocation is powers, whatever agents of the network say
-    blocks = draw_blocks(config, num_blocks, seed)
-    clock: Clock = partial(_median_ms, config=config, seed=seed) if timed else lambda decide: np.nan
+    blocks = draw_blocks(config, num_blocks, seed, channels=model)
+
+    def clock(decide: Callable[[Blocks], object]) -> float:
+        return median_ms(decide, draw_blocks(config, 1, seed, channels=model)) if timed else np.nan
+
     chosen = [allocation for allocation in ALLOCATIONS.values() if allocation.name in methods and allocation.is_possible(config)]
-    return [_played(allocation, blocks, seed, clock) for allocation in chosen]
+    return [_played(allocation, blocks, model, seed, clock) for allocation in chosen]
 
 
-def _played(allocation: Allocation, blocks: Blocks, seed: int, clock: Clock) -> MethodResult:
+def _played(allocation: Allocation, blocks: Blocks, channels: ChannelModel | None, seed: int, clock: Clock) -> MethodResult:
     stream = streams.STARTS if allocation.kind == "negotiated" else streams.ALLOCATIONS
     generator, num_slots = streams.generator(seed, stream), blocks.config.num_slots
 
     def allocate(some: Blocks) -> Powers:
         return allocation.allocate(some.gains, some.user_budgets, some.config, generator)
 
-    anew = partial(_slot_by_slot, allocation, blocks.config, len(blocks), seed, generator)
+    anew = partial(_slot_by_slot, allocation, blocks.config, channels, len(blocks), seed, generator)
     std_over_starts = None
     if allocation.kind == "negotiated":
         starts = [anew() if blocks.moves else _negotiated(allocation, blocks, allocate) for _ in range(allocation.num_starts)]
@@ -237,10 +279,17 @@ def _negotiated(allocation: Allocation, blocks: Blocks, allocate: Callable[[Bloc
     return Record.of(slots, blocks.config.user_mask)
 
 
-def _slot_by_slot(allocation: Allocation, config: NetworkConfig, num_blocks: int, seed: int, generator: np.random.Generator) -> Record:
+def _slot_by_slot(
+    allocation: Allocation,
+    config: NetworkConfig,
+    channels: ChannelModel | None,
+    num_blocks: int,
+    seed: int,
+    generator: np.random.Generator,
+) -> Record:
     """An allocation that is decided anew in every slot, where channels move."""
     # Channels that have moved do not come back: every method plays blocks of its own, which the same seed makes the same.
-    blocks, slots = draw_blocks(config, num_blocks, seed), []
+    blocks, slots = draw_blocks(config, num_blocks, seed, channels=channels), []
     nominal = blocks.user_budgets
     for _ in range(config.num_slots):
         is_negotiated = allocation.kind == "negotiated"
@@ -268,14 +317,3 @@ def fractions_of(powers: Powers, blocks: Blocks) -> Float[np.ndarray, "block cel
     """Powers as fractions of each user's slot budget."""
     budgets = blocks.user_budgets[..., None, :]
     return np.divide(powers, budgets, out=np.zeros(powers.shape), where=budgets > 0)
-
-
-def _median_ms(decide: Callable[[Blocks], object], config: NetworkConfig, seed: int, repeats: int = 15) -> float:
-    """Median time of a decision on one block, after one call that warms caches; fewer times where that takes longer than `TIMING`."""
-    block = draw_blocks(config, 1, seed)
-    times: list[float] = []
-    while len(times) < 2 or (len(times) <= repeats and sum(times) < TIMING):
-        begin = time.perf_counter()
-        decide(block)
-        times.append(time.perf_counter() - begin)
-    return 1000.0 * float(np.median(times[1:]))

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from multicell_env.config import NetworkConfig
-from multicell_env.model.fairness import RunningRates, fair_weights
+from multicell_env.model.fairness import RATE_FLOOR, UNIT_RATE, RunningRates, fair_weights
 
 
 class UserRates:
@@ -38,6 +38,14 @@ class UserRates:
         """Nobody transmits."""
         self.rates[rows] = 0.0
         self.weights[rows] = fair_weights(self.past_rates[rows] / (self.num_past[rows] + 1.0)[:, None, None], self._fairness)
+
+    @property
+    def flat(
+        self,
+    ) -> tuple[Float[np.ndarray, " user"], Float[np.ndarray, " user"], Float[np.ndarray, " user"], np.ndarray, *tuple[float, ...]]:
+        """Views for what is compiled: past rates, rates, weights, the past slots, the floor, the unit and alpha."""
+        users = self.past_rates.reshape(-1), self.rates.reshape(-1), self.weights.reshape(-1)
+        return (*users, self.num_past, RATE_FLOOR, UNIT_RATE, self._fairness)
 
     def running(self) -> RunningRates:
         """The past as it is now; what is played afterwards does not change it."""

@@ -40,6 +40,7 @@ SMALL = {
     "train.py .*--preset rounds": (f"{TRAIN} --num-blocks 4", "runs/**/irregular-7.json"),
     "train.py .*--algo apg": (TRAIN, "runs/**/results.json"),
     "train.py": (f"{TRAIN} --warmup-steps 1", "runs/**/results.json"),
+    "make_drops.py": ("", "drops.npy"),
     "evaluate.py --figure all --quick": ("--num-blocks 2 --num-workers 1", "results/quick/figure11.png"),
     "evaluate.py --figure all --train": ("--num-blocks 2 --num-workers 1 --figure 5", "docs/figures/figure5.png"),  # 8 trainings of 32
     "evaluate.py --figure 5 --from": ("--num-workers 1", ""),
