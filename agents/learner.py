@@ -124,9 +124,11 @@ class Learner(Generic[Config, Length]):
     start_from: "Callable[[LearnerRun, SetActor | MLPActor], None] | None" = None
     """Lets a fresh run begin with another actor; None where the learner begins with a random one only."""
     make_groups_run: MakeGroupsRun[Config, Length] | None = None
-    """Makes a run whose batches mix environments; None where the learner has none."""
+    """Makes a run whose batches mix environments, where the learner has such a run of its own."""
+    join_groups: Callable[[Sequence[Sequence[PoolEnv]], Config, Length], Sequence[PoolEnv]] | None = None
+    """Makes one environment of each group, where the learner trains on mixed batches as it does on a pool."""
     mixes_environments: Callable[[Config], bool] = lambda config: False
-    """Whether the hyperparameters ask for `make_groups_run`."""
+    """Whether the hyperparameters ask for batches that mix environments."""
     size_of_each: Callable[[Config, Length, int], int] = lambda config, length, count: length.num_envs  # pyright: ignore
     """How many of each of so many environments are needed in one."""
     is_differentiable: bool = False

@@ -35,17 +35,16 @@ def _make_run(
     return Training(member.make_env, config, length, seed=seed, logger=logger, stacked_env=stacked_env, pool=pool)
 
 
-def _make_groups_run(groups: Sequence[Sequence[PoolEnv]], config: TD3MixConfig, length: TrainingConfig, *, seed: int) -> LearnerRun:
+def _join_groups(groups: Sequence[Sequence[PoolEnv]], config: TD3MixConfig, length: TrainingConfig) -> list[PoolEnv]:
     from agents.joint import JointEnv
-    from agents.mixed import MixedEnv
-    from agents.pool import PoolTraining
+    from agents.td3_mix.mixed import MixedEnv
 
     pool = []
     for group in groups:
         members = [cast("StackedEnv", member.stacked_env) for member in group]
         masks = [JointEnv(member.make_env()).action_mask for member in group]
         pool.append(PoolEnv(group[0].make_env, MixedEnv(members, length.num_envs, masks, short_episodes=config.short_episodes)))
-    return _make_run(pool[0], config, length, seed=seed) if len(pool) == 1 else PoolTraining(pool, config, length, seed=seed)
+    return pool
 
 
 def _build_actor(env: "JointEnv", config: TD3MixConfig) -> "SetActor | MLPActor":
@@ -96,7 +95,7 @@ TD3_MIX = Learner(
     config=TD3MixConfig,
     length=TrainingConfig,
     make_run=_make_run,
-    make_groups_run=_make_groups_run,
+    join_groups=_join_groups,
     mixes_environments=lambda config: config.mixes_networks,
     size_of_each=_size_of_each,
     build_actor=_build_actor,

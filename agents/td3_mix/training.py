@@ -12,13 +12,13 @@ from tianshou.data import Collector
 from tianshou.trainer import OffPolicyTrainerParams
 from tianshou.utils import BaseLogger
 
-from agents.baseline import with_baseline
 from agents.joint import JointEnv, JointVectorEnv
 from agents.networks import MLPActor, SetActor
 from agents.replay_buffer import CompactReplayBuffer
 from agents.stacked import StackedEnv, StackedVectorEnv
 from agents.streams import seeds_of_parts
 from agents.td3_mix.algorithm import TD3Mix
+from agents.td3_mix.baseline import with_baseline
 from agents.td3_mix.config import TD3MixConfig, TrainingConfig
 
 

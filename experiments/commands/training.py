@@ -15,7 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 from agents.joint import JointEnv
 from agents.learner import LearnerRun, PoolEnv
 from agents.loading import load
-from agents.pool import PoolTraining, check_pool
+from agents.pool import PoolTraining, check_pool, make_groups_run
 from agents.registry import LEARNERS
 from agents.run_directory import RunDirectory
 from agents.training_run import Evaluation, TrainingRun
@@ -83,9 +83,9 @@ def run(arguments: TrainArguments, directory: RunDirectory, state: dict[str, Any
 def _learner_run(arguments: TrainArguments, writer: SummaryWriter) -> LearnerRun:
     """The learner that was asked for, on the networks that were asked for."""
     learner, groups = LEARNERS[arguments.algo], _groups(arguments)
-    if learner.make_groups_run is not None and learner.mixes_environments(arguments.learner):
+    if learner.mixes_environments(arguments.learner):
         mixed = [[_pool_env(place, arguments, len(group)) for place in group] for group in groups]
-        return learner.make_groups_run(mixed, arguments.learner, arguments.training, seed=arguments.seed)
+        return make_groups_run(mixed, arguments.learner, arguments.training, seed=arguments.seed)
     pool = [_pool_env(place, arguments, len(group)) for group in groups for place in group]
     if arguments.trains_on_many:
         return PoolTraining(pool, arguments.learner, arguments.training, seed=arguments.seed)

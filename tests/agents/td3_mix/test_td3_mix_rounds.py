@@ -11,6 +11,7 @@ from games import MeetingGame
 from gymnasium.vector import AutoresetMode
 
 from agents import JointEnv, PoolEnv, PoolTraining, TD3Mix, TD3MixConfig, Training, TrainingConfig
+from agents.pool import make_groups_run
 from agents.registry import LEARNERS
 from multicell_env import MulticellVectorEnv, NetworkConfig, multicell_v0
 from multicell_env.scenarios import SCENARIOS, draw_networks
@@ -46,8 +47,7 @@ def group(scenario, count=4, rows=1):
 
 
 def training(seed=0, learner=LEARNER, length=LENGTH, scenarios=("unequal-load",)):
-    assert TD3_MIX.make_groups_run is not None
-    return TD3_MIX.make_groups_run([group(name) for name in scenarios], learner, length, seed=seed)
+    return make_groups_run([group(name) for name in scenarios], learner, length, seed=seed)
 
 
 def steps(run, count):

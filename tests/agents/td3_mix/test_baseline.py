@@ -5,9 +5,9 @@ import pytest
 from games import MeetingGame
 from gymnasium.vector import AutoresetMode
 
-from agents.baseline import BaselinedVectorEnv, with_baseline
 from agents.joint import JointEnv, JointVectorEnv
 from agents.stacked import StackedVectorEnv
+from agents.td3_mix.baseline import BaselinedVectorEnv, with_baseline
 from multicell_env import MulticellVectorEnv, NetworkConfig, multicell_v0
 
 NETWORK = NetworkConfig(num_slots=2, num_bands=3, num_users=2, action="price", rounds_per_slot=2, num_iterations=0, measuring_reward=0.1)

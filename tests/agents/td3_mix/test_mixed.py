@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 
-from agents.mixed import MixedEnv
 from agents.stacked import StackedVectorEnv
 from agents.streams import seeds_of_parts
+from agents.td3_mix.mixed import MixedEnv
 from multicell_env import MulticellVectorEnv
 from multicell_env.scenarios import SCENARIOS, draw_networks
 
