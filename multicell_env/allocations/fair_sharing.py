@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool
 
-from multicell_env.allocations.sharing import NUM_KICKS, FullPower, Sharing, disturbances
+from multicell_env.allocations.sharing import NUM_KICKS, FullPower, Sharing, begin_run, disturbances
 from multicell_env.kernels.compiling import compiled_entry, inner
 from multicell_env.model.fairness import RATE_FLOOR
 
@@ -147,21 +147,7 @@ def _search(signals, leaks, weights, victims, concerns, kicked, kicks, starts, f
     theirs = np.zeros((num_bands + 1, num_bands, victims.shape[1], num_users))
     best = -np.inf
     for run in range(len(starts) + len(kicks)):
-        is_start = run < len(starts)
-        kick = run - len(starts)
-        for cell in range(num_cells):
-            waiting[cell] = is_start
-            for band in range(num_bands):
-                owned[cell, band] = starts[run, cell, band] if is_start else best_owned[cell, band]
-        if not is_start:
-            for i in range(kicked.shape[1]):
-                owned[kicked[kick, i]] = kicks[kick, i]
-                for other in range(num_cells):
-                    waiting[other] |= concerns[kicked[kick, i], other]
-        for cell in range(num_cells):
-            counts[cell] = 0
-            for band in range(num_bands):
-                counts[cell] += owned[cell, band]
+        begin_run(run, starts, kicked, kicks, concerns, best_owned, owned, counts, waiting)
         busy = True
         while busy:
             busy = False

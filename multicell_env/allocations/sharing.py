@@ -229,6 +229,28 @@ def _ascend(signals, leaks, weights, victims, concerns, owned, counts, heard, wa
     return total
 
 
+@inner
+def begin_run(run, starts, kicked, kicks, concerns, best_owned, owned, counts, waiting):
+    """Bands that a run of the search has at first: a start, or the best so far, kicked; who has to look at its bands again."""
+    num_cells, num_bands = owned.shape
+    is_start = run < len(starts)
+    kick = run - len(starts)
+    for cell in range(num_cells):
+        waiting[cell] = is_start
+        for band in range(num_bands):
+            owned[cell, band] = starts[run, cell, band] if is_start else best_owned[cell, band]
+    if not is_start:
+        for i in range(kicked.shape[1]):
+            for band in range(num_bands):
+                owned[kicked[kick, i], band] = kicks[kick, i, band]
+            for other in range(num_cells):
+                waiting[other] |= concerns[kicked[kick, i], other]
+    for cell in range(num_cells):
+        counts[cell] = 0
+        for band in range(num_bands):
+            counts[cell] += owned[cell, band]
+
+
 @compiled_entry
 def _search(signals, leaks, weights, victims, concerns, kicked, kicks, starts, best_owned):
     """`best_sharing`: fills in the bands; returns the sum rate in nats."""
@@ -238,21 +260,7 @@ def _search(signals, leaks, weights, victims, concerns, kicked, kicks, starts, b
     added, lost, order = np.empty((num_bands, num_bands)), np.empty(num_bands), np.empty(num_bands, np.int64)
     best = -1.0
     for run in range(len(starts) + len(kicks)):
-        is_start = run < len(starts)
-        kick = run - len(starts)
-        for cell in range(num_cells):
-            waiting[cell] = is_start
-            for band in range(num_bands):
-                owned[cell, band] = starts[run, cell, band] if is_start else best_owned[cell, band]
-        if not is_start:
-            for i in range(kicked.shape[1]):
-                owned[kicked[kick, i]] = kicks[kick, i]
-                for other in range(num_cells):
-                    waiting[other] |= concerns[kicked[kick, i], other]
-        for cell in range(num_cells):
-            counts[cell] = 0
-            for band in range(num_bands):
-                counts[cell] += owned[cell, band]
+        begin_run(run, starts, kicked, kicks, concerns, best_owned, owned, counts, waiting)
         rate = _ascend(signals, leaks, weights, victims, concerns, owned, counts, heard, waiting, added, lost, order)
         if rate > best * (1.0 + 1e-12) or best < 0.0:
             best = rate
