@@ -186,14 +186,14 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         """
         fractions = self._checked_fractions(actions)
         assert self._observer is not None  # _checked_fractions refuses a step before reset
-        outputs = self._observer.outputs()
-        blocks = self._observer.blocks
+        blocks, outputs = self._observer.blocks, self._observer.outputs()
         transmits = self.config.rounds_per_slot == 1 or bool(blocks.transmits[0])
         all_rates, all_rewards = play_for_rewards(blocks, fractions[None], outputs)
         rates, rewards = all_rates[0], all_rewards[0]
         observations = self._observer.after_round(outputs.observations, [] if self._errors is None else [self._errors])
         if transmits:
             self._rates.append(rates)
+        sent = blocks.radiated(outputs.transmitted_powers) if self._is_recorded else outputs.transmitted_powers
         over, agents = not blocks.slots_left[0], self.possible_agents
         if over:
             self.agents = []
@@ -203,7 +203,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             dict(zip(agents, rewards.tolist(), strict=True)),
             dict.fromkeys(agents, False),
             dict.fromkeys(agents, over),
-            self._infos(blocks.radiated(outputs.transmitted_powers)[0], rates, transmits),
+            self._infos(sent[0], rates, transmits),
         )
 
     def state(self) -> np.ndarray:

@@ -64,6 +64,7 @@ class Observer:
         self._shape = (len(blocks), config.num_cells, num_planes(kind, config), config.num_bands, config.max_users)
         num_static = NUM_STATIC_PLANES if kind == "price" else self._shape[2] - 2
         self._static: Planes = np.zeros((*self._shape[:2], num_static, *self._shape[3:]), np.float32)
+        self._own_gains = np.diagonal(config.mean_gain_matrix).astype(blocks.powers.dtype)[:, None, None]
         if kind == "price":
             blocks.hear_prices()
         self.begin()
@@ -75,8 +76,7 @@ class Observer:
         elif self.kind == "price":
             self._static[rows] = _price_planes(self.blocks, rows)
         else:
-            own = np.diagonal(self.blocks.config.mean_gain_matrix).astype(self.blocks.powers.dtype)[:, None, None]
-            gains = np.log10(self.blocks.gains.signal_gains[rows] / own)
+            gains = np.log10(self.blocks.gains.signal_gains[rows] / self._own_gains)
             self._static[rows] = gains.clip(-LOG_LIMIT, LOG_LIMIT)[:, :, None]
 
     def observe(self) -> Float[np.ndarray, "block cell plane band user"]:
