@@ -51,8 +51,9 @@ def evaluate(asked: Evaluation) -> dict[str, Any]:
         together = {_name(actor): actor, **policies}
         return compare_on_scenario(together, arguments.scenarios, networks, seed=arguments.seed, output=asked.output)
     pools = pools_and_networks(arguments.recorded, arguments.scenario, beside_scenarios=False)
-    if len(pools) > 1 or (pools and own_rules(actor)):
-        together = {_name(actor): actor, **policies}
+    if len(pools) > 1 or (pools and (own_rules(actor) or arguments.run is None)):
+        rounds = {} if arguments.run is not None else {_name(one): one for one in [load("rounds")]}
+        together = {_name(actor): actor, **rounds, **policies}
         settings = {"output": asked.output, "is_one": len(pools) == 1, **blocks}
         tables = {name_of(pool): compare_on_pool(together, pool, network, **settings) for pool, network in pools}
         return {"channels": tables} if len(tables) > 1 else next(iter(tables.values()))
@@ -78,6 +79,7 @@ def compare_on_pool(
     file, picture = ("results.json", "comparison.png") if is_one else (f"{name}.json", f"{name}.png")
     content = compare_on_scenario(policies, name, networks, channels=pool.test, output=output, file=file, **settings)
     save_comparison(content, output / picture)
+    print(f"wrote {output / picture}")
     return content
 
 

@@ -17,8 +17,9 @@ from experiments.provenance import provenance
 from experiments.studies.against_best_known import against_best_known, print_against_best_known
 from experiments.studies.generalisation_table import print_generalisation
 from experiments.studies.own_game import own_network, own_rules, play_own_game
+from experiments.studies.pricing_climbs import wmmse_from_pricing
 from experiments.studies.scenario_evaluation import evaluate_networks
-from multicell_env.allocations.registry import METHODS
+from multicell_env.allocations.registry import BEST_KNOWN, METHODS
 from multicell_env.channels.pool import RecordedChannels
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.comparison import play_policy, try_policy
@@ -60,7 +61,8 @@ def compare_on_scenario(
 ) -> dict[str, Any]:
     """Play policies, by their names, and every allocation on one block of each network, print the table, write the file.
 
-    With recorded channels the networks are that of the pool, as often as it has blocks to play.
+    With recorded channels the networks are that of the pool, as often as it has blocks to play, and WMMSE climbs from the ends of pricing
+    too.
 
     Returns:
         What the file holds.
@@ -73,7 +75,10 @@ def compare_on_scenario(
 
     def play_all(config: NetworkConfig, index: int) -> list[MethodResult]:
         settings: dict[str, Any] = {"num_blocks": 1, "seed": seed + index, "timed": index < TIMED, "channels": channels}
-        return [*_play_modes(policies, config, settings), *evaluate_allocations(config, methods=methods, **settings)]
+        results = [*_play_modes(policies, config, settings), *evaluate_allocations(config, methods=methods, **settings)]
+        if channels is not None and BEST_KNOWN in methods:
+            results.append(wmmse_from_pricing(config, num_blocks=1, seed=seed + index, channels=channels))
+        return results
 
     output.mkdir(parents=True, exist_ok=True)
     console = Console(width=None if sys.stdout.isatty() else 110)

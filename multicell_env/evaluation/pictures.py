@@ -31,7 +31,16 @@ LEARNED: Mapping[str, Style] = {
     "own_damped": {"color": "#332288", "marker": "D", "label": "TD3-MIX trained there, damping in the action"},
 }
 """Styles of learned rows; an allocation has its own in its entry."""
-STYLES: Mapping[str, Style] = {**LEARNED, **{name: allocation.style for name, allocation in ALLOCATIONS.items()}}
+STYLES: Mapping[str, Style] = {
+    **LEARNED,
+    **{name: allocation.style for name, allocation in ALLOCATIONS.items()},
+    "wmmse_from_pricing": {
+        "color": "#000000",
+        "linestyle": "--",
+        "marker": "*",
+        "label": "WMMSE from the ends of pricing (channels of all)",
+    },
+}
 """Styles of all rows that are known by name."""
 OWN_COLOURS = ("#6A3D9A", "#E7298A", "#648FFF", "#6B6B00")
 """Colours of methods that `STYLES` does not know: lightness tells them apart where hue does not."""

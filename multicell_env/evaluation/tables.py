@@ -37,7 +37,7 @@ def print_table(results: list[MethodResult], config: NetworkConfig, console: Con
         "% best known": _last_and_all(percent_of_best_known, results),
         "% bound": _last_and_all(percent_of_bound, results),
         "starts": ["" if result.std_over_starts is None else f"{result.std_over_starts:.2f}" for result in results],
-        "ms": [f"{result.ms_per_decision:.2g}" for result in results],
+        "ms": ["" if math.isnan(result.ms_per_decision) else f"{result.ms_per_decision:.2g}" for result in results],
         "needs": [_needs(result, NEEDS[result.knowledge]) for result in results],
     }
     columns = {header: column for header, column in columns.items() if column}

@@ -48,7 +48,7 @@ def test_a_pool_is_evaluated_on_its_test_part_with_a_table_and_a_picture(folder:
     np.testing.assert_allclose(config["mean_gains"], RecordedChannels("near.npy").fitted().mean_gain_matrix)
     assert content["num_blocks"] == 4
     assert content["channels"]["part"] == "test"
-    assert {"td3mix", "planned", "wmmse"} <= set(content["methods"])
+    assert {"td3mix", "apg_rounds", "apg_rounds_then_pricing", "planned", "wmmse", "wmmse_from_pricing"} <= set(content["methods"])
     assert (folder / "results" / "comparison.png").stat().st_size > 10_000
 
 
@@ -92,6 +92,16 @@ def test_one_actor_for_rounds_learns_on_pools_and_scenarios_together(folder: Pat
     alone = played("runs/mix", "--channels", "near.npy", "--num-blocks", "2", "--output", "alone")
     assert alone["methods"]["apg_rounds"]["last_slot"] == done["scenarios"]["near"]["methods"]["apg_rounds"]["last_slot"]
     assert {path.name for path in (folder / "alone").iterdir()} == {"results.json", "comparison.png"}
+
+
+def test_td3_mix_learns_in_rounds_on_pools_and_scenarios_together(folder: Path) -> None:
+    np.save("other.npy", np.load("near.npy")[::-1])
+    pools = ["--channels", "near.npy", "--channels", "other.npy", "--scenarios", "asymmetric", "--num-networks", "2"]
+    done = trained("--preset", "rounds", *pools, "--name", "mix", *TINY_LEARNER, "--final-blocks", "2", "--eval-blocks", "2")
+    assert done["steps_done"] == 12
+    assert list(done["scenarios"]) == ["asymmetric", "near", "other"]
+    for table in done["scenarios"].values():
+        assert {"td3mix_rounds", "td3mix_rounds_then_pricing", "pricing"} <= set(table["methods"])
 
 
 @pytest.mark.parametrize(
