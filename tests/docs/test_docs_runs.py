@@ -37,12 +37,14 @@ TRAIN = "--num-steps 2 --num-envs 2 --num-networks 2 --eval-interval 2 --eval-bl
 SMALL = {
     "train.py --resume": ("", "runs/**/results.json"),  # a resumed run keeps its settings
     "train.py .*--explain": ("", ""),
+    "train.py --algo td3mix --preset rounds": (f"{TRAIN} --warmup-steps 1", "runs/**/*.json"),
     "train.py .*--preset rounds": (f"{TRAIN} --num-blocks 4", "runs/**/irregular-7.json"),
     "train.py .*--algo apg": (TRAIN, "runs/**/results.json"),
     "train.py": (f"{TRAIN} --warmup-steps 1", "runs/**/results.json"),
     "make_drops.py": ("", "drops.npy"),
     "evaluate.py --figure all --quick": ("--num-blocks 2 --num-workers 1", "results/quick/figure11.png"),
     "evaluate.py --figure all --train": ("--num-blocks 2 --num-workers 1 --figure 5", "docs/figures/figure5.png"),  # 8 trainings of 32
+    "evaluate.py --figure 5 --quick": ("--num-blocks 2 --num-workers 1", "results/quick/figure5.png"),
     "evaluate.py --figure 5 --from": ("--num-workers 1", ""),
     "evaluate.py --claims": ("", "docs/figures/claims.md"),
     "evaluate.py --generalise": ("--num-blocks 2", "**/generalise.json"),

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_a_policy_from_the_readme_alone_stands_in_the_table_and_the_picture(tmp_path):
-    section = (ROOT / "README.md").read_text().partition("## Plug in your own algorithm")[2].partition("\n## ")[0]
+    section = (ROOT / "README.md").read_text().partition("## My algorithm")[2].partition("\n## ")[0]
     command = re.search(r"^python (evaluate\.py --policy (\w+):(\w+))", section, flags=re.MULTILINE)
     assert command
     blocks = re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
