@@ -204,6 +204,7 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
     {
         "mixture": Mixture(),
         "paper": Mixture(num_cells=(3,), num_users=(4,), num_bands=(6,), num_iterations=(5,), sir_db=(0.0, 0.0)),
+        "any-sir": Mixture(num_cells=(3,), num_users=(4,), num_bands=(6,), num_iterations=(5,), sir_db=(0.0, 20.0)),
         "many-users": Mixture(num_cells=(3,), num_users=(16,), num_bands=(6,), num_iterations=(5,), sir_db=(0.0, 20.0)),
         "unequal-load": UnequalLoad(),
         "asymmetric": AsymmetricInterference(),

@@ -37,7 +37,7 @@ OWN_ACTOR = (
     *("--num-steps", "500", "--eval-blocks", "40", "--final-blocks", "10"),
 )
 """How an actor of a scenario's own is trained."""
-EVERYWHERE = tuple(name for name in SCENARIOS if name not in ("mixture", "many-users", *LARGE))
+EVERYWHERE = tuple(name for name in SCENARIOS if name not in ("mixture", "any-sir", "many-users", *LARGE))
 """Scenarios that are played where all are."""
 SHOWN_OF_ALL = ("minus_planned", *USER_MEASURES, *UTILITY_MEASURES, "knowledge", "measurements")
 """What of a method is told of all scenarios together, beside its percentages of the best known."""
