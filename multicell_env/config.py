@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from numbers import Real
 from typing import Any, Literal, get_args
@@ -10,7 +10,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from jaxtyping import Float, Int
 
-from multicell_env.config_checks import check_choice, checked_db, checked_int, checked_mean_gains, checked_num_users, checked_number
+from multicell_env.config_checks import check_choice, checked_db, checked_int, checked_num_users, checked_number
+from multicell_env.networks.mean_gains import GainTable, MeanGains, SparseGains, checked_mean_gains, gains_from_json, table_of
 
 Reward = Literal["cell", "network", "predicted", "user"]
 Precision = Literal["float32", "float64"]
@@ -62,8 +63,8 @@ class NetworkConfig:
     """Signal-to-interference ratio of the mean channel gains, dB: a_{b',b} = 1/SIR between cells (23). inf: no interference."""
     snr_db: float = 20.0
     """Signal-to-noise ratio per slot, user and band before beamforming, dB: sets the power budget."""
-    mean_gains: tuple[tuple[float, ...], ...] | None = None
-    """Mean channel gains a[tx_cell][rx_cell], linear; replaces sir_db where given."""
+    mean_gains: MeanGains | None = None
+    """Mean channel gains a[tx_cell][rx_cell], linear, or a[tx_cell][rx_cell][user]; replaces sir_db where given. Any array, or links."""
     damping: float = 0.0
     """Share of its last powers that a user keeps in each FLWF iteration, in [0, 1); 0 is the paper's game."""
     damping_in_action: bool = False
@@ -84,7 +85,7 @@ class NetworkConfig:
         for name in ("sir_db", "snr_db"):
             object.__setattr__(self, name, checked_db(name, getattr(self, name)))
         if self.mean_gains is not None:
-            object.__setattr__(self, "mean_gains", checked_mean_gains(self.mean_gains, self.num_cells))
+            object.__setattr__(self, "mean_gains", checked_mean_gains(self.mean_gains, self.user_mask))
         if isinstance(self.damping, bool) or not isinstance(self.damping, Real) or not 0.0 <= float(self.damping) < 1.0:
             raise ValueError(
                 f"damping must be in [0, 1) (1 would freeze the negotiation); got {self.damping!r}. Give 0 for the paper's game."
@@ -117,9 +118,9 @@ class NetworkConfig:
             self._check_float32_reaches()
 
     def _check_float32_reaches(self) -> None:
-        gains = self.mean_gain_matrix
-        received = gains * self.nominal_powers[:, None] / np.diagonal(gains) / self._largest_power
-        farthest = 10.0 * math.log10(received.max())
+        table, own_users = self.gain_table, np.where(self.user_mask, self.gain_table.own, np.inf)
+        received = table.crossing * self.nominal_powers[table.interferers][..., None] / own_users[:, None]
+        farthest = 10.0 * math.log10(max(received.max(initial=0.0), self.nominal_powers.max()) / self._largest_power)
         if farthest > FLOAT32_LIMIT_DB + 1e-9:
             raise ValueError(
                 f"dtype 'float32' needs interference within {FLOAT32_LIMIT_DB:g} dB of a user's own gain; got {farthest:.0f} dB. "
@@ -132,6 +133,17 @@ class NetworkConfig:
                 f"{self.snr_db:g} dB and nominal powers {self.nominal_powers.tolist()}. Give dtype='float64', or scale the gains."
             )
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Kept, because many gains take longer to hash than a draw takes to find what it needs by its network."""
+        return hash(tuple(getattr(self, field.name) for field in fields(self)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # the hash of a text is another in another process
+
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "NetworkConfig":
         """A network from its fields as JSON keeps them, with lists for tuples and "inf" for infinity; what is not there has its default.
@@ -139,9 +151,9 @@ class NetworkConfig:
         Raises:
             KeyError, TypeError, ValueError: the fields are not those of a network.
         """
-        gains, users = fields["mean_gains"], fields["num_users"]
+        users = fields["num_users"]
         as_tuples = {
-            "mean_gains": None if gains is None else tuple(map(tuple, gains)),
+            "mean_gains": gains_from_json(fields["mean_gains"]),
             "num_users": tuple(users) if isinstance(users, list) else users,
             "sir_db": float(fields["sir_db"]),
         }
@@ -180,27 +192,49 @@ class NetworkConfig:
         return _read_only(np.arange(self.max_users) < self.users_per_cell[:, None])
 
     @cached_property
+    def gain_table(self) -> GainTable:
+        """Mean gains by the cells that receive them, one for each user where they were given so."""
+        gains = self.mean_gains
+        if gains is None:
+            gains = np.full((self.num_cells, self.num_cells), 10.0 ** (-self.sir_db / 10.0))
+            np.fill_diagonal(gains, 1.0)
+        table = table_of(gains if isinstance(gains, SparseGains) else np.array(gains), self.num_cells)
+        return GainTable(*map(_read_only, table))
+
+    @cached_property
     def mean_gain_matrix(self) -> Float[np.ndarray, "tx_cell rx_cell"]:
-        """a_{b',b}: 1 on the diagonal and 1/SIR elsewhere (23), or the matrix that was given."""
-        if self.mean_gains is not None:
-            return _read_only(np.array(self.mean_gains))
-        gains = np.full((self.num_cells, self.num_cells), 10.0 ** (-self.sir_db / 10.0))
-        np.fill_diagonal(gains, 1.0)
+        """a_{b',b}: 1 on the diagonal and 1/SIR elsewhere (23), or what was given; with a gain for each user, their mean."""
+        gains, cells = np.zeros((self.num_cells, self.num_cells)), np.arange(self.num_cells)
+        rows, places = np.nonzero(self.interferers >= 0)
+        gains[self.interferers[rows, places], rows] = self.interferer_gains[rows, places]
+        gains[cells, cells] = self.own_gains
         return _read_only(gains)
 
     @cached_property
+    def own_gains(self) -> Float[np.ndarray, " cell"]:
+        """a_{b,b}, the mean over the cell's users."""
+        return _read_only(self._mean_over_users(self.gain_table.own))
+
+    @property
     def interferers(self) -> Int[np.ndarray, "cell interferer"]:
         """I_b: the other cells that reach cell b (a_{b',b} > 0), ascending; shorter rows are padded with -1."""
-        reaches = self.mean_gain_matrix > 0
-        rows = [[tx for tx in range(self.num_cells) if tx != rx and reaches[tx, rx]] for rx in range(self.num_cells)]
-        width = max(map(len, rows))
-        padded = [row + [-1] * (width - len(row)) for row in rows]
-        return _read_only(np.array(padded, dtype=np.int64).reshape(self.num_cells, width))
+        return self.gain_table.interferers
+
+    @cached_property
+    def interferer_gains(self) -> Float[np.ndarray, "cell interferer"]:
+        """a_{b',b} of each of these, the mean over the users of cell b; 0 for padding."""
+        return _read_only(self._mean_over_users(self.gain_table.crossing))
+
+    def _mean_over_users(self, gains: Float[np.ndarray, "cell *interferer user"]) -> Float[np.ndarray, "cell *interferer"]:
+        if gains.shape[-1] < self.max_users:  # one for all
+            return gains[..., 0].copy()
+        users = self.user_mask if gains.ndim == 2 else self.user_mask[:, None]
+        return (gains * users).sum(axis=-1) / users.sum(axis=-1)
 
     @cached_property
     def nominal_powers(self) -> Float[np.ndarray, " cell"]:
         """p0: power per slot, user and band at which each cell's users have the SNR before beamforming, in sigma^2."""
-        return _read_only(10.0 ** (self.snr_db / 10.0) / np.diagonal(self.mean_gain_matrix))
+        return _read_only(10.0 ** (self.snr_db / 10.0) / self.own_gains)
 
     @cached_property
     def power_unit(self) -> float:
@@ -209,16 +243,14 @@ class NetworkConfig:
 
     @cached_property
     def _largest_power(self) -> float:
-        return float(max(self.nominal_powers.max(), (1.0 / np.diagonal(self.mean_gain_matrix)).max()))
+        return float(max(self.nominal_powers.max(), (1.0 / self.own_gains).max()))
 
     @cached_property
     def amplitudes(self) -> tuple[Float[np.ndarray, "cell 1 1 user"], Float[np.ndarray, "cell interferer 1 1 user"]]:
         """Root of the mean gain of every channel, 0 for padding: own, and from the interferers (2), (23). In the precision of draws."""
-        gains = self.mean_gain_matrix
-        cross = np.where(self.interferers >= 0, gains[self.interferers, np.arange(self.num_cells)[:, None]], 0.0)
         users = self.user_mask[:, None, None, :]
-        own = np.sqrt(np.diagonal(gains))[:, None, None, None] * users
-        crossing = np.sqrt(cross)[..., None, None, None] * users[:, None]
+        own = np.sqrt(self.gain_table.own)[:, None, None] * users
+        crossing = np.sqrt(self.gain_table.crossing)[:, :, None, None] * users[:, None]
         return _read_only(own.astype(np.float32)), _read_only(crossing.astype(np.float32))
 
     @cached_property

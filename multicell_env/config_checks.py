@@ -83,35 +83,3 @@ def checked_db(name: str, value: Any) -> float:
         limits = "within [-300, 300] dB" + (", or inf for no interference" if infinite_allowed else "")
         raise ValueError(f"{name} must be a number {limits}; got {value!r}. Give the ratio in decibels.")
     return number
-
-
-def checked_mean_gains(value: Any, num_cells: int) -> tuple[tuple[float, ...], ...]:
-    """A square matrix `[tx_cell][rx_cell]` of linear gains, positive on its diagonal.
-
-    Raises:
-        ValueError: it is not.
-    """
-    try:
-        gains = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        gains = np.empty(0)
-    if gains.shape != (num_cells, num_cells):
-        raise ValueError(
-            f"mean_gains must be a square matrix [tx_cell][rx_cell] of numbers; got shape {gains.shape} for "
-            f"{num_cells} cells. Give {num_cells} rows of {num_cells} linear gains."
-        )
-    if not np.all(np.isfinite(gains)) or np.any(gains < 0):
-        raise ValueError(
-            f"mean_gains must be finite and non-negative (they are linear, not dB); got {gains.tolist()}. Convert decibels by 10**(dB/10)."
-        )
-    if np.any((gains > 0) & ((gains < 1e-30) | (gains > 1e30))):
-        raise ValueError(
-            f"mean_gains must be 0 or within [1e-30, 1e30], which is 300 dB either way; got {gains.tolist()}. Scale them to noise power 1."
-        )
-    if np.any(np.diagonal(gains) <= 0):
-        raise ValueError(
-            f"mean_gains must be positive on its diagonal (a cell must reach its own users); got "
-            f"{np.diagonal(gains).tolist()}. Give each cell a gain to itself."
-        )
-    rows: Any = gains.tolist()
-    return tuple(map(tuple, rows))

@@ -84,7 +84,7 @@ class DifferentiableGame:
             self._array(cross_gains),
             self._array(blocks.gains.signal_gains),
             of_cells(config.nominal_powers),
-            of_cells(np.diagonal(config.mean_gain_matrix)),
+            of_cells(config.own_gains),
             of_cells(config.users_per_cell),
             of_cells(config.user_mask),
             of_cells(config.nominal_budgets),

@@ -7,7 +7,7 @@ from jaxtyping import Complex
 
 from multicell_env.channels.registry import channel_model
 from multicell_env.config import NetworkConfig
-from multicell_env.kernels.block import beamform
+from multicell_env.kernels.block import beamform, hear_beams
 from multicell_env.kernels.running import ONE_LAYOUT, aligned_zeros, announced
 from multicell_env.model.beamforming import MIN_SINE, refuse_inseparable
 from multicell_env.model.types import CrossChannels, Gains, OwnChannels, Powers
@@ -17,6 +17,10 @@ DRAWN_AT_ONCE = 64
 """Most blocks that are drawn together, which spreads the cost of a call."""
 DRAWN_BYTES = 2**20
 """Bytes of channels that are drawn together, unless it is one block: few enough to stay in the cache."""
+
+
+DRAWN_BY_CELL = 2**27
+"""Bytes of channels of one block, beyond which those into a cell are drawn, used and forgotten before the next cell's."""
 
 
 class Links:
@@ -52,7 +56,9 @@ class Links:
         self.cells = np.array(config.interferers), np.array(config.users_per_cell)
         """Interferers and number of users of each cell, as kernels take them."""
         numbers = config.num_cells * (1 + links[1]) * config.num_bands * config.num_antennas * config.max_users
-        self._at_once = max(1, min(DRAWN_AT_ONCE, DRAWN_BYTES // (numbers * np.dtype(np.complex64).itemsize)))
+        drawn = numbers * np.dtype(np.complex64).itemsize
+        self._by_cell = drawn > DRAWN_BY_CELL and not self.moves and hasattr(self._model, "begin_by_cell")
+        self._at_once = max(1, min(DRAWN_AT_ONCE, DRAWN_BYTES // drawn))
 
     def begin(self, rows: np.ndarray, channels: OwnChannels, cross_channels: CrossChannels) -> None:
         """Put given channels into some rows; see `Blocks.begin`."""
@@ -81,6 +87,9 @@ class Links:
         """
         if self.moves:
             self._generators |= zip(rows.tolist(), generators, strict=True)
+        if self._by_cell:
+            self._share(lambda some: self._begin_by_cell(rows[some], generators[some], begin), len(rows))
+            return
         self._change(rows, lambda few: self._model.begin(self._config, generators[few]), begin)
 
     def move(self, rows: np.ndarray, begin: Callable[[np.ndarray], None]) -> None:
@@ -103,6 +112,26 @@ class Links:
             begin(rows[some])
 
         self._share(change, len(rows))
+
+    def _begin_by_cell(self, rows: np.ndarray, generators: Sequence[np.random.Generator], begin: Callable[[np.ndarray], None]) -> None:
+        """What `_beamform` makes of a draw, with the channels into one cell at a time."""
+        interferers, num_users = self.cells
+        nobody = np.zeros((len(interferers), 0), np.int64)
+        for row, generator in zip(rows.tolist(), generators, strict=True):
+            own, crossings = self._model.begin_by_cell(self._config, generator)  # pyright: ignore[reportAttributeAccessIssue]
+            one, beams = slice(row, row + 1), np.zeros_like(own)[None]
+            cross_gains = self.gains.cross_gains[one]
+            none, outputs = own[None, :, None][:, :, :0], (self.gains.signal_gains[one], self.inverse_gains[one], cross_gains, beams)
+            with announced(beamform, own.dtype):
+                smallest = beamform(np.zeros(1, np.int64), own[None], np.ascontiguousarray(none), nobody, num_users, *outputs)
+            if not smallest >= MIN_SINE:
+                refuse_inseparable(smallest)
+            for cell, crossing in enumerate(crossings):
+                with announced(hear_beams, own.dtype):
+                    hear_beams(crossing, interferers[cell], beams[0], cross_gains[0, cell])
+            if len(self.channels):
+                self.channels[row], self.beamformers[row] = own, beams[0]
+        begin(rows)
 
     def _beamform(self, rows: np.ndarray, own: OwnChannels, cross: CrossChannels) -> None:
         outputs = (self.gains.signal_gains, self.inverse_gains, self.gains.cross_gains, self.beamformers)

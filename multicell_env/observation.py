@@ -135,7 +135,7 @@ def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell 
 
 
 def _csi_planes(blocks: Blocks, rows: np.ndarray | slice) -> Float[np.ndarray, "block cell plane band user"]:
-    limits = CHANNEL_LIMIT * np.sqrt(np.diagonal(blocks.config.mean_gain_matrix))[:, None, None, None]
+    limits = CHANNEL_LIMIT * np.sqrt(blocks.config.own_gains)[:, None, None, None]
     h, w = (np.swapaxes(array[rows], -3, -2) for array in (blocks.channels, blocks.beamformers))
     h_parts = [np.real(h).clip(-limits, limits), np.imag(h).clip(-limits, limits)]
     return np.concatenate([*h_parts, np.real(w), np.imag(w)], axis=-3)
@@ -143,7 +143,7 @@ def _csi_planes(blocks: Blocks, rows: np.ndarray | slice) -> Float[np.ndarray, "
 
 def _price_planes(blocks: Blocks, rows: np.ndarray | slice) -> Float[np.ndarray, "block cell plane band user"]:
     config = blocks.config
-    own = np.diagonal(config.mean_gain_matrix)[:, None, None]
+    own = config.own_gains[:, None, None]
     gains = np.log10(blocks.gains.signal_gains[rows] / own).clip(-GAIN_LIMIT, GAIN_LIMIT)
     users = np.broadcast_to(np.log2(config.users_per_cell)[:, None, None] - 2.0, gains.shape)
     leaked = leakage(Gains(blocks.gains.signal_gains[rows], blocks.gains.cross_gains[rows], config.interferers))
@@ -160,6 +160,6 @@ def observation_limits(kind: Observation, config: NetworkConfig, cell: int, *, p
         bounds = [GAIN_LIMIT, LOG_LIMIT + 2.0, largest_load, LOG_LIMIT, LOG_LIMIT, 3.0, 1.0, 1.0, 1.0]
         limits[:] = np.array(bounds)[:, None, None]
     if kind == "csi":
-        limits[: 2 * config.num_antennas] = CHANNEL_LIMIT * np.sqrt(config.mean_gain_matrix[cell, cell])
+        limits[: 2 * config.num_antennas] = CHANNEL_LIMIT * np.sqrt(config.own_gains[cell])
         limits[2 * config.num_antennas : -2] = 1.0
     return limits.astype(np.float32)

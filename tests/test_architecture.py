@@ -22,8 +22,9 @@ GAME = (
     *("streams", "version"),
 )
 MAY_IMPORT = {
-    "config": ("config_checks",),
+    "config": ("config_checks", "networks.mean_gains"),
     "config_checks": (),
+    "networks": ("config", "networks"),
     "arguments": ("config",),
     "version": (),
     "scenarios": ("config", "streams"),
