@@ -83,7 +83,7 @@ class Blocks:
         constants = (nominal, log_nominal.astype(dtype), unit)
         state = (self.slots_left, self.rounds, self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget)
         self._victims = (
-            *victims_of(config.interferers, config.num_bands * config.max_users**2),
+            *victims_of(links.gains.interferers, config.num_bands * config.max_users**2),
             config.nominal_powers.astype(dtype),
         )
         self._arrays = BlockArrays(self.inverse_gains, links.gains.cross_gains, *links.cells, *constants, *state)

@@ -74,7 +74,7 @@ class DifferentiableGame:
         self.observation: Observation = observation
         self._xp = array_namespace(np.empty(0) if like is None else like)
         self._device: dict[str, Any] = {} if isinstance(like, np.ndarray) or like is None else {"device": like.device}
-        interferers, cross_gains = config.interferers, blocks.gains.cross_gains
+        interferers, cross_gains = blocks.gains.interferers, blocks.gains.cross_gains
         self.interferers: Int[np.ndarray, "cell interferer"] = interferers.copy()
 
         def of_cells(values: Any) -> Array:
@@ -132,7 +132,8 @@ class DifferentiableGame:
         if len(rules) != 1:
             raise ValueError(f"games must be at least one, with the same {', '.join(RULES)} and observation; got {sorted(rules, key=str)}.")
         if any(not np.array_equal(game.interferers, games[0].interferers) for game in games):
-            games = [game._with_all_interferers() for game in games]
+            leaks = any(bool((game.interferers == np.arange(game.config.num_cells)[:, None]).any()) for game in games)
+            games = [game._with_all_interferers(leaks) for game in games]
         joined = {field.name: _joined([getattr(game._rows, field.name) for game in games]) for field in fields(_Rows)}
         return games[0]._with(_Rows(**joined))
 
@@ -152,10 +153,10 @@ class DifferentiableGame:
         game._prepare()
         return game
 
-    def _with_all_interferers(self) -> "DifferentiableGame":
-        """The same game with every other cell as an interferer, at gains of 0 where it does not reach."""
+    def _with_all_interferers(self, leaks: bool) -> "DifferentiableGame":
+        """The same game with every other cell as an interferer, and the own one where beams leak, at gains of 0 where it does not reach."""
         cells = np.arange(self.config.num_cells)
-        everybody = np.array([cells[cells != cell] for cell in cells])
+        everybody = np.array([[*cells[cells != cell], *([cell] if leaks else [])] for cell in cells])
         # An entry past the last one stands for a cell that does not reach; it is a zero that is put there.
         places = np.full(everybody.shape, self.interferers.shape[1])
         for cell, place in np.argwhere(self.interferers >= 0):

@@ -11,7 +11,7 @@ from pettingzoo import ParallelEnv
 from multicell_env.arguments import resolve_config
 from multicell_env.blocks import Blocks
 from multicell_env.channels.recorded import split_channels
-from multicell_env.channels.registry import channel_model
+from multicell_env.channels.registry import model_of
 from multicell_env.config import NetworkConfig
 from multicell_env.observation import Observation, Observer, observation_limits, observe, state_kind
 from multicell_env.rewards import play_for_rewards
@@ -71,7 +71,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         **overrides: Any,
     ) -> None:
         self.config = resolve_config(config, max_cycles=max_cycles, **overrides)
-        channel_model(self.config.channel_model)  # refuses an unknown one here, and not in `reset`
+        model_of(self.config)  # refuses an unknown one here, and not in `reset`
         self.observation: Observation = observation
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import Complex
 
-from multicell_env.channels.registry import channel_model
+from multicell_env.channels.composition import Amplitudes
+from multicell_env.channels.registry import model_of
 from multicell_env.config import NetworkConfig
 from multicell_env.kernels.block import beamform, hear_beams
 from multicell_env.kernels.running import ONE_LAYOUT, aligned_zeros, announced
@@ -37,27 +38,39 @@ class Links:
     """
 
     def __init__(self, config: NetworkConfig, num_blocks: int, share: Share, *, keep_channels: bool) -> None:
-        self._config, self._share, self._model = config, share, channel_model(config.channel_model)
+        self._config, self._share, self._composition = config, share, model_of(config)
+        self._model = self._composition.model
         self.moves = self._model.moves
         """Whether channels change between slots."""
         dtype = np.dtype(config.dtype)
         tokens, links = (num_blocks, config.num_cells, config.num_bands, config.max_users), config.interferers.shape
-        cross_gains = aligned_zeros((num_blocks, *links, config.num_bands, *[config.max_users] * 2), dtype)
-        self.gains = Gains(np.ones(tokens, dtype), cross_gains, config.interferers)
+        # Where beams leak into their own cell, it is the last of those that reach its users; a beam's gain to its own user is 0 there.
+        cells = [np.arange(config.num_cells)[:, None]] if self._composition.leaks else []
+        interferers = np.concatenate([config.interferers, *cells], axis=1)
+        cross_gains = aligned_zeros((num_blocks, *interferers.shape, config.num_bands, *[config.max_users] * 2), dtype)
+        self.gains = Gains(np.ones(tokens, dtype), cross_gains, interferers)
         self.inverse_gains: Powers = np.ones(tokens, dtype)
         """1 / signal gain."""
         trailing = (config.num_bands, config.num_antennas, config.max_users)
         kept = num_blocks if keep_channels or self.moves else 0
         self.channels: OwnChannels = np.zeros((kept, config.num_cells, *trailing), np.result_type(dtype, np.complex64))
+        """What base stations know of the channels to their users."""
         self.beamformers: Complex[np.ndarray, "block cell band antenna user"] = np.zeros_like(self.channels)
-        moving = (num_blocks if self.moves else 0, *links, *trailing)
-        self._cross_channels: CrossChannels = np.zeros(moving, self.channels.dtype)
+        moving = num_blocks if self.moves else 0
+        self._moved: tuple[OwnChannels, CrossChannels] = (
+            self.channels if self._composition.is_plain else np.zeros((moving, config.num_cells, *trailing), self.channels.dtype),
+            np.zeros((moving, *links, *trailing), self.channels.dtype),
+        )
+        """What the model gave for the running slot, where channels move."""
+        placed = num_blocks if self._composition.geometric is not None else 0
+        self._amplitudes = Amplitudes(np.zeros((placed, *tokens[1::2]), dtype), np.zeros((placed, *links, config.max_users), dtype))
         self._generators: dict[int, np.random.Generator] = {}
-        self.cells = np.array(config.interferers), np.array(config.users_per_cell)
+        self.cells = interferers, np.array(config.users_per_cell)
         """Interferers and number of users of each cell, as kernels take them."""
         numbers = config.num_cells * (1 + links[1]) * config.num_bands * config.num_antennas * config.max_users
         drawn = numbers * np.dtype(np.complex64).itemsize
-        self._by_cell = drawn > DRAWN_BY_CELL and not self.moves and hasattr(self._model, "begin_by_cell")
+        is_plain = self._composition.is_plain and not self.moves
+        self._by_cell = drawn > DRAWN_BY_CELL and is_plain and hasattr(self._model, "begin_by_cell")
         self._at_once = max(1, min(DRAWN_AT_ONCE, DRAWN_BYTES // drawn))
 
     def begin(self, rows: np.ndarray, channels: OwnChannels, cross_channels: CrossChannels) -> None:
@@ -66,6 +79,11 @@ class Links:
             raise ValueError(
                 f"given channels stay for the whole block; got channel_model {self._config.channel_model!r}, which moves them. "
                 "Give channel_model='rayleigh'."
+            )
+        if not self._composition.is_plain:
+            raise ValueError(
+                f"given channels are what is received, and known; got channel_model {self._config.channel_model!r}, which lays something "
+                "over channels. Give channel_model='rayleigh'."
             )
         own, cross = (np.require(array, self.channels.dtype, ONE_LAYOUT) for array in (channels, cross_channels))
         expected = (self._config.num_cells, *self.channels.shape[2:])
@@ -90,28 +108,57 @@ class Links:
         if self._by_cell:
             self._share(lambda some: self._begin_by_cell(rows[some], generators[some], begin), len(rows))
             return
-        self._change(rows, lambda few: self._model.begin(self._config, generators[few]), begin)
+
+        def begun(few: slice) -> None:
+            some, own_generators = rows[few], generators[few]
+            own, cross = self._model.begin(self._config, own_generators)
+            if len(self._amplitudes.own):
+                for kept, drawn in zip(self._amplitudes, self._composition.amplitudes(self._config, own_generators), strict=True):
+                    kept[some] = drawn
+            self._lay_over(some, own_generators, own, cross)
+
+        self._change(rows, begun, begin)
 
     def move(self, rows: np.ndarray, begin: Callable[[np.ndarray], None]) -> None:
         """Move the channels of some rows to their next slot. Arguments as for `draw`."""
 
-        def moved(few: slice) -> tuple[OwnChannels, CrossChannels]:
+        def moved(few: slice) -> None:
             some = rows[few]
             generators = [self._generators[row] for row in some.tolist()]
-            return self._model.advance(self._config, generators, self.channels[some], self._cross_channels[some])
+            own, cross = (channels[some] for channels in self._moved)
+            self._lay_over(some, generators, *self._model.advance(self._config, generators, own, cross))
 
         self._change(rows, moved, begin)
 
-    def _change(
-        self, rows: np.ndarray, channels_of: Callable[[slice], tuple[OwnChannels, CrossChannels]], begin: Callable[[np.ndarray], None]
-    ) -> None:
-        def change(some: slice) -> None:
+    def _change(self, rows: np.ndarray, change: Callable[[slice], None], begin: Callable[[np.ndarray], None]) -> None:
+        def change_some(some: slice) -> None:
             for first in range(some.start, some.stop, self._at_once):
-                few = slice(first, min(first + self._at_once, some.stop))
-                self._beamform(rows[few], *channels_of(few))
+                change(slice(first, min(first + self._at_once, some.stop)))
             begin(rows[some])
 
-        self._share(change, len(rows))
+        self._share(change_some, len(rows))
+
+    def _lay_over(self, rows: np.ndarray, generators: Sequence[np.random.Generator], own: OwnChannels, cross: CrossChannels) -> None:
+        """Make beams and gains of what the model gave for some rows."""
+        if self.moves:
+            for kept, given in zip(self._moved, (own, cross), strict=True):
+                kept[rows] = given
+        if self._composition.is_plain:
+            self._beamform(rows, own, cross)
+            return
+        placed = Amplitudes(*(kept[rows] for kept in self._amplitudes)) if len(self._amplitudes.own) else None
+        own, cross = self._composition.laid_over(own, cross, placed)
+        if not self._composition.leaks:
+            self._beamform(rows, own, cross)
+            return
+        assert self._composition.estimated is not None
+        known = self._composition.estimated.estimate(generators, own)
+        self._beamform(rows, known, np.concatenate([cross, own[:, :, None]], axis=2))
+        # The own cell's beams at its users, as one more interferer: each user's own beam is its signal.
+        leaks = self.gains.cross_gains[rows, :, -1]
+        signal = np.where(self._config.user_mask[:, None], np.diagonal(leaks, axis1=-2, axis2=-1), 1.0)
+        self.gains.signal_gains[rows], self.inverse_gains[rows] = signal, 1.0 / signal
+        self.gains.cross_gains[rows, :, -1] = leaks * (1.0 - np.eye(leaks.shape[-1], dtype=leaks.dtype))
 
     def _begin_by_cell(self, rows: np.ndarray, generators: Sequence[np.random.Generator], begin: Callable[[np.ndarray], None]) -> None:
         """What `_beamform` makes of a draw, with the channels into one cell at a time."""
@@ -141,5 +188,3 @@ class Links:
             refuse_inseparable(smallest)
         if len(self.channels):
             self.channels[rows] = own
-        if self.moves:
-            self._cross_channels[rows] = cross

@@ -146,7 +146,7 @@ def _price_planes(blocks: Blocks, rows: np.ndarray | slice) -> Float[np.ndarray,
     own = config.own_gains[:, None, None]
     gains = np.log10(blocks.gains.signal_gains[rows] / own).clip(-GAIN_LIMIT, GAIN_LIMIT)
     users = np.broadcast_to(np.log2(config.users_per_cell)[:, None, None] - 2.0, gains.shape)
-    leaked = leakage(Gains(blocks.gains.signal_gains[rows], blocks.gains.cross_gains[rows], config.interferers))
+    leaked = leakage(Gains(blocks.gains.signal_gains[rows], blocks.gains.cross_gains[rows], blocks.gains.interferers))
     received = config.nominal_powers[:, None, None] * leaked * blocks.leakage_errors[rows]
     return np.stack([gains, users, np.log10(1.0 + received).clip(max=LOG_LIMIT) - 2.0], axis=2)
 

@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "streams": (),
     "model": ("config", "model"),
     "kernels": ("kernels", "model.types"),
-    "channels": ("channels", "config", "kernels.drawing", "kernels.random_bits", "model.types"),
+    "channels": ("channels", "config", "kernels.drawing", "kernels.random_bits", "model.types", "networks"),
     "allocations": ("allocations", "config", "kernels.compiling", "model"),
     "links": ("channels", "config", "kernels", "model"),
     "blocks": ("config", "kernels", "links", "model"),

@@ -103,23 +103,40 @@ def draw_by_cell(config: NetworkConfig, generator: np.random.Generator) -> tuple
     own_amplitudes, crossing_amplitudes = config.amplitudes
     dtype = np.result_type(config.dtype, np.complex64)
 
-    def draw(amplitudes: Float[np.ndarray, "..."], shape: tuple[int, ...], behind: int) -> Complex[np.ndarray, "..."]:
-        size = math.prod(shape)
-        padded = np.pad(np.broadcast_to(amplitudes, shape).ravel(), (0, -size % NUMBERS_AT_ONCE))
-        bits = np.zeros((1, len(padded)), np.uint64)
-        random_bits([generator], bits[:, : size + behind])
-        return _channels(bits, (padded, shape))[0].astype(dtype, copy=False)
-
-    own = draw(own_amplitudes, shape := (config.num_cells, *row), -math.prod(shape) % NUMBERS_AT_ONCE)
+    own = draw_numbers([generator], own_amplitudes, (config.num_cells, *row), in_vectors=True)[0].astype(dtype, copy=False)
     of_cell = (config.interferers.shape[1], *row)
     behind = -config.num_cells * math.prod(of_cell) % NUMBERS_AT_ONCE
 
     def crossings() -> Iterator[CrossChannels]:
         for amplitudes in crossing_amplitudes:
-            yield draw(amplitudes, of_cell, 0)
+            yield draw_numbers([generator], amplitudes, of_cell)[0].astype(dtype, copy=False)
         random_bits([generator], np.empty((1, behind), np.uint64))
 
     return own, crossings()
+
+
+def draw_numbers(
+    generators: Sequence[np.random.Generator],
+    amplitudes: Float[np.ndarray, "..."],
+    shape: tuple[int, ...],
+    *,
+    in_vectors: bool = False,
+) -> Complex[np.ndarray, "generator ..."]:
+    """Independent complex normal numbers of each generator, in single precision.
+
+    Args:
+        generators: Sources of randomness.
+        amplitudes: Roots of the mean squares; what broadcasts to `shape`.
+        shape: Of one generator's numbers.
+        in_vectors: Whether each generator is asked for whole vectors of `NUMBERS_AT_ONCE`, of which the rest is thrown away.
+    """
+    size = math.prod(shape)
+    padded = np.pad(np.broadcast_to(amplitudes, shape).ravel(), (0, -size % NUMBERS_AT_ONCE))
+    bits = np.zeros((len(generators), len(padded)), np.uint64)
+    asked = bits if in_vectors else np.empty((len(generators), size), np.uint64)
+    random_bits(generators, asked)
+    bits[:, : asked.shape[1]] = asked
+    return _channels(bits, (padded, shape))
 
 
 def _own_memory(size: int) -> UInt64[np.ndarray, " size"]:

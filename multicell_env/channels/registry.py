@@ -1,12 +1,26 @@
-"""Models of channels by name: what `NetworkConfig.channel_model` chooses from."""
+"""Models of channels by name: what `NetworkConfig.channel_model` chooses from, and how it says what is laid over them."""
 
+from dataclasses import fields, replace
+from typing import Any
+
+from multicell_env.channels.composition import Composition
+from multicell_env.channels.correlated import Correlated
+from multicell_env.channels.estimated import Estimated
 from multicell_env.channels.fading import Fading
 from multicell_env.channels.model import ChannelModel
 from multicell_env.channels.rayleigh import Rayleigh
 from multicell_env.channels.redraw import Redraw
+from multicell_env.config import NetworkConfig
+from multicell_env.networks.deployment import Deployment
 
 CHANNEL_MODELS: dict[str, ChannelModel] = {"rayleigh": Rayleigh(), "redraw": Redraw(), "fading": Fading()}
 """By name. A program may add its own, such as `Fading(speed_kmh=30.0)`, before it makes environments."""
+LAID_OVER: dict[str, Correlated | Deployment | Estimated] = {
+    "correlated": Correlated(),
+    "geometric": Deployment(),
+    "estimated": Estimated(),
+}
+"""What may be laid over a model, by name."""
 
 
 def channel_model(name: str) -> ChannelModel:
@@ -17,6 +31,63 @@ def channel_model(name: str) -> ChannelModel:
     """
     if name not in CHANNEL_MODELS:
         raise ValueError(
-            f"channel_model must be one of {sorted(CHANNEL_MODELS)}; got {name!r}. Choose one, or add yours to CHANNEL_MODELS."
+            f"channel_model must be one of {sorted(CHANNEL_MODELS)}; got {name!r}. Choose one, or add yours to CHANNEL_MODELS; any of "
+            f"{sorted(LAID_OVER)} may be laid over it."
         )
     return CHANNEL_MODELS[name]
+
+
+def composition(text: str) -> Composition:
+    """What a text such as `"fading:speed_kmh=30+geometric:sectors=3,spacing_m=200+estimated:error_db=-20"` says.
+
+    Parts stand between plus signs, in any order: at most one of `CHANNEL_MODELS`, "rayleigh" where there is none, and each of `LAID_OVER`
+    at most once. Behind a colon stand fields that differ from their defaults, with commas between them.
+
+    Raises:
+        ValueError: there is no such part or field, a part is there twice, or a value breaks its field's rule.
+    """
+    model, laid_over = None, {}
+    for part in text.split("+"):
+        name, _, words = (word.strip() for word in part.partition(":"))
+        if name in laid_over or (name in CHANNEL_MODELS and model is not None):
+            raise ValueError(f"channel_model must have one model, and the others once each; got {text!r}. Leave {name!r} out.")
+        if name in LAID_OVER:
+            laid_over[name] = _with_fields(name, LAID_OVER[name], words)
+        else:
+            model = _with_fields(name, channel_model(name), words)
+    return Composition(model=model or CHANNEL_MODELS["rayleigh"], **laid_over)
+
+
+def model_of(config: NetworkConfig) -> Composition:
+    """How a network's channels come about.
+
+    Raises:
+        ValueError: `channel_model` breaks its rules, or the network's cells do not fit what it says.
+    """
+    made = composition(config.channel_model)
+    made.check(config)
+    return made
+
+
+def _with_fields(name: str, model: Any, words: str) -> Any:
+    """The model with some fields changed, each to a value of the type that it has."""
+    known = {field.name: getattr(model, field.name) for field in fields(model)} if hasattr(model, "__dataclass_fields__") else {}
+    changed: dict[str, Any] = {}
+    for word in filter(None, words.split(",")):
+        field, _, value = (side.strip() for side in word.partition("="))
+        if field not in known:
+            raise ValueError(f"channel_model {name!r} has the fields {sorted(known)}; got {field!r}. Write {name}:field=value.")
+        try:
+            changed[field] = _read(value, type(known[field]))
+        except ValueError:
+            kind = {"float": "a number", "int": "a whole number", "bool": "true or false"}.get(type(known[field]).__name__, "a word")
+            raise ValueError(f"{field} of channel_model {name!r} must be {kind}; got {value!r}. Give such a value.") from None
+    return replace(model, **changed) if changed else model
+
+
+def _read(value: str, kind: type) -> Any:
+    if kind is not bool:
+        return kind(value)
+    if value.lower() not in ("true", "false"):
+        raise ValueError(value)
+    return value.lower() == "true"
