@@ -1,6 +1,6 @@
 """Rounds of the game by the readable equations, for learners that send gradients through several of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
@@ -26,6 +26,10 @@ RULES = (
     *("num_iterations", "negotiation", "action", "damping", "damping_in_action", "reward", "measuring_reward"),
 )
 """What all networks of one game have in common."""
+PROGRESS = ("power_budget", "powers", "slots_left", "rounds", "has_played")
+"""What changes as blocks are played."""
+COUNTS = ("slots_left", "rounds", "has_played")
+"""What of it counts, and stays in NumPy."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,19 @@ class DifferentiableGame:
             _Rows(**{name: array[chosen] if isinstance(array, np.ndarray) else array[index] for name, array in arrays.items()})
         )
 
+    def progress(self) -> dict[str, np.ndarray]:
+        """How far the blocks have been played, as NumPy arrays without gradients."""
+        return {name: _in_numpy(getattr(self._rows, name)) for name in PROGRESS}
+
+    def at(self, progress: Mapping[str, np.ndarray]) -> "DifferentiableGame":
+        """The same blocks, as far as `progress` says they have been played.
+
+        Raises:
+            KeyError: something is missing.
+        """
+        changed = {name: np.array(progress[name]) for name in PROGRESS}
+        return self._with(replace(self._rows, **{name: array if name in COUNTS else self._array(array) for name, array in changed.items()}))
+
     def _with(self, rows: _Rows, interferers: np.ndarray | None = None) -> "DifferentiableGame":
         game = object.__new__(type(self))
         game.__dict__.update(self.__dict__)
@@ -262,3 +279,8 @@ class DifferentiableGame:
 
 def _joined(arrays: Sequence[Array]) -> Array:
     return array_namespace(*arrays).concat(arrays, axis=0)
+
+
+def _in_numpy(array: Array) -> np.ndarray:
+    """A copy without gradients."""
+    return array.copy() if isinstance(array, np.ndarray) else np.array(array.detach().cpu().numpy())

@@ -22,8 +22,8 @@ class APGConfig:
     """Adam's learning rate."""
     slots_ahead: int = 0
     """Slots of a block, from its first on, that gradients go through. 0 climbs the rewards of each step by its own action alone."""
-    slots_before: int = 0
-    """With slots ahead: most slots that are played before, without gradients; the number is drawn in half of the steps, and 0 else."""
+    going_on: float = 0.0
+    """With slots ahead: probability that a batch goes on with the next slots of the last one's blocks, where they have enough left."""
     is_centred: bool = True
     """Whether a user's preferences are centred over the bands (set). False where their common level has a meaning, as of prices."""
     head_scale: float = 1.0
@@ -42,12 +42,14 @@ class APGConfig:
             raise ValueError(f"network must be 'set' or 'mlp'; got {self.network!r}. Choose one of the two.")
         if not self.hidden_sizes or min(self.hidden_sizes) < 1:
             raise ValueError(f"hidden_sizes must be positive whole numbers, at least one; got {self.hidden_sizes}. Give for example 32 32.")
-        for name in ("slots_ahead", "slots_before", "rise_steps"):
+        for name in ("slots_ahead", "rise_steps"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative; got {getattr(self, name)}. Give 0 or more.")
         for name in ("head_scale", "averaging", "final_rate"):
             if not 0.0 < getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be above 0, and at most 1; got {getattr(self, name)}. Give a share.")
+        if not 0.0 <= self.going_on < 1.0:
+            raise ValueError(f"going_on must be in [0, 1) (at 1 no new blocks would begin); got {self.going_on}. Try 0.5.")
         if not 0.0 < self.gradient_clip < np.inf:
             raise ValueError(f"gradient_clip must be finite and positive; got {self.gradient_clip}. Try 1.")
         if not 0.0 < self.learning_rate < np.inf:

@@ -1,7 +1,7 @@
 """The analytic policy gradient through the rounds of several slots, on batches whose rows are of different environments."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, Self, cast
 
 import numpy as np
@@ -27,6 +27,14 @@ class Game(Protocol):
 
     def take(self, rows: np.ndarray) -> Self:
         """A game of some rows, each as often as it is named, at the same places of their blocks."""
+        ...
+
+    def progress(self) -> dict[str, np.ndarray]:
+        """How far the blocks have been played, without gradients; `slots_left` counts."""
+        ...
+
+    def at(self, progress: Mapping[str, np.ndarray]) -> Self:
+        """The same blocks, as far as that."""
         ...
 
     @property
@@ -69,8 +77,8 @@ class PlayableEnv(Protocol):
 class RoundsTraining:
     """A run of the analytic policy gradient that sends gradients through whole slots; it can be stopped, saved and continued bit for bit.
 
-    In each step one group has its turn. Rows drawn from its blocks are played for `slots_ahead` slots: in half of the steps from their
-    first slot on, in the others after up to `slots_before` slots that are played without gradients. The actor climbs
+    In each step one group has its turn. Rows drawn from its blocks are played for `slots_ahead` slots. With probability `going_on` these
+    are the next slots of the rows that the group played last; gradients do not reach back into the slots before. The actor climbs
 
         sum of rewards / (what the middle of the action space earns there)
 
@@ -114,6 +122,7 @@ class RoundsTraining:
         self._low, self._high = float(box.low.min()), float(box.high.max())
         of_rows, *of_groups = seeds_of_parts(seed, len(groups) + 1)
         self.games = [_begin_games(group, own) for group, own in zip(groups, of_groups, strict=True)]
+        self._last: list[tuple[np.ndarray, dict[str, np.ndarray]] | None] = [None] * len(groups)
         self.references = [self._reference(turn) for turn in range(len(groups))]
         self._generator = np.random.default_rng(of_rows)
         self.steps_done = 0
@@ -124,22 +133,26 @@ class RoundsTraining:
         """The moving average, which acts where the run is judged."""
         return self.average
 
-    def earned(self, turn: int, rows: np.ndarray, actor: SetActor | None, slots_before: int = 0) -> Float[Tensor, ""]:
-        """What an actor earns on rows of a group, with gradients.
+    def earned(self, game: Game, actor: SetActor | None) -> Float[Tensor, ""]:
+        """What an actor earns in a game's next slots, with gradients; the game goes on.
 
         Args:
-            turn: Which group.
-            rows: Which of its rows; each may be named several times.
+            game: The game.
             actor: The actor; None stays in the middle of the action space.
-            slots_before: Slots from the first on that it plays without gradients before.
 
         Returns:
             Sum over the rounds of the slots ahead of the mean reward of rows and agents.
         """
-        game = self.games[turn].take(rows)  # a game of its own: that of the group stays at its first round
-        with torch.no_grad():
-            self._play(game, actor, slots_before)
         return torch.stack(self._play(game, actor, self.learner.slots_ahead)).sum()
+
+    def _next_game(self, turn: int) -> tuple[np.ndarray, Game]:
+        """Rows of a group, and their blocks: those of its last step, or others at their beginnings."""
+        last = self._last[turn]
+        goes_on = self.learner.going_on > 0.0 and self._generator.random() < self.learner.going_on
+        if goes_on and last is not None and last[1]["slots_left"].min() >= self.learner.slots_ahead:
+            return last[0], self.games[turn].take(last[0]).at(last[1])
+        rows = self._generator.integers(len(self.games[turn]), size=self.length.num_envs)
+        return rows, self.games[turn].take(rows)
 
     def _play(self, game: Game, actor: SetActor | None, num_slots: int) -> list[Float[Tensor, ""]]:
         """The mean reward of every round of so many slots."""
@@ -157,7 +170,7 @@ class RoundsTraining:
 
     @torch.no_grad()
     def _reference(self, turn: int) -> float:
-        return max(abs(self.earned(turn, np.arange(len(self.games[turn])), None).item()), 1e-6)
+        return max(abs(self.earned(self.games[turn].take(np.arange(len(self.games[turn]))), None).item()), 1e-6)
 
     def learning_rate(self) -> float:
         """Adam's learning rate in the coming step."""
@@ -168,10 +181,9 @@ class RoundsTraining:
     def step(self) -> None:
         """One batch of the group whose turn it is, and one update of the actor."""
         turn = self.steps_done % len(self.games)
-        rows = self._generator.integers(len(self.games[turn]), size=self.length.num_envs)
-        begins_late = self.learner.slots_before > 0 and self._generator.random() < 0.5
-        before = int(self._generator.integers(self.learner.slots_before + 1)) if begins_late else 0
-        earned = self.earned(turn, rows, self.trained, before)
+        rows, game = self._next_game(turn)
+        earned = self.earned(game, self.trained)
+        self._last[turn] = (rows, game.progress())
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate()
         self.optimizer.zero_grad()
@@ -192,6 +204,7 @@ class RoundsTraining:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self._generator.bit_generator.state,
+            "last": self._last,
             "references": self.references,
             "steps_done": self.steps_done,
             "last_losses": self.last_losses,
@@ -210,7 +223,7 @@ class RoundsTraining:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self._generator.bit_generator.state = state["generator"]
-        self.references = list(state["references"])
+        self.references, self._last = list(state["references"]), list(state["last"])
         self.steps_done, self.last_losses = state["steps_done"], state["last_losses"]
 
 

@@ -39,7 +39,7 @@ def steps(run, count):
 
 
 def earned(run, actor, turn=0):
-    return run.earned(turn, np.arange(len(run.games[turn])), actor)
+    return run.earned(run.games[turn].take(np.arange(len(run.games[turn]))), actor)
 
 
 def weights(actor):
@@ -60,18 +60,25 @@ def test_what_is_climbed_is_the_reward_that_the_environment_pays():
     assert earned(run, run.trained).item() == pytest.approx(paid, rel=1e-5)
 
 
-def test_slots_before_are_played_by_the_actor_and_not_climbed():
+def test_blocks_that_go_on_have_the_slots_that_follow():
     one, two = (training(learner=replace(LEARNER, slots_ahead=ahead), scenarios=("unequal-load",)) for ahead in (1, 2))
-    rows = np.arange(12)
-    first, second = (one.earned(0, rows, one.trained, before) for before in (0, 1))
-    assert first.item() + second.item() == pytest.approx(two.earned(0, rows, one.trained).item(), rel=1e-5)
-    late = training(learner=replace(LEARNER, slots_ahead=1, slots_before=2), scenarios=("unequal-load",))
-    assert not np.array_equal(weights(steps(late, 6).trained), weights(steps(one, 6).trained))
+    game = one.games[0].take(np.arange(12))
+    first, second = (one.earned(game, one.trained).item() for _ in range(2))
+    assert first + second == pytest.approx(earned(two, one.trained).item(), rel=1e-5)
+    again = one.games[0].take(np.arange(12))
+    one.earned(again, one.trained)
+    assert one.earned(one.games[0].take(np.arange(12)).at(again.progress()), one.trained).item() == pytest.approx(second, rel=1e-6)
+
+
+def test_batches_go_on_until_too_few_slots_are_left():
+    run = training(learner=replace(LEARNER, slots_ahead=1, going_on=0.999), scenarios=("unequal-load",))
+    left = [steps(run, 1)._last[0][1]["slots_left"].tolist()[0] for _ in range(7)]
+    assert left == [2, 1, 0, 2, 1, 0, 2]
 
 
 def test_a_row_does_not_depend_on_the_networks_beside_it():
     run = training()
-    alone = [run.earned(0, np.array([row]), run.trained).item() for row in range(12)]
+    alone = [run.earned(run.games[0].take(np.array([row])), run.trained).item() for row in range(12)]
     assert earned(run, run.trained).item() == pytest.approx(np.mean(alone), rel=1e-5)
 
 
@@ -104,10 +111,11 @@ def test_the_learning_rate_rises_stays_and_falls_to_its_share():
 
 @pytest.mark.parametrize("before", [1, 2, 5])
 def test_a_saved_run_goes_on_bit_for_bit(before):
-    whole, file = steps(training(), before + 4), io.BytesIO()
-    torch.save(steps(training(), before).state_dict(), file)
+    learner = replace(LEARNER, slots_ahead=1, going_on=0.7)
+    whole, file = steps(training(learner=learner), before + 4), io.BytesIO()
+    torch.save(steps(training(learner=learner), before).state_dict(), file)
     file.seek(0)
-    continued = training()
+    continued = training(learner=learner)
     continued.load_state_dict(torch.load(file, weights_only=False))
     steps(continued, 4)
     for actor in ("trained", "average"):
@@ -133,7 +141,7 @@ def test_what_cannot_be_trained_through_slots_is_refused():
     ("field", "value"),
     [
         ("slots_ahead", -1),
-        ("slots_before", -1),
+        ("going_on", 1.0),
         ("rise_steps", -1),
         ("head_scale", 0.0),
         ("averaging", 1.5),
