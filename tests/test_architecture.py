@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "networks": ("config", "networks"),
     "arguments": ("config",),
     "version": (),
-    "scenarios": ("config", "streams"),
+    "scenarios": ("config", "networks", "streams"),
     "streams": (),
     "model": ("config", "model"),
     "kernels": ("kernels", "model.types"),

@@ -28,7 +28,10 @@ EXAMPLES = """Examples:
   python evaluate.py --figure all --quick           the paper's figures on few channels; --figure 5 --help has more
   python evaluate.py --claims                       the paper's claims beside the figures' numbers"""
 
-SCENARIOS_HELP = f"Play on networks drawn at random, one block each, of {', '.join(SCENARIOS)}, of several with commas between, or of all."
+SCENARIOS_HELP = (
+    f"Play on networks drawn at random, one block each, of {', '.join(SCENARIOS)}, of several with commas between, or of all but the large "
+    "ones."
+)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from multicell_env.evaluation.playing import evaluate_allocations
 from multicell_env.evaluation.policies import Policy
 from multicell_env.evaluation.results import MethodResult, as_json
 from multicell_env.evaluation.tables import print_table
-from multicell_env.scenarios import PAPER_SETTINGS, SCENARIOS, UNSEEN, draw_networks
+from multicell_env.scenarios import LARGE, PAPER_SETTINGS, SCENARIOS, UNSEEN, draw_networks
 
 OWN_RUNS = Path("runs")
 """Where actors trained for one scenario or network are: `own-NAME`."""
@@ -35,7 +35,7 @@ OWN_ACTOR = (
     *("--num-steps", "500", "--eval-blocks", "40", "--final-blocks", "10"),
 )
 """How an actor of a scenario's own is trained."""
-EVERYWHERE = tuple(name for name in SCENARIOS if name != "mixture")
+EVERYWHERE = tuple(name for name in SCENARIOS if name not in ("mixture", *LARGE))
 """Scenarios that are played where all are."""
 TIMED = 5
 """Networks of a scenario on which the time of decisions is measured."""
