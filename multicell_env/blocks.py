@@ -13,6 +13,7 @@ from multicell_env.kernels.pricing import show_prices
 from multicell_env.kernels.running import ONE_LAYOUT, BlockRunner, announced
 from multicell_env.kernels.steps import LOG_LIMIT
 from multicell_env.links import Links
+from multicell_env.model.interference import ingr
 from multicell_env.model.pricing import PRICE_OFFSET, TILT_DECADES, prices
 from multicell_env.model.types import CrossChannels, Gains, OwnChannels, Powers
 
@@ -48,14 +49,16 @@ class Blocks:
         self._links = links = Links(config, num_blocks, self.runner.threads.share, keep_channels=keep_channels)
         self.moves = links.moves
         """Whether channels change between slots."""
+        self.restarts = links.moves if config.restart is None else config.restart
+        """Whether every slot begins without powers."""
         self.gains: Gains = links.gains
         self.inverse_gains: Powers = links.inverse_gains
         """1 / signal gain: the INGR where nobody interferes."""
         self.channels: OwnChannels = links.channels
         self.beamformers: Complex[np.ndarray, "block cell band antenna user"] = links.beamformers
         self.powers: Powers = np.zeros(tokens, dtype)
-        self.ended_powers: Powers = np.zeros(tokens if self.moves else (0, *tokens[1:]), dtype)
-        """Powers that the last slot ended with, where channels move: the next slot begins without any."""
+        self.ended_powers: Powers = np.zeros(tokens if self.restarts else (0, *tokens[1:]), dtype)
+        """Powers that the last slot ended with, where the next slot begins without any."""
         self.ingr: Powers = np.ones(tokens, dtype)
         self.log_ingr: Powers = np.zeros(tokens, dtype)
         """log10 of the INGR over p0, within `LOG_LIMIT`."""
@@ -138,20 +141,34 @@ class Blocks:
         self._links.draw(chosen, generators, self.restart)
 
     def advance(self) -> Int[np.ndarray, " moved"]:
-        """Move the channels of every block that is between two slots, to be called once after every round; none where the model keeps them.
+        """Begin the next slot of every block that is between two, to be called once after every round; channels may move.
 
-        Every slot then begins anew, as the first one does: beams and gains are those of the new channels, nobody transmits, the INGR is
-        sigma^2 / signal gain and prices are 0. Budgets and the number of slots that are left stay.
+        Beams and gains are then those of the new channels. Where slots restart, each begins anew, as the first one does: nobody transmits,
+        the INGR is sigma^2 / signal gain and prices are 0. Otherwise the last powers stay, and INGR (7) and prices are what they make of
+        the new gains. Budgets and the number of slots that are left stay.
 
         Returns:
-            The rows whose channels moved.
+            The rows of these blocks; none where channels stay and slots go on.
         """
-        if not self.moves:
+        if not self.moves and not self.restarts:
             return np.empty(0, np.int64)
         moved = np.flatnonzero((self.rounds == 0) & (self.slots_left > 0) & (self.slots_left < self.config.num_slots))
-        self.ended_powers[moved] = self.powers[moved]
-        self._links.move(moved, self._silence)
+        if self.restarts:
+            self.ended_powers[moved] = self.powers[moved]
+        begin = self._silence if self.restarts else self._hear_again
+        if self.moves:
+            self._links.move(moved, begin)
+        else:
+            begin(moved)
         return moved
+
+    def _hear_again(self, rows: np.ndarray) -> None:
+        """INGR and prices of the powers that are there, on the gains as they are now."""
+        gains = Gains(self.gains.signal_gains[rows], self.gains.cross_gains[rows], self.gains.interferers)
+        self.ingr[rows] = ingr(self.powers[rows], gains)
+        self.log_ingr[rows] = (np.log10(self.ingr[rows]) - self._log_nominal).clip(-LOG_LIMIT, LOG_LIMIT)
+        if self.hears_prices:
+            self.prices[rows] = prices(self.powers[rows], gains)
 
     def _existing(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
         chosen = np.require(rows, np.int64, ONE_LAYOUT)
@@ -262,7 +279,7 @@ class Blocks:
 
     def show_prices(self, static_planes: np.ndarray, observations: np.ndarray) -> None:
         """Write the observations "price" as blocks are now, float32 `[block, cell, plane, band, user]`, bit for bit as a slot does."""
-        begins = (self.slots_left == self.config.num_slots) | (self.moves & (self.slots_left > 0))
+        begins = (self.slots_left == self.config.num_slots) | (self.restarts & (self.slots_left > 0))
         is_first = begins & (self.rounds == 0)
         phases = (self.rounds / self.config.rounds_per_slot).clip(max=1.0)
         state = (self.measured_log_ingr, self.measured_prices, self.powers, self._victims[-1], self.power_budget, self._links.cells[1])

@@ -74,6 +74,8 @@ class NetworkConfig:
     belief c^B (9) for what users measure, by every rule. user: the cell's sum rate over the number of users in the network."""
     channel_model: str = "rayleigh"
     """Where channels come from, and how they move between slots, by the name of one of `channels.registry.CHANNEL_MODELS`."""
+    restart: bool | None = None
+    """Whether every slot begins without powers, as the first one does; by default where channels move."""
     dtype: Precision = "float32"
     """Precision of the game. The same seed draws the same channels in both; float64 plays at half the speed."""
 
@@ -103,6 +105,8 @@ class NetworkConfig:
         check_choice("dtype", self.dtype, get_args(Precision))
         if not isinstance(self.channel_model, str):
             raise ValueError(f"channel_model must be the name of a model of channels; got {self.channel_model!r}. Give 'rayleigh'.")
+        if self.restart is not None and not isinstance(self.restart, bool):
+            raise ValueError(f"restart must be True, False, or None for where channels move; got {self.restart!r}. Give one of the three.")
         if self.action == "price" and self.damping_in_action:
             raise ValueError(
                 "damping_in_action must be False with action 'price', which has one plane; got True. Give damping, or action 'powers'."
@@ -164,7 +168,7 @@ class NetworkConfig:
         interference = "given mean gains" if self.mean_gains is not None else f"SIR={self.sir_db:g} dB"
         damping = " damping=action" if self.damping_in_action else f" damping={self.damping:g}" if self.damping else ""
         others = {"R": "rounds_per_slot", "negotiation": "negotiation", "action": "action", "error_db": "measurement_error_db"}
-        others["channels"] = "channel_model"
+        others |= {"channels": "channel_model", "restart": "restart"}
         changed = [f" {short}={getattr(self, name)}" for short, name in others.items() if getattr(self, name) != getattr(type(self), name)]
         return (
             f"B={self.num_cells} M={self.num_antennas} U={self.num_users} F={self.num_bands} "

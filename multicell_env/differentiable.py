@@ -62,7 +62,7 @@ class DifferentiableGame:
         like: An array of the library that computes, on its device; NumPy by default.
 
     Raises:
-        ValueError: measurements have errors, channels move, or the observation is another.
+        ValueError: measurements have errors, channels move, slots restart, or the observation is another.
     """
 
     def __init__(self, blocks: Blocks, observation: Observation = "price", like: Array = None) -> None:
@@ -71,6 +71,8 @@ class DifferentiableGame:
             raise ValueError(f"measurement_error_db must be 0 for gradients; got {config.measurement_error_db:g}. Train without errors.")
         if blocks.moves:
             raise ValueError(f"channels must stay for gradients; got channel_model {config.channel_model!r}. Train with 'rayleigh'.")
+        if blocks.restarts:
+            raise ValueError("slots must go on from the last powers for gradients; got restart=True. Leave restart out.")
         if observation not in ("price", "gain"):
             raise ValueError(f"observation must be 'price' or 'gain' for gradients; got {observation!r}. Choose one of the two.")
         self.config: NetworkConfig = config

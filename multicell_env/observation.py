@@ -104,7 +104,7 @@ class Observer:
             planes: The observations that the round wrote.
             errors: Of measurements, one generator for each block, where the network has errors.
         """
-        has_moved = self.blocks.moves and self.advance()
+        has_moved = (self.blocks.moves or self.blocks.restarts) and self.advance()
         if errors:
             self.blocks.measure(range(len(self.blocks)), errors)
         return self.observe() if has_moved or errors else planes
@@ -125,7 +125,7 @@ def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell 
     4. log10(1 + p0 times the sum of the beam's gains to all users of other cells), less 2;
     5. log10(0.001 + p/P), plus 1;
     6. p/P;
-    7. 1 in the first round of a block, and of every slot where channels move; 0 in others;
+    7. 1 in the first round of a block, and of every slot that begins without powers; 0 in others;
     8. rounds of the slot that have been played, over R.
 
     Raises:
