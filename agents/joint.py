@@ -1,6 +1,6 @@
 """A PettingZoo ParallelEnv as one Gymnasium environment: stacked arrays, agents in a fixed order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gymnasium
@@ -12,6 +12,9 @@ from tianshou.data import Batch
 from agents.streams import seed_of_actions
 
 JointObservation = dict[str, np.ndarray]
+ActionMeaning = Callable[[Any, Any], Any]
+"""From tensors of observations `[..., plane, band, user]` and actions in [-1, 1], as learners have them, to planes that say what the
+actions mean, with gradients."""
 
 
 class JointEnv(gymnasium.Env[JointObservation, np.ndarray]):
@@ -54,6 +57,8 @@ class JointEnv(gymnasium.Env[JointObservation, np.ndarray]):
         """Bounds of the stacked observations, `[agent, ...]`."""
         self.action_box = _stacked(list(action_spaces.values()))
         """Bounds of the stacked actions, `[agent, ...]`."""
+        self.action_meaning: ActionMeaning | None = getattr(env, "action_meaning", None)
+        """What the environment says that actions mean, where it says so."""
         state_space = getattr(env, "state_space", None) if with_state else None
         self.state_box = _as_float32(state_space) if isinstance(state_space, Box) else None
         """Bounds of the global state, None where the environment has none or it was not asked for."""

@@ -115,16 +115,20 @@ class Learner(Generic[Config, Length]):
     """A fresh actor for an environment."""
     build_critics: "Callable[[JointEnv, Config], Sequence[nn.Module]]" = lambda env, config: ()
     """Fresh networks for an environment beside the actor; environments of one pool need the same weights."""
-    check: Callable[["Sequence[JointEnv]", Length], None] = lambda envs, length: None
+    check: Callable[["Sequence[JointEnv]", Config, Length], None] = lambda envs, config, length: None
     """Refuses, by a ValueError, environments on which a run of this length cannot be made."""
+    check_groups: Callable[[Config, Length, int, int], None] = lambda config, length, groups, size: None
+    """Refuses, by a ValueError, so many groups of so many environments where batches mix them."""
     share: Callable[[Length, int], Length] = lambda length, count: length
     """What each of several environments of a pool takes of the whole."""
     start_from: "Callable[[LearnerRun, SetActor | MLPActor], None] | None" = None
     """Lets a fresh run begin with another actor; None where the learner begins with a random one only."""
     make_groups_run: MakeGroupsRun[Config, Length] | None = None
-    """Makes a run whose batches mix environments; None where the learner has none."""
+    """Makes a run whose batches mix environments, where the learner has such a run of its own."""
+    join_groups: Callable[[Sequence[Sequence[PoolEnv]], Config, Length], Sequence[PoolEnv]] | None = None
+    """Makes one environment of each group, where the learner trains on mixed batches as it does on a pool."""
     mixes_environments: Callable[[Config], bool] = lambda config: False
-    """Whether the hyperparameters ask for `make_groups_run`."""
+    """Whether the hyperparameters ask for batches that mix environments."""
     size_of_each: Callable[[Config, Length, int], int] = lambda config, length, count: length.num_envs  # pyright: ignore
     """How many of each of so many environments are needed in one."""
     is_differentiable: bool = False
@@ -156,3 +160,21 @@ def explain(settings: Mapping[str, Setting], used: Mapping[str, Any]) -> list[di
         }
         for name, setting in settings.items()
     ]
+
+
+def check_rows(num_envs: int, count: int, rows: int) -> None:
+    """Refuse rows that cannot be shared out.
+
+    Args:
+        num_envs: Rows in all.
+        count: How many environments there are.
+        rows: Rows of each.
+
+    Raises:
+        ValueError: they cannot.
+    """
+    if not rows or num_envs % rows or num_envs // rows > count:
+        raise ValueError(
+            f"num_envs must be at most the number of networks, or a multiple of it; got {num_envs} rows for {count} networks. "
+            "Give --num-networks so many, or more."
+        )

@@ -18,6 +18,9 @@ from torch import Tensor, nn
 
 from agents.set_linear import Mask, Padding, SetLinear, Tokens, TwinLinear, to_tokens
 
+RESIDUAL_SHARE = 0.01
+"""What the last weights of a residual mixer's v(s) begin at, relative to the usual."""
+
 Observation = Float[Tensor, "batch agent *observation"]
 Action = Float[Tensor, "batch agent *action"]
 
@@ -96,9 +99,12 @@ class SetCritic(nn.Module):
         self.head = TwinLinear(hidden_sizes[-1], 1)
 
     def forward(self, observation: Observation, action: Action, mask: Mask = None, *, twins: int = 2) -> Float[Tensor, "twin *batch agent"]:
-        """Q_b(s_b, a_b) in the mixer's units."""
-        action = action.unsqueeze(-3) if self.action_axes == 2 else action
-        tokens, padding = to_tokens(torch.cat([observation, action], dim=-3), token_mask(mask))
+        """Q_b(s_b, a_b) in the mixer's units. Without action planes the mask may be one of every row."""
+        if self.action_axes == 2:
+            action = action.unsqueeze(-3)
+        else:
+            mask = token_mask(mask)
+        tokens, padding = to_tokens(torch.cat([observation, action], dim=-3), mask)
         features = self.encoder(tokens.expand(twins, -1, -1, -1, -1), padding)
         return self.head(padding.mean_over_both(features)).view(twins, *observation.shape[:-3])
 
@@ -154,12 +160,15 @@ class MonotonicMixer(nn.Module):
         num_features: Length of an agent's features.
         mixing_size: Width of each hidden layer.
         num_layers: Hidden layers.
+        is_residual: Whether all this is added to the mean of the values, with softmax over the inputs of a layer in place of the magnitudes
+            |W|. The weights dQ_tot/dQ_b of the agents are then at least 1/B each, and at most 2 together, whatever the state.
 
     Source: Rashid et al., ICML 2018, as used by Algorithm 1.
     """
 
-    def __init__(self, num_features: int, mixing_size: int, num_layers: int = 1) -> None:
+    def __init__(self, num_features: int, mixing_size: int, num_layers: int = 1, *, is_residual: bool = False) -> None:
         super().__init__()
+        self.is_residual = is_residual
         self.first_weights = TwinLinear(num_features, mixing_size)
         self.first_bias = TwinLinear(num_features, mixing_size)
         self.weights = nn.ModuleList(TwinLinear(num_features, mixing_size**2) for _ in range(num_layers - 1))
@@ -167,18 +176,27 @@ class MonotonicMixer(nn.Module):
         self.last_weights = TwinLinear(num_features, mixing_size)
         # v has two hidden layers, as QMIX gives it, those that made the features included.
         self.last_bias = mlp([num_features, *([mixing_size] if num_layers == 1 else []), 1], TwinLinear)
+        if is_residual:
+            with torch.no_grad():
+                for weight in self.last_bias[-1].parameters():
+                    weight.mul_(RESIDUAL_SHARE)
 
     def forward(
         self, values: Float[Tensor, "twin *batch agent"], features: Float[Tensor, "twin *batch agent feature"]
     ) -> Float[Tensor, "twin *batch"]:
         """Q_tot of the agents' values, by each twin."""
         network = features.mean(dim=-2)
-        mixed = (values.unsqueeze(-2) @ self.first_weights(features).abs()).squeeze(-2)
+        mixed = (values.unsqueeze(-2) @ self._positive(self.first_weights(features))).squeeze(-2)
         hidden = nn.functional.elu(mixed + self.first_bias(network))
         for weights, bias in zip(self.weights, self.biases, strict=True):
-            square = weights(network).abs().unflatten(-1, (hidden.shape[-1], -1))
+            square = self._positive(weights(network).unflatten(-1, (hidden.shape[-1], -1)))
             hidden = nn.functional.elu((hidden.unsqueeze(-2) @ square).squeeze(-2) + bias(network))
-        return (hidden * self.last_weights(network).abs()).sum(dim=-1) + self.last_bias(network).squeeze(-1)
+        last = self._positive(self.last_weights(network).unsqueeze(-1)).squeeze(-1)
+        mixed = (hidden * last).sum(dim=-1) + self.last_bias(network).squeeze(-1)
+        return mixed + values.mean(dim=-1) if self.is_residual else mixed
+
+    def _positive(self, weights: Float[Tensor, "*batch inputs outputs"]) -> Float[Tensor, "*batch inputs outputs"]:
+        return weights.softmax(dim=-2) if self.is_residual else weights.abs()
 
 
 class SetStateEncoder(nn.Module):
@@ -191,8 +209,8 @@ class SetStateEncoder(nn.Module):
     def forward(
         self, state: Float[Tensor, "*batch cell plane band user"], mask: Mask = None, *, twins: int = 2
     ) -> Float[Tensor, "twin *batch cell feature"]:
-        """One vector a cell, by each twin."""
-        tokens, padding = to_tokens(state, token_mask(mask))
+        """One vector a cell, by each twin; `mask` is `[..., band, user]`, of all rows or of every row."""
+        tokens, padding = to_tokens(state, mask)
         features = self.encoder(tokens.expand(twins, -1, -1, -1, -1), padding)
         return padding.mean_over_both(features).view(twins, *state.shape[:-3], -1)
 

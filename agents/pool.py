@@ -81,7 +81,7 @@ def check_pool(envs: Sequence[JointEnv], config: object, length: object | None =
     if not envs:
         raise ValueError("the pool must have at least one environment; got none. Give some.")
     if length is not None:
-        learner_of(config).check(envs, length)
+        learner_of(config).check(envs, config, length)
     first = _weight_shapes(envs[0], config)
     for env in envs:
         if _weight_shapes(env, config) != first:
@@ -97,3 +97,24 @@ def _weight_shapes(env: JointEnv, config: object) -> list[tuple[str, tuple[int, 
     learner = learner_of(config)
     networks = (learner.build_actor(env, config), *learner.build_critics(env, config))
     return [(name, tuple(weight.shape)) for network in networks for name, weight in network.named_parameters()]
+
+
+def make_groups_run(groups: Sequence[Sequence[PoolEnv]], config: object, length: object, *, seed: int = 0) -> LearnerRun:
+    """A run whose batches mix the environments of each group; the groups take turns.
+
+    Args:
+        groups: Environments with arrays of one shape in each group.
+        config: Hyperparameters of a learner that mixes environments.
+        length: Its length and width.
+        seed: Seed of everything.
+
+    Raises:
+        ValueError: the learner mixes no environments.
+    """
+    learner = learner_of(config)
+    if learner.make_groups_run is not None:
+        return learner.make_groups_run(groups, config, length, seed=seed)
+    if learner.join_groups is None:
+        raise ValueError(f"batches of different environments need a learner that mixes them; got {learner.name}. Give each alone.")
+    pool = learner.join_groups(groups, config, length)
+    return learner.make_run(pool[0], config, length, seed=seed) if len(pool) == 1 else PoolTraining(pool, config, length, seed=seed)

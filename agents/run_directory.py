@@ -112,7 +112,8 @@ class RunDirectory:
         """Write all rows anew; whole or not at all."""
         partial = self.metrics_path.with_suffix(".partial")
         with open(partial, "w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            # The first evaluation has no losses yet.
+            writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(name for row in rows for name in row)), restval="")
             writer.writeheader()
             writer.writerows(rows)
         os.replace(partial, self.metrics_path)

@@ -11,7 +11,10 @@ from agents.streams import seed_of_actions
 
 
 class StackedEnv(Protocol):
-    """What is needed of a batched environment: Gymnasium's vector interface on arrays `[env, agent, ...]`, without automatic resets."""
+    """What is needed of a batched environment: Gymnasium's vector interface on arrays `[env, agent, ...]`, without automatic resets.
+
+    Where environments differ in which entries of an action are real, `action_mask` `[env, agent, ...]` tells it, as `MixedEnv` has it.
+    """
 
     num_envs: int
     metadata: dict[str, Any]
@@ -102,7 +105,9 @@ class StackedVectorEnv:
 
     def _batched(self, observations: np.ndarray) -> Batch:
         adds_state = self._with_state and not self.env.state_is_observation
-        return Batch({"observation": observations, "state": self.env.state()} if adds_state else {"observation": observations})
+        parts = {"observation": observations, "state": self.env.state()} if adds_state else {"observation": observations}
+        mask = getattr(self.env, "action_mask", None)
+        return Batch(parts if mask is None else {**parts, "mask": mask})
 
 
 def _no_infos(count: int) -> np.ndarray:

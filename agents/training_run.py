@@ -1,5 +1,6 @@
 """One training run on disk: learn, evaluate, save, and stop when told to."""
 
+import math
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -35,6 +36,8 @@ class Evaluation:
 
 class TrainingRun:
     """A run that writes a checkpoint, metrics and the best actor into its directory, and that a signal stops.
+
+    The actor that it begins with is evaluated too, so that the best one is never below it where it is judged.
 
     Args:
         training: The learner.
@@ -86,6 +89,8 @@ class TrainingRun:
         print(f"training in {path} (tensorboard --logdir {path.parent})")
         bar = tqdm(total=self.num_steps, initial=training.steps_done, desc="training", unit=" steps", dynamic_ncols=True)
         try:
+            if training.steps_done == 0 and not self.metrics:
+                self._evaluate(self.seconds_before + time.monotonic() - begin)  # what a run begins with may be its best actor
             self._show(bar)
             while training.steps_done < self.num_steps and self.stopped_by is None:
                 training.step()
@@ -124,9 +129,11 @@ class TrainingRun:
         }
         for key, value in row.items():
             self.writer.add_scalar(f"evaluation/{key}", value, training.steps_done)
-        if row[judge] > max((past[judge] for past in self.metrics), default=-1.0):
+        if row[judge] > max((past[judge] for past in self.metrics), default=-math.inf):
             self._save_best()
         self.metrics.append(row)
+        if training.steps_done == 0:
+            return  # nothing is there to go on from: a run that is stopped here begins anew
         self._save(seconds)  # before the metrics, so that where there are metrics there is a checkpoint
         self.directory.write_metrics(self.metrics)
         self.evaluation.draw(self.metrics)

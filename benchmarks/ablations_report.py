@@ -39,7 +39,7 @@ def read_run(path: Path) -> dict[str, Any]:
     bound = methods["assignment_bound"]["last_slot"]["mean"]
     actor = methods["td3mix"]
     with open(path / "metrics.csv", newline="") as file:
-        rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+        rows = [{key: float(value or "nan") for key, value in row.items()} for row in csv.DictReader(file)]
     scores = {"first_slot": actor["per_slot"][0], "last_slot": actor["last_slot"]["mean"], "all_slots": actor["all_slots"]["mean"]}
     return {
         "seed": config["arguments"]["seed"],

@@ -3,6 +3,7 @@
     python benchmarks/peer_algorithms.py ppo --seed 0                       # writes docs/peers/ppo-library-1000-0.json
     python benchmarks/peer_algorithms.py ppo --seed 0 --num-steps 10000
     python benchmarks/peer_algorithms.py maddpg --seed 0 --settings adapted
+    python benchmarks/peer_algorithms.py ppo --rounds asymmetric            # the game of the actor `rounds`; a row in its table
 
 Each library lives in a virtual environment of its own, a CPU build of torch first:
 
@@ -16,6 +17,10 @@ default run, 1000 vector steps of 32 environments: 32,000 joint steps. A joint s
 Settings "library" are what the library or its tutorial uses, but for the length of PPO's rollout: 2048 slots of 96 agents are more than the
 whole run has, so 20 vector steps hold about as many transitions (1920) as its 2048 do with one agent. "adapted" gives the peer what
 TD3-MIX's defaults know of the task: gamma 0.5, and rewards moved and scaled to the size of one. Nothing was searched.
+
+With `--rounds SCENARIO` a step is a round of the preset `rounds`, where actions tilt prices and observations are "price"; every block is on
+another network of the scenario. "adapted" is gamma 0.9 there, and rewards scaled alone. The peer stands in the table of evaluate.py, as
+`NAME_rounds` and `NAME_rounds_then_pricing`.
 
 Processor seconds are those of this one-threaded process. They leave out the turns of others, not what a crowded machine costs: equal runs
 of PPO took 44 to 106 of them.
@@ -38,17 +43,23 @@ import numpy as np
 import supersuit
 import torch
 import tyro
+from peer_rounds import InRounds, ScenarioNetworks
 from pettingzoo.utils.wrappers import BaseParallelWrapper
 
+from agents.loading import load
 from experiments.provenance import provenance
+from experiments.studies.scenario_comparison import compare_on_scenario
 from multicell_env import NetworkConfig, multicell_v0
-from multicell_env.evaluation.playing import evaluate_policy
+from multicell_env.evaluation.playing import FIRST_SEED, evaluate_policy
 from multicell_env.evaluation.policies import Policy
+from multicell_env.scenarios import draw_networks, scenario_named
 
 NUM_ENVS = 32
 ADAPTED_GAMMA = 0.5
 # Roughly the mean and spread of a cell's sum rate under random play, bit/s/Hz.
 REWARD_OFFSET, REWARD_SCALE = 30.0, 10.0
+# The same of a round that transmits; the others have a tenth of it.
+ROUND_REWARD_SCALE, ROUNDS_GAMMA = 50.0, 0.9
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,10 @@ class Arguments:
     """Vector steps of 32 environments; a multiple of 100, so that rollouts and batches come out even."""
     settings: Literal["library", "adapted"] = "library"
     """The library's own hyperparameters, or those with what TD3-MIX knows of the task."""
+    rounds: Literal["paper", "asymmetric", "irregular-7"] | None = None
+    """Learn the game of rounds on networks of this scenario; the default game, on the paper's network, otherwise."""
+    num_blocks: int = 200
+    """Unseen blocks to play; of a scenario: networks, one block each."""
     output: Path = Path("docs/peers")
     """Where the JSON file goes."""
 
@@ -85,16 +100,28 @@ class Learner(NamedTuple):
 class SmallRewards(BaseParallelWrapper):
     """An environment whose rewards are of the size of one."""
 
+    def __init__(self, env: Any, offset: float, scale: float) -> None:
+        super().__init__(env)
+        self.offset, self.scale = offset, scale
+
     def step(self, actions: Any) -> Any:
-        """One slot."""
+        """One slot, or one round of it."""
         observations, rewards, *others = super().step(actions)
-        return observations, {agent: (reward - REWARD_OFFSET) / REWARD_SCALE for agent, reward in rewards.items()}, *others
+        return observations, {agent: (reward - self.offset) / self.scale for agent, reward in rewards.items()}, *others
 
 
-def make_env(settings: str) -> Any:
-    """One environment with "gain" observations."""
-    env: Any = multicell_v0.parallel_env(observation="gain")
-    return SmallRewards(env) if settings == "adapted" else env
+def make_env(arguments: Arguments) -> Any:
+    """One environment of the game that was asked for."""
+    if arguments.rounds is not None:
+        env: Any = ScenarioNetworks(arguments.rounds)
+        return SmallRewards(env, 0.0, ROUND_REWARD_SCALE) if arguments.settings == "adapted" else env
+    env = multicell_v0.parallel_env(observation="gain")
+    return SmallRewards(env, REWARD_OFFSET, REWARD_SCALE) if arguments.settings == "adapted" else env
+
+
+def adapted_gamma(arguments: Arguments) -> float:
+    """Gamma of the settings "adapted"."""
+    return ADAPTED_GAMMA if arguments.rounds is None else ROUNDS_GAMMA
 
 
 def ppo(arguments: Arguments) -> Learner:
@@ -103,13 +130,13 @@ def ppo(arguments: Arguments) -> Learner:
     from stable_baselines3.common.utils import set_random_seed
 
     set_random_seed(arguments.seed)
-    one = supersuit.pettingzoo_env_to_vec_env_v1(make_env(arguments.settings))
+    one = supersuit.pettingzoo_env_to_vec_env_v1(make_env(arguments))
     envs: Any = supersuit.concat_vec_envs_v1(one, NUM_ENVS, num_cpus=0, base_class="stable_baselines3")
     # PPO(seed=...) and envs.reset(seed=...) call a method that SuperSuit's class has not; copy i takes this seed + i.
     envs.venv.reset(seed=arguments.seed * NUM_ENVS)
     settings: dict[str, Any] = {"n_steps": 20}
     if arguments.settings == "adapted":
-        settings["gamma"] = ADAPTED_GAMMA
+        settings["gamma"] = adapted_gamma(arguments)
     model = PPO("MlpPolicy", envs, device="cpu", **settings)
     names = ("learning_rate", "n_steps", "batch_size", "n_epochs", "gamma", "gae_lambda", "ent_coef", "vf_coef", "max_grad_norm")
 
@@ -132,7 +159,7 @@ def maddpg(arguments: Arguments) -> Learner:
     # TorchRL puts all agents named bs_* in one group.
     observation, action, value = ("bs", "observation"), ("bs", "action"), ("bs", "state_action_value")
     frames = arguments.num_steps * NUM_ENVS
-    gamma = ADAPTED_GAMMA if arguments.settings == "adapted" else 0.99
+    gamma = adapted_gamma(arguments) if arguments.settings == "adapted" else 0.99
     # The tutorial makes 100 updates after every 1000 frames; 80 after 800 are as many.
     frames_per_batch, updates_per_batch = 25 * NUM_ENVS, 80
     learning_rate, tau, max_grad_norm, batch_size = 3e-4, 0.005, 1.0, 128
@@ -140,7 +167,7 @@ def maddpg(arguments: Arguments) -> Learner:
     network_settings: dict[str, Any] = {"share_params": True, "depth": 2, "num_cells": 256, "activation_class": torch.nn.Tanh}
 
     torch.manual_seed(arguments.seed)
-    many = SerialEnv(NUM_ENVS, lambda: PettingZooWrapper(make_env(arguments.settings)))
+    many = SerialEnv(NUM_ENVS, lambda: PettingZooWrapper(make_env(arguments)))
     envs = TransformedEnv(many, FlattenObservation(-3, -1, in_keys=[observation]))
     envs.set_seed(arguments.seed)
     spec: Any = envs.full_action_spec_unbatched[action]
@@ -231,8 +258,15 @@ def main(arguments: Arguments) -> None:
     seconds, processor_seconds = time.perf_counter() - begin, time.process_time() - processor_begin
 
     name = f"{arguments.algorithm}-{arguments.settings}-{arguments.num_steps}-{arguments.seed}"
+    if arguments.rounds is not None:
+        policies = {"apg": load("rounds"), arguments.algorithm: InRounds(learner.policy)}
+        networks = draw_networks(scenario_named(arguments.rounds), arguments.num_blocks, FIRST_SEED)
+        file = f"rounds-{arguments.rounds}-{name}.json"
+        compare_on_scenario(policies, arguments.rounds, networks, seed=FIRST_SEED, output=arguments.output, file=file)
+        print(f"{name}: {arguments.num_steps * NUM_ENVS} rounds; {seconds:.0f} s elapsed, {processor_seconds:.0f} s of processor")
+        return
     config = NetworkConfig()
-    result = evaluate_policy(name, learner.policy, config, observation="gain", batched=True)
+    result = evaluate_policy(name, learner.policy, config, observation="gain", batched=True, num_blocks=arguments.num_blocks)
     summaries = {
         "first_slot": replace(result, per_slot=result.per_slot[:, :1]).last_slot,
         "last_slot": result.last_slot,

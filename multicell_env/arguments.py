@@ -1,23 +1,34 @@
 """What constructors and `reset` are asked for: a network, and one seed for each environment."""
 
 import operator
+import warnings
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool
 
+from multicell_env.channels.model import ChannelModel
+from multicell_env.channels.pool import RecordedChannels
 from multicell_env.config import NetworkConfig
 
 
-def resolve_config(config: NetworkConfig | None, *, max_cycles: int | None = None, **overrides: Any) -> NetworkConfig:
+def resolve_config(
+    config: NetworkConfig | None, *, channels: ChannelModel | None = None, max_cycles: int | None = None, **overrides: Any
+) -> NetworkConfig:
     """The network that a constructor was asked for: `config` (or the default) with fields replaced.
+
+    Recorded channels say the sizes of the default network, and the mean gains of any that has none.
 
     Raises:
         TypeError: `config` is no NetworkConfig, or an override is no field of it.
-        ValueError: a field breaks its rule, `max_cycles` is no whole number of slots, or it and `num_slots` differ.
+        ValueError: a field breaks its rule, the network does not fit recorded channels, `max_cycles` is no whole number of slots, or it and
+            `num_slots` differ.
     """
-    config = NetworkConfig() if config is None else config
+    pool = channels if isinstance(channels, RecordedChannels) else None
+    config = NetworkConfig(**({} if pool is None else pool.sizes)) if config is None else config
     if not isinstance(config, NetworkConfig):
         raise TypeError(
             f"config must be a NetworkConfig; got {type(config).__name__}. Pass fields by name instead: parallel_env(num_cells=3)."
@@ -31,8 +42,13 @@ def resolve_config(config: NetworkConfig | None, *, max_cycles: int | None = Non
                 if near
                 else f"there is no argument {name!r}. The fields of NetworkConfig are {names}."
             )
+    config = replace(config, **overrides, **_slots(config, max_cycles, overrides))
+    return config if pool is None else pool.fitted(config)
+
+
+def _slots(config: NetworkConfig, max_cycles: int | None, overrides: Mapping[str, Any]) -> dict[str, int]:
     if max_cycles is None:
-        return replace(config, **overrides)
+        return {}
     rounds = overrides.get("rounds_per_slot", config.rounds_per_slot)
     num_slots: Any = max_cycles
     if isinstance(rounds, int) and rounds > 1 and isinstance(max_cycles, int):
@@ -46,7 +62,63 @@ def resolve_config(config: NetworkConfig | None, *, max_cycles: int | None = Non
             f"max_cycles is another name for num_slots times rounds_per_slot; got {max_cycles} and {overrides['num_slots']}. "
             "Give one of them."
         )
-    return replace(config, **{**overrides, "num_slots": num_slots})
+    return {"num_slots": num_slots} if "num_slots" not in overrides else {}
+
+
+def checked_counts(**counts: Any) -> list[int]:
+    """Whole numbers that count something.
+
+    Raises:
+        ValueError: one is none, or below 1.
+    """
+    for name, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise ValueError(f"{name} must be a whole number of at least 1; got {value!r}. Give such a number.")
+    return [int(value) for value in counts.values()]
+
+
+def reset_mask(options: Mapping[str, Any] | None, num_envs: int) -> Bool[np.ndarray, " env"]:
+    """Which environments `reset(options={"reset_mask": mask})` begins anew; all without a mask.
+
+    Raises:
+        ValueError: the options are no mapping, have channels, or a mask of another shape or type.
+    """
+    if options is not None and (not isinstance(options, Mapping) or "channels" in options):
+        got = "channels" if isinstance(options, Mapping) else type(options).__name__
+        raise ValueError(f"options must be a mapping without channels; got {got}. Give MulticellVectorEnv(channels=pool) for them.")
+    _warn_of_near_misses(options or {}, ("reset_mask", "channels"))
+    mask = (options or {}).get("reset_mask")
+    chosen = np.ones(num_envs, dtype=bool) if mask is None else np.asarray(mask)
+    if chosen.shape != (num_envs,) or chosen.dtype != bool:
+        raise ValueError(
+            f"reset_mask must be a bool array of shape ({num_envs},); got {chosen.dtype} of shape {chosen.shape}. "
+            "Give True for every environment that begins anew."
+        )
+    return chosen
+
+
+def checked_options(options: Any, seed: Any) -> Mapping[str, Any]:
+    """The options of a single environment's `reset`, empty where there are none.
+
+    Raises:
+        ValueError: they are no mapping, or the seed beside them is no whole number of at least 0.
+    """
+    if options is not None and not isinstance(options, Mapping):
+        raise ValueError(
+            f"options must be a mapping or None; got {type(options).__name__}. Give {{'channels': array}} to play on given channels."
+        )
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0):
+        raise ValueError(f"seed must be a whole number of at least 0, or None; got {seed!r}. Give such a number.")
+    _warn_of_near_misses(options or {}, ("channels", "strict"))
+    return options or {}
+
+
+def _warn_of_near_misses(options: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    """Unknown keys of `options` are ignored, because PettingZoo's own test sends one; one that is nearly known is told."""
+    for key in options:
+        near = get_close_matches(str(key), known, n=1, cutoff=0.8)
+        if near and key not in known:
+            warnings.warn(f"options has {key!r}, which is ignored; did you mean {near[0]!r}?", stacklevel=4)
 
 
 def seeds_of_each(seed: Any, num_envs: int) -> list[int | None]:

@@ -7,15 +7,16 @@ from copy import copy
 import numpy as np
 from jaxtyping import Bool, Complex, Float, Int
 
+from multicell_env.channels.model import ChannelModel
 from multicell_env.config import Negotiation, NetworkConfig
-from multicell_env.kernels.arrays import NO_OUTPUTS, WRITTEN, BlockArrays, PriceArrays, SlotOutputs, victims_of
-from multicell_env.kernels.pricing import show_prices
-from multicell_env.kernels.running import ONE_LAYOUT, BlockRunner, announced
+from multicell_env.kernels.arrays import NO_OUTPUTS, WRITTEN, BlockArrays, FairnessArrays, PriceArrays, SlotOutputs, victims_of
+from multicell_env.kernels.running import BlockRunner, as_opening
 from multicell_env.kernels.steps import LOG_LIMIT
 from multicell_env.links import Links
 from multicell_env.model.interference import ingr
 from multicell_env.model.pricing import PRICE_OFFSET, TILT_DECADES, prices
 from multicell_env.model.types import CrossChannels, Gains, OwnChannels, Powers
+from multicell_env.model.user_rates import UserRates
 
 MEASURES = 2**31
 """Rounds of a slot that none reaches: no round is its last."""
@@ -35,18 +36,27 @@ class Blocks:
         keep_channels: Whether to keep channels and beamformers, which the game itself needs only where channels move; they are empty
             otherwise.
         num_threads: Threads that share the blocks; what they compute does not depend on their number.
+        channels: Where `draw` takes channels from, in place of the model that the network names.
 
     Raises:
-        ValueError: there is no channel model of the network's name.
+        ValueError: there is no channel model of the network's name, or the network names one beside `channels`.
     """
 
-    def __init__(self, config: NetworkConfig, num_blocks: int, *, keep_channels: bool = False, num_threads: int = 1) -> None:
+    def __init__(
+        self,
+        config: NetworkConfig,
+        num_blocks: int,
+        *,
+        keep_channels: bool = False,
+        num_threads: int = 1,
+        channels: ChannelModel | None = None,
+    ) -> None:
         self.config = config
         num_blocks = int(num_blocks)  # another type of integer would have another kernel compiled
         self.runner = BlockRunner(num_blocks, num_threads)
         dtype = np.dtype(config.dtype)
         tokens = (num_blocks, config.num_cells, config.num_bands, config.max_users)
-        self._links = links = Links(config, num_blocks, self.runner.threads.share, keep_channels=keep_channels)
+        self._links = links = Links(config, num_blocks, self.runner.threads.share, keep_channels=keep_channels, channels=channels)
         self.moves = links.moves
         """Whether channels change between slots."""
         self.restarts = links.moves if config.restart is None else config.restart
@@ -70,6 +80,8 @@ class Blocks:
         """What leakage is measured as, over what it is."""
         if config.measurement_error_db > 0.0:
             self.measured_ingr, self.measured_log_ingr, self.measured_prices = np.ones(tokens, dtype), *np.zeros((2, *tokens), dtype)
+        self.user_rates: UserRates | None = UserRates(config, num_blocks) if config.fairness > 0.0 else None
+        """Rates of every user so far, and what they count in prices; None where all count alike."""
         self.log_budget: Float[np.ndarray, "block cell"] = np.zeros(tokens[:2], dtype)
         """log10 of the power budget over nominal."""
         self.power_budget: Float[np.ndarray, "block cell"] = np.tile(config.nominal_budgets.astype(dtype), (num_blocks, 1))
@@ -85,26 +97,30 @@ class Blocks:
         self._log_nominal = log_nominal[:, None, None]
         constants = (nominal, log_nominal.astype(dtype), unit)
         state = (self.slots_left, self.rounds, self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget)
-        self._victims = (
-            *victims_of(links.gains.interferers, config.num_bands * config.max_users**2),
-            config.nominal_powers.astype(dtype),
-        )
+        victims = victims_of(links.gains.interferers, config.num_bands * config.max_users**2)
+        self._victims = (*victims, config.nominal_powers.astype(dtype))
+        self._pricing: dict[tuple[bool, bool], PriceArrays] = {}
         self._arrays = BlockArrays(self.inverse_gains, links.gains.cross_gains, *links.cells, *constants, *state)
         self._damping = np.full((*tokens[:2], tokens[3]), config.damping, dtype)
 
     @classmethod
     def of(cls, config: NetworkConfig, channels: OwnChannels, cross_channels: CrossChannels) -> "Blocks":
-        """Blocks on given channels, from `draw_channels` or `split_channels` and stacked, ready for their first slot.
-
-        Raises:
-            ValueError: zero-forcing cannot separate the users of a cell.
-        """
+        """Blocks on given channels, from `draw_channels` or `split_channels` and stacked, ready for their first slot."""
         blocks = cls(config, len(channels), keep_channels=True)
         blocks.begin(np.arange(len(channels)), channels, cross_channels)
         return blocks
 
     def __len__(self) -> int:
         return len(self.powers)
+
+    @property
+    def blocked(self) -> Bool[np.ndarray, "block cell band user"]:
+        """Who has no beam in a band; see `multicell_env.model.beamforming.served_users`."""
+        return self._links.blocked
+
+    def radiated(self, powers: Powers) -> Powers:
+        """Powers that leave an antenna: none where a user has no beam, whose share of the budget is set aside and not given to others."""
+        return np.where(self.blocked, powers.dtype.type(0.0), powers) if self._links.has_blocked else powers
 
     @property
     def user_budgets(self) -> Float[np.ndarray, "block cell user"]:
@@ -120,10 +136,9 @@ class Blocks:
             cross_channels: Channels from the interferers, from the same.
 
         Raises:
-            ValueError: the channels have another shape, a row does not exist, the network's channels move, or zero-forcing cannot separate
-                the users of a cell (then only the gains of these rows have changed).
+            ValueError: the channels have another shape or are not finite, a row does not exist, or the network's channels move.
         """
-        chosen = self._existing(rows)
+        chosen = self._links.existing(rows)
         self._links.begin(chosen, channels, cross_channels)
         self.restart(chosen)
 
@@ -135,7 +150,7 @@ class Blocks:
         Raises:
             ValueError: a row does not exist, or there is not one generator for each.
         """
-        chosen = self._existing(rows)
+        chosen = self._links.existing(rows)
         if len(generators) != len(chosen):
             raise ValueError(f"there must be one generator for each row; got {len(generators)} for {len(chosen)} rows. Give as many.")
         self._links.draw(chosen, generators, self.restart)
@@ -167,14 +182,10 @@ class Blocks:
         gains = Gains(self.gains.signal_gains[rows], self.gains.cross_gains[rows], self.gains.interferers)
         self.ingr[rows] = ingr(self.powers[rows], gains)
         self.log_ingr[rows] = (np.log10(self.ingr[rows]) - self._log_nominal).clip(-LOG_LIMIT, LOG_LIMIT)
+        if self.user_rates is not None:
+            self.user_rates.hear(rows, self.powers[rows], self.ingr[rows])
         if self.hears_prices:
-            self.prices[rows] = prices(self.powers[rows], gains)
-
-    def _existing(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
-        chosen = np.require(rows, np.int64, ONE_LAYOUT)
-        if chosen.size and not 0 <= chosen.min() <= chosen.max() < len(self):
-            raise ValueError(f"rows must be within [0, {len(self)}); got {chosen.tolist()}. Make more blocks, or choose others.")
-        return chosen
+            self.prices[rows] = prices(self.powers[rows], gains, None if self.user_rates is None else self.user_rates.weights[rows])
 
     def restart(self, rows: np.ndarray | slice = slice(None)) -> None:
         """Go back to before the first slot, on the channels as they are now."""
@@ -182,6 +193,8 @@ class Blocks:
         self.rounds[rows] = 0
         self.power_budget[rows] = self.config.nominal_budgets
         self.log_budget[rows] = 0.0
+        if self.user_rates is not None:
+            self.user_rates.begin(rows)
         self._silence(rows)
 
     def _silence(self, rows: np.ndarray | slice) -> None:
@@ -190,6 +203,8 @@ class Blocks:
         self.powers[rows] = 0.0
         self.ingr[rows] = self.inverse_gains[rows]
         self.log_ingr[rows] = (np.log10(self.inverse_gains[rows]) - self._log_nominal).clip(-LOG_LIMIT, LOG_LIMIT)
+        if self.user_rates is not None:
+            self.user_rates.silence(rows)
 
     def play_slot(
         self,
@@ -225,19 +240,7 @@ class Blocks:
             ValueError: the actions or the outputs have another shape.
         """
         config, dtype, tokens = self.config, self.powers.dtype, self.powers.shape
-        number = dtype.type
-        if actions.shape != tokens and actions.shape != (*tokens[:2], 2, *tokens[2:]):
-            raise ValueError(f"actions must have shape {tokens}; got {actions.shape}. Give [block, cell, band, user], or two such planes.")
-        if actions.dtype != dtype:
-            actions = np.minimum(
-                np.maximum(actions, -1.0 if config.action == "price" else 0.0), 1.0
-            )  # first, because what is large in float64 is infinite in float32
-        fits = actions.dtype == dtype and actions.flags.carray
-        planes = actions if fits else np.require(actions, dtype, ONE_LAYOUT)  # which takes a microsecond to see that
-        if planes.ndim == len(tokens):
-            opening, damping = planes, self._damping
-        else:
-            opening, damping = np.ascontiguousarray(planes[:, :, 0]), planes[:, :, 1].clip(0.0, 1.0).mean(axis=-2)
+        opening, damping = as_opening(actions, self._damping, tokens, dtype, config.action_limits)
         k = config.num_iterations if num_iterations is None else num_iterations
         rule = negotiation or config.negotiation
         rounds = config.rounds_per_slot if transmit is None else 1 if transmit else MEASURES
@@ -247,11 +250,23 @@ class Blocks:
             )
         pricing = None
         if self.hears_prices or (rule == "pricing" and k > 0):
-            # Flat here: a copy of the blocks has views of nobody's arrays.
-            flat = self.prices.reshape(-1), self.measured_prices.reshape(-1), self.measured_ingr.reshape(-1)
-            tilts, shows = config.action == "price", outputs is not None and outputs.are_prices
-            pricing = PriceArrays(*flat, *self._victims, PRICE_OFFSET, TILT_DECADES * math.log2(10.0), tilts, rule == "pricing", shows)
-        return self.runner.play_slots(opening, damping, k, rule != "iwf", rounds, pricing, outputs or NO_OUTPUTS[number], self._arrays)
+            pricing = self._price_arrays(rule == "pricing", outputs is not None and outputs.are_prices)
+        fairness = self.fairness_arrays()
+        where = outputs or NO_OUTPUTS[dtype.type], self._arrays
+        return self.runner.play_slots(opening, damping, k, rule != "iwf", rounds, pricing, fairness, *where)
+
+    def _price_arrays(self, negotiates: bool, shows: bool) -> PriceArrays:
+        """What the kernel takes for prices, made once: that takes as long as a part of a slot."""
+        known = self._pricing.get((negotiates, shows))
+        if known is None or known.prices is not self.prices:
+            measured, constants = (self.measured_prices, self.measured_ingr), (PRICE_OFFSET, TILT_DECADES * math.log2(10.0))
+            rules = self.config.action == "price", negotiates, shows
+            known = self._pricing[rules[1:]] = PriceArrays(self.prices, *measured, *self._victims, *constants, *rules)
+        return known
+
+    def fairness_arrays(self) -> FairnessArrays | None:
+        """What users' rates count, as kernels take it; None where all count alike."""
+        return None if self.user_rates is None else FairnessArrays(*self.user_rates.flat)
 
     def preview(self, actions: Float[np.ndarray, "block cell *plane band user"], num_iterations: int) -> tuple[Powers, Powers]:
         """Powers, in sigma^2, and INGR (7) after so many iterations of the coming round; nothing is played.
@@ -261,8 +276,8 @@ class Blocks:
             num_iterations: How far the negotiation goes.
         """
         scratch = copy(self)  # which shares the gains, and what was measured last
-        scratch._arrays = self._arrays._replace(**{name: getattr(self._arrays, name).copy() for name in WRITTEN})
-        scratch.prices = self.prices.copy()
+        scratch._pricing, scratch._arrays = {}, self._arrays._replace(**{name: getattr(self._arrays, name).copy() for name in WRITTEN})
+        scratch.prices, scratch.user_rates = self.prices.copy(), self.user_rates and self.user_rates.copy()
         scratch.play_slot(actions, num_iterations=num_iterations, transmit=False)
         return scratch._arrays.powers, scratch._arrays.ingr
 
@@ -275,16 +290,7 @@ class Blocks:
         """Have every round end with prices heard, from the powers as they are on."""
         if not self.hears_prices:
             self.hears_prices = True
-            self.prices[:] = prices(self.powers, self.gains)
-
-    def show_prices(self, static_planes: np.ndarray, observations: np.ndarray) -> None:
-        """Write the observations "price" as blocks are now, float32 `[block, cell, plane, band, user]`, bit for bit as a slot does."""
-        begins = (self.slots_left == self.config.num_slots) | (self.restarts & (self.slots_left > 0))
-        is_first = begins & (self.rounds == 0)
-        phases = (self.rounds / self.config.rounds_per_slot).clip(max=1.0)
-        state = (self.measured_log_ingr, self.measured_prices, self.powers, self._victims[-1], self.power_budget, self._links.cells[1])
-        with announced(show_prices, self.powers.dtype):
-            show_prices(static_planes, observations, *state, is_first, phases)
+            self.prices[:] = prices(self.powers, self.gains, None if self.user_rates is None else self.user_rates.weights)
 
     def measure(self, rows: Sequence[int] | np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Measure INGR, prices and leakage in some rows with the network's error: each is multiplied by 10^(error_db n / 10), n normal.

@@ -10,7 +10,15 @@ from typing import Any, Literal, get_args
 import numpy as np
 from jaxtyping import Float, Int
 
-from multicell_env.config_checks import check_choice, checked_db, checked_int, checked_num_users, checked_number
+from multicell_env.config_checks import (
+    check_choice,
+    check_float32_reaches,
+    checked_db,
+    checked_int,
+    checked_num_users,
+    checked_number,
+    checked_powers_dbm,
+)
 from multicell_env.networks.mean_gains import GainTable, MeanGains, SparseGains, checked_mean_gains, gains_from_json, table_of
 
 Reward = Literal["cell", "network", "predicted", "user"]
@@ -18,10 +26,8 @@ Precision = Literal["float32", "float64"]
 Negotiation = Literal["flwf", "iwf", "pricing"]
 Action = Literal["powers", "price"]
 
-FLOAT32_LIMIT_DB = 120.0
-"""How far, in dB, the network may reach over a user's own gain in float32: squares of the ratio must stay in range."""
-FLOAT32_LIMIT_SNR_DB = 180.0
-"""Largest SNR in float32: the square of the noise over a user's power must stay in range."""
+LARGEST_FAIRNESS = 5.0
+"""Largest alpha: weights, which reach from 10^(-2 alpha) to 10^(2 alpha), must leave prices in range."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +35,7 @@ class NetworkConfig:
     """A multicell, multi-band, multiuser MIMO network and the block that is played on it.
 
     The defaults are the scenario of the paper's figures at (M, U) = (8, 4): three cells, six bands, SNR 20 dB, SIR 0 dB.
-    Noise power is sigma^2 = 1 everywhere; powers are linear multiples of it.
+    Noise power is sigma^2 = 1 everywhere; powers are linear multiples of it. Absolute powers in dBm are brought to it by `noise_dbm`.
 
     Raises:
         ValueError: a field breaks its rule; the message gives the value, the rule and the remedy.
@@ -63,6 +69,10 @@ class NetworkConfig:
     """Signal-to-interference ratio of the mean channel gains, dB: a_{b',b} = 1/SIR between cells (23). inf: no interference."""
     snr_db: float = 20.0
     """Signal-to-noise ratio per slot, user and band before beamforming, dB: sets the power budget."""
+    tx_power_dbm: float | tuple[float, ...] | None = None
+    """Power of a base station in a slot over all bands, dBm, or one number per cell; replaces snr_db, and needs noise_dbm."""
+    noise_dbm: float | None = None
+    """Noise power of a band, dBm, where powers are absolute. Gains then are physical ones, received over transmitted power."""
     mean_gains: MeanGains | None = None
     """Mean channel gains a[tx_cell][rx_cell], linear, or a[tx_cell][rx_cell][user]; replaces sir_db where given. Any array, or links."""
     damping: float = 0.0
@@ -72,6 +82,9 @@ class NetworkConfig:
     reward: Reward = "cell"
     """cell: the cell's own sum rate (18). network: every agent gets the average cell capacity, (19)/B. predicted: (18) as printed, with the
     belief c^B (9) for what users measure, by every rule. user: the cell's sum rate over the number of users in the network."""
+    fairness: float = 0.0
+    """alpha, in [0, 5]: what the users' average rates are worth together. 0: their sum, the paper's. 1: the sum of their logarithms,
+    which is proportional fairness. Prices and rewards count rates by it."""
     channel_model: str = "rayleigh"
     """Where channels come from, and how they move between slots, by the name of one of `channels.registry.CHANNEL_MODELS`."""
     restart: bool | None = None
@@ -86,6 +99,7 @@ class NetworkConfig:
         object.__setattr__(self, "num_users", checked_num_users(self.num_users, self.num_cells, self.num_antennas))
         for name in ("sir_db", "snr_db"):
             object.__setattr__(self, name, checked_db(name, getattr(self, name)))
+        self._check_absolute_powers()
         if self.mean_gains is not None:
             object.__setattr__(self, "mean_gains", checked_mean_gains(self.mean_gains, self.user_mask))
         if isinstance(self.damping, bool) or not isinstance(self.damping, Real) or not 0.0 <= float(self.damping) < 1.0:
@@ -112,6 +126,7 @@ class NetworkConfig:
                 "damping_in_action must be False with action 'price', which has one plane; got True. Give damping, or action 'powers'."
             )
         object.__setattr__(self, "measuring_reward", checked_number("measuring_reward", self.measuring_reward, largest=1.0))
+        object.__setattr__(self, "fairness", checked_number("fairness", self.fairness, largest=LARGEST_FAIRNESS))
         object.__setattr__(self, "measurement_error_db", checked_number("measurement_error_db", self.measurement_error_db, largest=30.0))
         if self.measurement_error_db > 0.0 and self.num_iterations > 0:
             raise ValueError(
@@ -121,21 +136,18 @@ class NetworkConfig:
         if self.dtype == "float32":
             self._check_float32_reaches()
 
+    def _check_absolute_powers(self) -> None:
+        powers = checked_powers_dbm(self.tx_power_dbm, self.noise_dbm, self.num_cells)
+        object.__setattr__(self, "tx_power_dbm", powers)
+        if powers is not None and self.snr_db != type(self).snr_db:
+            raise ValueError(f"snr_db must be left out beside tx_power_dbm, which says the powers; got {self.snr_db:g}. Give one of them.")
+
     def _check_float32_reaches(self) -> None:
         table, own_users = self.gain_table, np.where(self.user_mask, self.gain_table.own, np.inf)
         received = table.crossing * self.nominal_powers[table.interferers][..., None] / own_users[:, None]
-        farthest = 10.0 * math.log10(max(received.max(initial=0.0), self.nominal_powers.max()) / self._largest_power)
-        if farthest > FLOAT32_LIMIT_DB + 1e-9:
-            raise ValueError(
-                f"dtype 'float32' needs interference within {FLOAT32_LIMIT_DB:g} dB of a user's own gain; got {farthest:.0f} dB. "
-                "Give dtype='float64', or raise the SIR."
-            )
+        farthest = max(received.max(initial=0.0), self.nominal_powers.max()) / self._largest_power
         powers = self.nominal_powers, self.nominal_budgets * self.num_slots
-        if self.snr_db > FLOAT32_LIMIT_SNR_DB or min(map(np.min, powers)) < 1e-36 or max(map(np.max, powers)) > 1e36:
-            raise ValueError(
-                f"dtype 'float32' needs an SNR of at most {FLOAT32_LIMIT_SNR_DB:g} dB, and powers within [1e-36, 1e36] of the noise; got "
-                f"{self.snr_db:g} dB and nominal powers {self.nominal_powers.tolist()}. Give dtype='float64', or scale the gains."
-            )
+        check_float32_reaches(farthest, float(np.max(self.nominal_powers * self.own_gains)), *powers)
 
     def __hash__(self) -> int:
         return self._hash
@@ -155,11 +167,12 @@ class NetworkConfig:
         Raises:
             KeyError, TypeError, ValueError: the fields are not those of a network.
         """
-        users = fields["num_users"]
+        users, powers = fields["num_users"], fields.get("tx_power_dbm")
         as_tuples = {
             "mean_gains": gains_from_json(fields["mean_gains"]),
             "num_users": tuple(users) if isinstance(users, list) else users,
             "sir_db": float(fields["sir_db"]),
+            "tx_power_dbm": tuple(powers) if isinstance(powers, list) else powers,
         }
         return cls(**{**fields, **as_tuples})
 
@@ -168,11 +181,12 @@ class NetworkConfig:
         interference = "given mean gains" if self.mean_gains is not None else f"SIR={self.sir_db:g} dB"
         damping = " damping=action" if self.damping_in_action else f" damping={self.damping:g}" if self.damping else ""
         others = {"R": "rounds_per_slot", "negotiation": "negotiation", "action": "action", "error_db": "measurement_error_db"}
-        others |= {"channels": "channel_model", "restart": "restart"}
+        others |= {"fairness": "fairness", "channels": "channel_model", "restart": "restart"}
         changed = [f" {short}={getattr(self, name)}" for short, name in others.items() if getattr(self, name) != getattr(type(self), name)]
+        power = f"SNR={self.snr_db:g} dB" if self.tx_power_dbm is None else f"P={self.tx_power_dbm} dBm N={self.noise_dbm} dBm"
         return (
             f"B={self.num_cells} M={self.num_antennas} U={self.num_users} F={self.num_bands} "
-            f"{interference} SNR={self.snr_db:g} dB T={self.num_slots} k={self.num_iterations}{damping}{''.join(changed)}"
+            f"{interference} {power} T={self.num_slots} k={self.num_iterations}{damping}{''.join(changed)}"
         )
 
     @property
@@ -237,7 +251,10 @@ class NetworkConfig:
 
     @cached_property
     def nominal_powers(self) -> Float[np.ndarray, " cell"]:
-        """p0: power per slot, user and band at which each cell's users have the SNR before beamforming, in sigma^2."""
+        """p0: power per slot, user and band, in sigma^2: SNR / a_bb, or a base station's absolute power over noise, users and bands."""
+        if self.tx_power_dbm is not None and self.noise_dbm is not None:
+            over_noise = 10.0 ** ((np.asarray(self.tx_power_dbm, dtype=np.float64) - self.noise_dbm) / 10.0)
+            return _read_only(over_noise / (self.users_per_cell * self.num_bands))
         return _read_only(10.0 ** (self.snr_db / 10.0) / self.own_gains)
 
     @cached_property

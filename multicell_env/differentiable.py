@@ -11,24 +11,25 @@ from jaxtyping import Bool, Float, Int
 
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
-from multicell_env.kernels.pricing import FLOOR
+from multicell_env.kernels.showing import COUNT_LIMIT, FLOOR
 from multicell_env.kernels.steps import LOG_LIMIT
-from multicell_env.model.interference import ingr, sum_rates
+from multicell_env.model.fairness import RunningRates
+from multicell_env.model.interference import ingr, spectral_efficiency
 from multicell_env.model.negotiation import negotiate
 from multicell_env.model.pricing import leakage, prices, tilted_response
 from multicell_env.model.types import Array, Gains
 from multicell_env.model.waterfilling import believed_ingr, opening_powers
 from multicell_env.observation import GAIN_LIMIT, Observation
-from multicell_env.rewards import predicts, rewards_of
+from multicell_env.rewards import predicts, rewards_of, worth_of_users
 
 RULES = (
     *("num_cells", "num_bands", "max_users", "dtype", "rounds_per_slot"),
-    *("num_iterations", "negotiation", "action", "damping", "damping_in_action", "reward", "measuring_reward"),
+    *("num_iterations", "negotiation", "action", "damping", "damping_in_action", "reward", "measuring_reward", "fairness"),
 )
 """What all networks of one game have in common."""
-PROGRESS = ("power_budget", "powers", "slots_left", "rounds", "has_played")
+PROGRESS = ("power_budget", "powers", "past_rates", "num_past", "slots_left", "rounds", "has_played")
 """What changes as blocks are played."""
-COUNTS = ("slots_left", "rounds", "has_played")
+COUNTS = ("num_past", "slots_left", "rounds", "has_played")
 """What of it counts, and stays in NumPy."""
 
 
@@ -45,6 +46,8 @@ class _Rows:
     nominal_budgets: Float[Array, "block cell"]
     power_budget: Float[Array, "block cell"]
     powers: Float[Array, "block cell band user"]
+    past_rates: Float[Array, "block cell user"]
+    num_past: Int[np.ndarray, " block"]
     slots_left: Int[np.ndarray, " block"]
     rounds: Int[np.ndarray, " block"]
     has_played: Bool[np.ndarray, " block"]
@@ -86,6 +89,10 @@ class DifferentiableGame:
         def of_cells(values: Any) -> Array:
             return self._array(np.broadcast_to(values, (len(blocks), *np.shape(values))))
 
+        users = blocks.user_rates
+        past = (
+            (np.zeros(blocks.powers[:, :, 0].shape), 0 * blocks.slots_left) if users is None else (users.past_rates, users.num_past.copy())
+        )
         self._rows = _Rows(
             self._array(cross_gains),
             self._array(blocks.gains.signal_gains),
@@ -96,6 +103,8 @@ class DifferentiableGame:
             of_cells(config.nominal_budgets),
             self._array(blocks.power_budget),
             self._array(blocks.powers),
+            self._array(past[0]),
+            past[1],
             blocks.slots_left.copy(),
             blocks.rounds.copy(),
             (blocks.slots_left < config.num_slots) | (blocks.rounds > 0),
@@ -109,20 +118,28 @@ class DifferentiableGame:
         """What stays while blocks are played, and what was measured last."""
         xp, rows = self._xp, self._rows
         self._gains = Gains(rows.signal_gains, rows.cross_gains, xp.asarray(self.interferers.copy(), **self._device))
-        self._ingr = ingr(rows.powers, self._gains)
-        self._prices = self._heard()
+        measured = ingr(rows.powers, self._gains)
+        self._measure(measured, None if self._running() is None else spectral_efficiency(rows.powers, measured))
+        relative = xp.log10(rows.signal_gains / rows.own_gains[..., None, None])
         if self.observation == "price":
-            gains = xp.clip(xp.log10(rows.signal_gains / rows.own_gains[..., None, None]), min=-GAIN_LIMIT, max=GAIN_LIMIT)
+            gains = xp.clip(relative, min=-GAIN_LIMIT, max=GAIN_LIMIT)
             users = xp.broadcast_to(xp.log2(rows.num_users)[..., None, None] - 2.0, gains.shape)
             leaked = xp.log10(1.0 + rows.nominal_powers[..., None, None] * leakage(self._gains))
             self._static = [gains, users, xp.clip(leaked, max=LOG_LIMIT) - 2.0]
         else:
-            self._static = [xp.clip(xp.log10(rows.signal_gains), min=-LOG_LIMIT, max=LOG_LIMIT)]
+            self._static = [xp.clip(relative, min=-LOG_LIMIT, max=LOG_LIMIT)]
 
-    def _heard(self) -> Array:
-        """Prices, where anybody listens."""
+    def _measure(self, measured: Float[Array, "block cell band user"], rates: Float[Array, "block cell user"] | None) -> None:
+        """INGR as it is measured, what users count by their rates where they do not count alike, and prices where anybody listens."""
+        self._ingr, running = measured, self._running()
+        self._weights = None if running is None else running.weights(rates)
         listens = self.observation == "price" or self.config.action == "price"
-        return prices(self._rows.powers, self._gains) if listens else None
+        self._prices = prices(self._rows.powers, self._gains, self._weights) if listens else None
+
+    def _running(self) -> RunningRates | None:
+        """Rates of the past slots, where users do not count alike."""
+        past, num_past = self._rows.past_rates, self._array(self._rows.num_past)[:, None, None]
+        return RunningRates(self.config.fairness, past, num_past) if self.config.fairness > 0.0 else None
 
     @classmethod
     def stack(cls, games: Sequence["DifferentiableGame"]) -> "DifferentiableGame":
@@ -225,6 +242,9 @@ class DifferentiableGame:
         price = xp.clip(xp.log10(FLOOR + p0 * self._prices), max=LOG_LIMIT)
         counts = [np.where(rows.has_played, 0.0, 1.0), rows.rounds / self.config.rounds_per_slot]
         marks = [xp.broadcast_to(self._array(count)[:, None, None, None], gains.shape) for count in counts]
+        if self._weights is not None:
+            weights = xp.clip(xp.log10(self._weights), min=-COUNT_LIMIT, max=COUNT_LIMIT)
+            marks.append(xp.broadcast_to(weights[..., None, :], gains.shape))
         return xp.stack([gains, log_ingr + 2.0, users, price, leaked, xp.log10(FLOOR + shares) + 1.0, shares, *marks], axis=2)
 
     def step(self, actions: Float[Array, "block cell *plane band user"]) -> Float[Array, "block cell"]:
@@ -237,9 +257,9 @@ class DifferentiableGame:
             RuntimeError: a block has ended.
             ValueError: the actions make a power that is not finite.
         """
-        return self._play(actions, predicted=False)
+        return self._xp.sum(self._play(actions, predicted=False), axis=-1)
 
-    def _play(self, actions: Float[Array, "block cell *plane band user"], *, predicted: bool) -> Float[Array, "block cell"]:
+    def _play(self, actions: Float[Array, "block cell *plane band user"], *, predicted: bool) -> Float[Array, "block cell user"]:
         """Play one round, and say what the users get, or what they predict in its last iteration."""
         if self.is_over:
             raise RuntimeError("A block has ended: begin a new game from blocks that have slots left.")
@@ -248,14 +268,18 @@ class DifferentiableGame:
         if config.damping_in_action:
             actions, damping = actions[:, :, 0], xp.mean(xp.clip(actions[:, :, 1], min=0.0, max=1.0), axis=-2)
         if config.action == "price":
-            opening = tilted_response(actions, self._prices, self._ingr, budgets, rows.nominal_powers)
+            opening = tilted_response(actions, self._prices, self._ingr, budgets, rows.nominal_powers, self._weights)
         else:
             opening = opening_powers(actions, budgets)
-        play = partial(negotiate, gains=self._gains, user_budgets=budgets, negotiation=config.negotiation, damping=damping)
+        fixed: dict[str, Any] = {"negotiation": config.negotiation, "damping": damping, "running": self._running()}
+        play = partial(negotiate, gains=self._gains, user_budgets=budgets, **fixed)
         last = play(opening, num_iterations=config.num_iterations - 1) if predicted else None
         powers = play(opening, num_iterations=config.num_iterations) if last is None else play(last, num_iterations=1)
         believed = None if last is None else believed_ingr(powers, last, ingr(last, self._gains), rows.signal_gains)
-        transmits = self.transmits
+        measured, transmits = ingr(powers, self._gains), self.transmits
+        rates, past_rates = spectral_efficiency(powers, measured), rows.past_rates
+        if config.fairness > 0.0:
+            past_rates = past_rates + self._array(transmits)[:, None, None] * rates
         unspent = xp.clip(rows.power_budget - xp.sum(powers, axis=(-2, -1)), min=0.0)
         # (5): the T - t slots after this one share what it leaves; a round that only measures leaves all as it is.
         shares = self._array(np.where(transmits, 1.0 / np.maximum(rows.slots_left - 1, 1), 0.0))
@@ -263,20 +287,26 @@ class DifferentiableGame:
             rows,
             powers=powers,
             power_budget=rows.power_budget + shares[:, None] * unspent,
+            past_rates=past_rates,
+            num_past=rows.num_past + transmits,
             slots_left=rows.slots_left - transmits,
             rounds=np.where(transmits, 0, rows.rounds + 1),
             has_played=np.ones_like(rows.has_played),
         )
-        self._ingr, self._prices = ingr(powers, self._gains), self._heard()
-        return sum_rates(powers, self._ingr if believed is None else believed)
+        self._measure(measured, rates)
+        return rates if believed is None else spectral_efficiency(powers, believed)
 
     def rewards(self, actions: Float[Array, "block cell *plane band user"]) -> Float[Array, "block cell"]:
         """Play one round as `step` does, and get the rewards of the environment's own `step`."""
-        config, transmits = self.config, self.transmits
-        rates = self._play(actions, predicted=predicts(config))
+        config, transmits, running = self.config, self.transmits, self._running()
+        of_users = self._play(actions, predicted=predicts(config))
+        if running is None:
+            worth = self._xp.sum(of_users, axis=-1)
+        else:
+            worth = worth_of_users(running, of_users, self._rows.user_mask > 0.0, self._array(transmits))
         num_users = self._xp.sum(self._rows.num_users, axis=1, keepdims=True)
         shares = None if transmits.all() else self._array(np.where(transmits, 1.0, config.measuring_reward))
-        return rewards_of(rates, config.reward, num_users, shares)
+        return rewards_of(worth, config.reward, num_users, shares)
 
 
 def _joined(arrays: Sequence[Array]) -> Array:

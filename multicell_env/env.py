@@ -8,12 +8,14 @@ from gymnasium.spaces import Box
 from gymnasium.utils import seeding
 from pettingzoo import ParallelEnv
 
-from multicell_env.arguments import resolve_config
+from multicell_env.arguments import checked_options, resolve_config
 from multicell_env.blocks import Blocks
+from multicell_env.channels.plausible import warn_of_block
+from multicell_env.channels.pool import Channels, RecordedChannels, channels_of
 from multicell_env.channels.recorded import split_channels
 from multicell_env.channels.registry import model_of
 from multicell_env.config import NetworkConfig
-from multicell_env.observation import Observation, Observer, observation_limits, observe, state_kind
+from multicell_env.observation import Observation, Observer, check_limits, observation_limits, observe, state_kind, tilted_shares
 from multicell_env.rewards import play_for_rewards
 from multicell_env.streams import error_stream
 
@@ -40,17 +42,19 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
       what its users predict in the last iteration, with "user" its share of the mean over all users. A round that only measures has the
       share `measuring_reward` of what it would be.
     * Infos: `power` (final, `[band, user]`, in sigma^2) and `sum_rate` (the cell's own, bit/s/Hz); with R > 1 `transmitted`, 1 where
-      the round transmitted and 0 where `sum_rate` is what it would be.
+      the round transmitted and 0 where `sum_rate` is what it would be. On recorded channels `blocked` `[band, user]`, 1 where a user has
+      no beam.
 
     Args:
         config: The network; the paper's (8, 4) network by default.
         observation: "csi", "gain" or "price".
         render_mode: None, "rgb_array", "ansi" or "human".
+        channels: A model of channels, or a pool of recorded ones: an array, a file, or `RecordedChannels`, by default its training part.
         max_cycles: PettingZoo's name for the number of steps, `num_slots` times `rounds_per_slot`.
         **overrides: Fields of `NetworkConfig` to change.
 
     Raises:
-        ValueError: a field breaks its rule, or an unknown observation or render mode.
+        ValueError: a field breaks its rule, an unknown observation or render mode, or channels that are not of the network.
         TypeError: an argument that does not exist.
     """
 
@@ -67,20 +71,20 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         *,
         observation: Observation = "csi",
         render_mode: str | None = None,
+        channels: Channels | None = None,
         max_cycles: int | None = None,
         **overrides: Any,
     ) -> None:
-        self.config = resolve_config(config, max_cycles=max_cycles, **overrides)
-        model_of(self.config)  # refuses an unknown one here, and not in `reset`
+        self._given = given = channels_of(channels, "train")
+        self.config = resolve_config(config, channels=given, max_cycles=max_cycles, **overrides)
+        model_of(self.config, given)  # refuses an unknown one here, and not in `reset`
         self.observation: Observation = observation
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise ValueError(
-                f"render_mode must be None or one of {self.metadata['render_modes']}; got {render_mode!r}. Choose one of them."
-            )
+            modes = self.metadata["render_modes"]
+            raise ValueError(f"render_mode must be None or one of {modes}; got {render_mode!r}. Choose one of them.")
         self.render_mode = render_mode
         # An alias that frameworks read and PettingZoo's own test overwrites; the environment itself never reads it.
         self.max_cycles = self.config.num_steps
-
         self.possible_agents = [f"bs_{cell}" for cell in range(self.config.num_cells)]
         self.agents: list[AgentID] = []
         self._same_users = len(set(self.config.users_per_cell.tolist())) == 1
@@ -96,18 +100,21 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         shown, cells = state_kind(observation), range(self.config.num_cells)
         limit = np.stack([observation_limits(shown, self.config, cell, padded=True) for cell in cells])
         self.state_space = Box(-limit, limit, dtype=np.float32)
+        self.action_meaning = tilted_shares if self.config.action == "price" and observation == "price" else None
+        """From observations and actions of tensors to planes that say what the actions mean; None where they are powers."""
         self._np_random: np.random.Generator | None = None
         self._errors: np.random.Generator | None = None
         self._observer: Observer | None = None
         """Of the block that is played."""
         self._next_observer: Observer | None = None
         """Of the block before, for the next one: making another is up to a third of a reset."""
+        self._is_recorded = False  # then users may be blocked
         self._rates: list[np.ndarray] = []
         self._window: Any = None
 
     @property
     def np_random(self) -> np.random.Generator:
-        """The environment's own generator; seeded from the operating system until `reset` gets a seed."""
+        """The environment's own; seeded from the operating system until `reset` gets a seed."""
         if self._np_random is None:
             self._np_random, _ = seeding.np_random()
         return self._np_random
@@ -130,36 +137,40 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         Args:
             seed: The same seed gives the same block, bit for bit. Without one, the generator goes on from where it stands.
             options: `{"channels": array}` plays on given channels, dense complex `[tx_cell, rx_cell, band, antenna, user]`, scaled
-                so that the noise power is 1. Unknown keys are ignored.
+                so that the noise power is 1. A user whose channel is zero, or cannot be separated from those of its cell's others, plays no
+                part in that band; with `"strict": True` it is refused. Unknown keys are ignored.
 
         Raises:
-            ValueError: a negative seed; or channels that have a wrong shape, are not finite, are out of range, do not let zero-forcing
-                separate the users of a cell, or are given where `channel_model` moves them.
+            ValueError: a negative seed; or channels that have a wrong shape, are not finite, are out of range, or are given where
+                `channel_model` moves them.
         """
-        if options is not None and not isinstance(options, Mapping):
-            raise ValueError(
-                f"options must be a mapping or None; got {type(options).__name__}. Give {{'channels': array}} to play on given channels."
-            )
-        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0):
-            raise ValueError(f"seed must be a whole number of at least 0, or None; got {seed!r}. Give such a number.")
+        chosen = checked_options(options, seed)
         generator = self.np_random if seed is None else seeding.np_random(int(seed))[0]
-        given = (options or {}).get("channels")
-        observer = self._next_observer or Observer(self.observation, Blocks(self.config, 1, keep_channels=self.observation == "csi"))
+        dense, strict = chosen.get("channels"), bool(chosen.get("strict"))
+        observer = self._next_observer or Observer(
+            self.observation, Blocks(self.config, 1, keep_channels=self.observation == "csi", channels=self._given)
+        )
         blocks = observer.blocks
-        if given is None:
+        if dense is None:
             blocks.draw([0], [generator])
         else:
-            own, cross = split_channels(self.config, given)
+            own, cross = split_channels(self.config, dense, strict=strict)
             blocks.begin([0], own[None], cross[None])  # may refuse the channels, before anything changes
         if self.config.measurement_error_db > 0.0:
             self._errors = error_stream(generator) if generator is not self._np_random or self._errors is None else self._errors
             blocks.measure([0], [self._errors])
         observer.begin()
         self._np_random, self._observer, self._next_observer = generator, observer, self._observer
+        self._is_recorded = dense is not None or isinstance(self._given, RecordedChannels)
         self.agents = self.possible_agents[:]
         self._rates = []
         self._render_if_human()
-        return self._by_agent(observer.observe()[0]), self._infos(blocks.powers[0].copy(), np.zeros(self.config.num_cells), False)
+        planes = observer.observe()
+        if dense is not None:
+            warn_of_block(self.config, dense)
+        if self._is_recorded:
+            check_limits(self.observation, self.config, planes)
+        return self._by_agent(planes[0]), self._infos(blocks.powers[0].copy(), np.zeros(self.config.num_cells), False)
 
     def step(
         self, actions: Mapping[AgentID, np.ndarray]
@@ -175,16 +186,15 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         """
         fractions = self._checked_fractions(actions)
         assert self._observer is not None  # _checked_fractions refuses a step before reset
-        outputs = self._observer.outputs()
-        blocks = self._observer.blocks
+        blocks, outputs = self._observer.blocks, self._observer.outputs()
         transmits = self.config.rounds_per_slot == 1 or bool(blocks.transmits[0])
         all_rates, all_rewards = play_for_rewards(blocks, fractions[None], outputs)
         rates, rewards = all_rates[0], all_rewards[0]
         observations = self._observer.after_round(outputs.observations, [] if self._errors is None else [self._errors])
         if transmits:
             self._rates.append(rates)
-        over = not blocks.slots_left[0]
-        agents = self.possible_agents
+        sent = blocks.radiated(outputs.transmitted_powers) if self._is_recorded else outputs.transmitted_powers
+        over, agents = not blocks.slots_left[0], self.possible_agents
         if over:
             self.agents = []
         self._render_if_human()
@@ -193,7 +203,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             dict(zip(agents, rewards.tolist(), strict=True)),
             dict.fromkeys(agents, False),
             dict.fromkeys(agents, over),
-            self._infos(outputs.transmitted_powers[0], rates, transmits),
+            self._infos(sent[0], rates, transmits),
         )
 
     def state(self) -> np.ndarray:
@@ -239,8 +249,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             return rendering.as_text(powers, rates)
         if self.render_mode == "rgb_array":
             return rendering.as_image(powers, rates, self.config.num_slots)
-        if self._window is None:
-            self._window = rendering.Window()
+        self._window = self._window or rendering.Window()
         self._window.show(powers, rates, self.config.num_slots)
         return None
 
@@ -304,7 +313,8 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             agent: {"power": powers[cell] if self._same_users else powers[cell, :, : users[cell]].copy(), "sum_rate": float(rates[cell])}
             for agent, cell in self._cell_of.items()
         }
-        if self.config.rounds_per_slot > 1:
-            for info in infos.values():
-                info["transmitted"] = float(transmitted)
+        for info in infos.values() if self.config.rounds_per_slot > 1 else ():
+            info["transmitted"] = float(transmitted)
+        for agent, cell in self._cell_of.items() if self._is_recorded else ():
+            infos[agent]["blocked"] = self._begun_blocks().blocked[0, cell, :, : users[cell]].astype(np.float32)
         return infos

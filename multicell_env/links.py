@@ -3,14 +3,15 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from jaxtyping import Complex
+from jaxtyping import Bool, Complex, Float
 
-from multicell_env.channels.composition import Amplitudes
+from multicell_env.channels.amplitudes import Amplitudes
+from multicell_env.channels.model import ChannelModel
 from multicell_env.channels.registry import model_of
 from multicell_env.config import NetworkConfig
 from multicell_env.kernels.block import beamform, hear_beams
 from multicell_env.kernels.running import ONE_LAYOUT, aligned_zeros, announced
-from multicell_env.model.beamforming import MIN_SINE, refuse_inseparable
+from multicell_env.model.beamforming import MIN_SINE
 from multicell_env.model.types import CrossChannels, Gains, OwnChannels, Powers
 
 Share = Callable[[Callable[[slice], None], int], None]
@@ -18,10 +19,15 @@ DRAWN_AT_ONCE = 64
 """Most blocks that are drawn together, which spreads the cost of a call."""
 DRAWN_BYTES = 2**20
 """Bytes of channels that are drawn together, unless it is one block: few enough to stay in the cache."""
-
-
 DRAWN_BY_CELL = 2**27
 """Bytes of channels of one block, beyond which those into a cell are drawn, used and forgotten before the next cell's."""
+BLOCKED = 1e-9
+"""Gain of a user that has no beam, over its cell's mean gain or over what the noise is at nominal power, whichever is less."""
+
+
+def blocked_gains(config: NetworkConfig) -> Float[np.ndarray, " cell"]:
+    """What stands for the gain of a user without a beam: so little that no power is worth anything there, and that nothing overflows."""
+    return BLOCKED * np.minimum(config.own_gains, 1.0 / config.nominal_powers)
 
 
 class Links:
@@ -32,15 +38,18 @@ class Links:
         num_blocks: How many blocks there is room for.
         share: Has threads call a function on slices of so many rows.
         keep_channels: Whether to keep own channels and beamformers, which are empty otherwise. Channels that move are kept anyway.
+        channels: Where channels come from, in place of the model that the network names.
 
     Raises:
-        ValueError: there is no channel model of the network's name.
+        ValueError: there is no channel model of the network's name, or the network names one beside `channels`.
     """
 
-    def __init__(self, config: NetworkConfig, num_blocks: int, share: Share, *, keep_channels: bool) -> None:
-        self._config, self._share, self._composition = config, share, model_of(config)
+    def __init__(
+        self, config: NetworkConfig, num_blocks: int, share: Share, *, keep_channels: bool, channels: ChannelModel | None = None
+    ) -> None:
+        self._config, self._share, self._composition = config, share, model_of(config, channels)
         self._model = self._composition.model
-        self.moves = self._model.moves
+        self.moves = self._composition.moves
         """Whether channels change between slots."""
         dtype = np.dtype(config.dtype)
         tokens, links = (num_blocks, config.num_cells, config.num_bands, config.max_users), config.interferers.shape
@@ -62,16 +71,32 @@ class Links:
             np.zeros((moving, *links, *trailing), self.channels.dtype),
         )
         """What the model gave for the running slot, where channels move."""
-        placed = num_blocks if self._composition.geometric is not None else 0
+        placed = num_blocks if self._composition.has_amplitudes else 0
         self._amplitudes = Amplitudes(np.zeros((placed, *tokens[1::2]), dtype), np.zeros((placed, *links, config.max_users), dtype))
         self._generators: dict[int, np.random.Generator] = {}
         self.cells = interferers, np.array(config.users_per_cell)
         """Interferers and number of users of each cell, as kernels take them."""
+        self.blocked: Bool[np.ndarray, "block cell band user"] = np.zeros(tokens, bool)
+        """Who has no beam in a band, because its channel is zero or cannot be separated from its cell's others."""
+        self.has_blocked = False
+        """Whether there has been anybody."""
+        self._blocked_gains = blocked_gains(config).astype(dtype)
         numbers = config.num_cells * (1 + links[1]) * config.num_bands * config.num_antennas * config.max_users
         drawn = numbers * np.dtype(np.complex64).itemsize
         is_plain = self._composition.is_plain and not self.moves
         self._by_cell = drawn > DRAWN_BY_CELL and is_plain and hasattr(self._model, "begin_by_cell")
         self._at_once = max(1, min(DRAWN_AT_ONCE, DRAWN_BYTES // drawn))
+
+    def existing(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
+        """Rows as one array.
+
+        Raises:
+            ValueError: a row does not exist.
+        """
+        chosen, num_blocks = np.require(rows, np.int64, ONE_LAYOUT), len(self.gains.signal_gains)
+        if chosen.size and not 0 <= chosen.min() <= chosen.max() < num_blocks:
+            raise ValueError(f"rows must be within [0, {num_blocks}); got {chosen.tolist()}. Make more blocks, or choose others.")
+        return chosen
 
     def begin(self, rows: np.ndarray, channels: OwnChannels, cross_channels: CrossChannels) -> None:
         """Put given channels into some rows; see `Blocks.begin`."""
@@ -86,6 +111,8 @@ class Links:
                 "over channels. Give channel_model='rayleigh'."
             )
         own, cross = (np.require(array, self.channels.dtype, ONE_LAYOUT) for array in (channels, cross_channels))
+        if not np.all(np.isfinite(own)):
+            raise ValueError("channels must be finite; got NaN or infinity. Repair the recording.")
         expected = (self._config.num_cells, *self.channels.shape[2:])
         crossing = (*self._config.interferers.shape, *expected[1:])
         if own.shape != (len(rows), *expected) or cross.shape != (len(rows), *crossing):
@@ -112,9 +139,10 @@ class Links:
         def begun(few: slice) -> None:
             some, own_generators = rows[few], generators[few]
             own, cross = self._model.begin(self._config, own_generators)
-            if len(self._amplitudes.own):
-                for kept, drawn in zip(self._amplitudes, self._composition.amplitudes(self._config, own_generators), strict=True):
-                    kept[some] = drawn
+            if self._composition.has_amplitudes:
+                amplitudes = self._composition.amplitudes(self._config, own_generators, own, cross)
+                for kept, new in zip(self._amplitudes, amplitudes, strict=True):
+                    kept[some] = new
             self._lay_over(some, own_generators, own, cross)
 
         self._change(rows, begun, begin)
@@ -126,7 +154,8 @@ class Links:
             some = rows[few]
             generators = [self._generators[row] for row in some.tolist()]
             own, cross = (channels[some] for channels in self._moved)
-            self._lay_over(some, generators, *self._model.advance(self._config, generators, own, cross))
+            state = own, cross, self._amplitudes_of(some)
+            self._lay_over(some, generators, *self._composition.advance(self._config, generators, *state))
 
         self._change(rows, moved, begin)
 
@@ -146,8 +175,7 @@ class Links:
         if self._composition.is_plain:
             self._beamform(rows, own, cross)
             return
-        placed = Amplitudes(*(kept[rows] for kept in self._amplitudes)) if len(self._amplitudes.own) else None
-        own, cross = self._composition.laid_over(own, cross, placed)
+        own, cross = self._composition.laid_over(own, cross, self._amplitudes_of(rows))
         if not self._composition.leaks:
             self._beamform(rows, own, cross)
             return
@@ -155,10 +183,14 @@ class Links:
         known = self._composition.estimated.estimate(generators, own)
         self._beamform(rows, known, np.concatenate([cross, own[:, :, None]], axis=2))
         # The own cell's beams at its users, as one more interferer: each user's own beam is its signal.
-        leaks = self.gains.cross_gains[rows, :, -1]
-        signal = np.where(self._config.user_mask[:, None], np.diagonal(leaks, axis1=-2, axis2=-1), 1.0)
+        leaks, least = self.gains.cross_gains[rows, :, -1], self._blocked_gains[:, None, None]
+        signal = np.where(self.blocked[rows], least, np.maximum(np.diagonal(leaks, axis1=-2, axis2=-1), least))
+        signal = np.where(self._config.user_mask[:, None], signal, signal.dtype.type(1.0))
         self.gains.signal_gains[rows], self.inverse_gains[rows] = signal, 1.0 / signal
         self.gains.cross_gains[rows, :, -1] = leaks * (1.0 - np.eye(leaks.shape[-1], dtype=leaks.dtype))
+
+    def _amplitudes_of(self, rows: np.ndarray) -> Amplitudes | None:
+        return Amplitudes(*(kept[rows] for kept in self._amplitudes)) if self._composition.has_amplitudes else None
 
     def _begin_by_cell(self, rows: np.ndarray, generators: Sequence[np.random.Generator], begin: Callable[[np.ndarray], None]) -> None:
         """What `_beamform` makes of a draw, with the channels into one cell at a time."""
@@ -166,25 +198,30 @@ class Links:
         nobody = np.zeros((len(interferers), 0), np.int64)
         for row, generator in zip(rows.tolist(), generators, strict=True):
             own, crossings = self._model.begin_by_cell(self._config, generator)  # pyright: ignore[reportAttributeAccessIssue]
-            one, beams = slice(row, row + 1), np.zeros_like(own)[None]
-            cross_gains = self.gains.cross_gains[one]
-            none, outputs = own[None, :, None][:, :, :0], (self.gains.signal_gains[one], self.inverse_gains[one], cross_gains, beams)
+            one, beams, blocked = slice(row, row + 1), np.zeros_like(own)[None], self.blocked[row]
+            blocked[:] = False
+            cross_gains, none = self.gains.cross_gains[one], np.ascontiguousarray(own[None, :, None][:, :, :0])
+            outputs = (self.gains.signal_gains[one], self.inverse_gains[one], cross_gains, beams, blocked[None])
             with announced(beamform, own.dtype):
-                smallest = beamform(np.zeros(1, np.int64), own[None], np.ascontiguousarray(none), nobody, num_users, *outputs)
-            if not smallest >= MIN_SINE:
-                refuse_inseparable(smallest)
+                first = np.zeros(1, np.int64)
+                smallest = beamform(first, own[None], none, nobody, num_users, MIN_SINE, self._blocked_gains, *outputs)
             for cell, crossing in enumerate(crossings):
                 with announced(hear_beams, own.dtype):
                     hear_beams(crossing, interferers[cell], beams[0], cross_gains[0, cell])
+            if not smallest >= MIN_SINE:
+                self.has_blocked = True
+                np.copyto(cross_gains[0], 0.0, where=blocked[:, None, :, None])
             if len(self.channels):
                 self.channels[row], self.beamformers[row] = own, beams[0]
         begin(rows)
 
     def _beamform(self, rows: np.ndarray, own: OwnChannels, cross: CrossChannels) -> None:
-        outputs = (self.gains.signal_gains, self.inverse_gains, self.gains.cross_gains, self.beamformers)
+        outputs = (self.gains.signal_gains, self.inverse_gains, self.gains.cross_gains, self.beamformers, self.blocked)
+        if self.has_blocked:
+            self.blocked[rows] = False
         with announced(beamform, own.dtype):
-            smallest = beamform(rows, own, cross, *self.cells, *outputs)
+            smallest = beamform(rows, own, cross, *self.cells, MIN_SINE, self._blocked_gains, *outputs)
         if not smallest >= MIN_SINE:
-            refuse_inseparable(smallest)
+            self.has_blocked = True
         if len(self.channels):
             self.channels[rows] = own

@@ -26,7 +26,8 @@ def parallel_env(
         config: The network; the paper's (8, 4) network by default.
         observation: "csi" or "gain".
         render_mode: None, "rgb_array", "ansi" or "human".
-        **overrides: Fields of `NetworkConfig` to change, or `max_cycles`, PettingZoo's name for `num_slots`.
+        **overrides: Fields of `NetworkConfig` to change; `channels`, a pool of recorded channels or a model; or `max_cycles`, PettingZoo's
+            name for the number of steps.
 
     Raises:
         ValueError: a field breaks its rule.

@@ -5,27 +5,32 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+from array_api_compat import array_namespace
 from jaxtyping import Float
 
 from multicell_env.blocks import Blocks
+from multicell_env.channels.plausible import warn_of
 from multicell_env.config import NetworkConfig
 from multicell_env.kernels.arrays import SlotOutputs
-from multicell_env.kernels.pricing import NUM_PLANES, NUM_STATIC_PLANES
+from multicell_env.kernels.running import announced
+from multicell_env.kernels.showing import COUNT_LIMIT, FLOOR, NUM_PLANES, NUM_STATIC_PLANES, show_prices
 from multicell_env.kernels.steps import LOG_LIMIT
-from multicell_env.model.pricing import leakage
-from multicell_env.model.types import Gains
+from multicell_env.model.pricing import leakage, tilted_response
+from multicell_env.model.types import Array, Gains
 
 Observation = Literal["csi", "gain", "price"]
 Planes = Float[np.ndarray, "*batch plane band user"]
 
 GAIN_LIMIT = 3.0
 """Logarithms of signal gains over a_bb saturate here in "price"."""
+MOST_AT_LIMIT = 0.25
+"""Share of a plane that may be at its limit before a warning."""
 CHANNEL_LIMIT = 100.0
-"""Planes of H saturate at this many times sqrt(a_bb), which a Rayleigh draw never reaches."""
+"""Planes of H over sqrt(a_bb) saturate here, which a Rayleigh draw never reaches."""
 
 
 def num_planes(kind: Observation, config: NetworkConfig) -> int:
-    """4M + 2 planes for "csi", 3 for "gain", 9 for "price".
+    """4M + 2 planes for "csi", 3 for "gain", 9 for "price", or 10 where the network is fair.
 
     Raises:
         ValueError: no such observation.
@@ -35,7 +40,7 @@ def num_planes(kind: Observation, config: NetworkConfig) -> int:
             f"observation must be 'csi' (17), 'gain' (its sufficient statistic for the own rate) or 'price' (for negotiation by prices); "
             f"got {kind!r}. Choose one of the three."
         )
-    return {"csi": 4 * config.num_antennas + 2, "gain": 3, "price": NUM_PLANES}[kind]
+    return {"csi": 4 * config.num_antennas + 2, "gain": 3, "price": NUM_PLANES + (config.fairness > 0.0)}[kind]
 
 
 def state_kind(kind: Observation) -> Observation:
@@ -60,6 +65,8 @@ class Observer:
         self._shape = (len(blocks), config.num_cells, num_planes(kind, config), config.num_bands, config.max_users)
         num_static = NUM_STATIC_PLANES if kind == "price" else self._shape[2] - 2
         self._static: Planes = np.zeros((*self._shape[:2], num_static, *self._shape[3:]), np.float32)
+        self._own_gains = config.own_gains.astype(blocks.powers.dtype)[:, None, None]
+        self._constants = config.nominal_powers.astype(blocks.powers.dtype), np.array(config.users_per_cell)
         if kind == "price":
             blocks.hear_prices()
         self.begin()
@@ -71,7 +78,8 @@ class Observer:
         elif self.kind == "price":
             self._static[rows] = _price_planes(self.blocks, rows)
         else:
-            self._static[rows] = np.log10(self.blocks.gains.signal_gains[rows]).clip(-LOG_LIMIT, LOG_LIMIT)[:, :, None]
+            gains = np.log10(self.blocks.gains.signal_gains[rows] / self._own_gains)
+            self._static[rows] = gains.clip(-LOG_LIMIT, LOG_LIMIT)[:, :, None]
 
     def observe(self) -> Float[np.ndarray, "block cell plane band user"]:
         """Observation of every cell of every block, float32, a fresh array. Padded users are included; see `NetworkConfig.user_mask`."""
@@ -79,12 +87,22 @@ class Observer:
         if self.kind == "price":
             if blocks.config.measurement_error_db > 0.0:
                 self.begin()  # leakage is measured anew
-            blocks.show_prices(self._static, planes)
+            self._show_prices(planes)
             return planes
         planes[:, :, :-2] = self._static
         planes[:, :, -2] = blocks.measured_log_ingr
         planes[:, :, -1] = blocks.log_budget[..., None, None]
         return planes
+
+    def _show_prices(self, planes: Planes) -> None:
+        """Write the observations "price" as blocks are now, bit for bit as a slot does."""
+        blocks, config = self.blocks, self.blocks.config
+        begins = (blocks.slots_left == config.num_slots) | (blocks.restarts & (blocks.slots_left > 0))
+        phases = (blocks.rounds / config.rounds_per_slot).clip(max=1.0)
+        nominal, users = self._constants
+        state = (blocks.measured_log_ingr, blocks.measured_prices, blocks.powers, nominal, blocks.power_budget, users)
+        with announced(show_prices, blocks.powers.dtype, blocks.user_rates is None):
+            show_prices(self._static, planes, *state, begins & (blocks.rounds == 0), phases, blocks.fairness_arrays())
 
     def outputs(self) -> SlotOutputs:
         """Fresh arrays for what the next slot shows: `observations` will be what `observe` would return after it."""
@@ -113,8 +131,9 @@ class Observer:
 def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell plane band user"]:
     """Observation of every cell of every block at once, as `Observer.observe`.
 
-    "gain": log10 signal gain, log10 c/p0, log10 of the slot budget relative to nominal. "csi" is the local state of (17): Re H, Im H,
-    Re w, Im w (M planes each), log10 c/p0, log10 of the slot budget relative to nominal.
+    "gain": log10 signal gain over a_bb, log10 c/p0, log10 of the slot budget relative to nominal. "csi" is the local state of (17): Re H,
+    Im H, both over the root of a_bb, Re w, Im w (M planes each), log10 c/p0, log10 of the slot budget relative to nominal. Every plane is
+    the same for the same network in other units.
 
     "price", with S and N as in `multicell_env.model.pricing.prices`, P the user's budget of the coming slot and p its last powers:
 
@@ -126,7 +145,8 @@ def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell 
     5. log10(0.001 + p/P), plus 1;
     6. p/P;
     7. 1 in the first round of a block, and of every slot that begins without powers; 0 in others;
-    8. rounds of the slot that have been played, over R.
+    8. rounds of the slot that have been played, over R;
+    9. where `NetworkConfig.fairness` is not 0: log10 of what the user's rate counts, within 3.
 
     Raises:
         ValueError: no such observation.
@@ -134,10 +154,30 @@ def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell 
     return Observer(kind, blocks).observe()
 
 
+def tilted_shares(
+    observations: Float[Array, "*batch cell plane band user"], tilts: Float[Array, "*batch cell band user"]
+) -> Float[Array, "*batch cell 2 band user"]:
+    """What price multipliers mean to who sees "price": the shares of a nominal slot budget that the answers to tilted prices take.
+
+    Planes as 5 and 6 of the observation: log10(0.001 + p/(F p0)), plus 1, and p/(F p0), with p the answer (see
+    `multicell_env.model.pricing.tilted_response`) at the prices and the INGR that the observation shows.
+
+    Args:
+        observations: Planes of "price".
+        tilts: Actions in [-1, 1].
+    """
+    xp = array_namespace(tilts)
+    ingr, price = 10.0 ** (observations[..., 1, :, :] - 2.0), xp.clip(10.0 ** observations[..., 3, :, :] - FLOOR, min=0.0)
+    budgets, one = xp.ones_like(tilts[..., 0, :]) * tilts.shape[-2], xp.ones_like(tilts[..., 0, 0])
+    counts = 10.0 ** observations[..., NUM_PLANES, 0, :] if observations.shape[-3] > NUM_PLANES else None
+    shares = tilted_response(tilts, price, ingr, budgets, one, counts) / tilts.shape[-2]
+    return xp.stack([xp.log10(FLOOR + shares) + 1.0, shares], axis=-3)
+
+
 def _csi_planes(blocks: Blocks, rows: np.ndarray | slice) -> Float[np.ndarray, "block cell plane band user"]:
-    limits = CHANNEL_LIMIT * np.sqrt(blocks.config.own_gains)[:, None, None, None]
+    roots = np.sqrt(blocks.config.own_gains).astype(blocks.powers.dtype)[:, None, None, None]
     h, w = (np.swapaxes(array[rows], -3, -2) for array in (blocks.channels, blocks.beamformers))
-    h_parts = [np.real(h).clip(-limits, limits), np.imag(h).clip(-limits, limits)]
+    h_parts = [(part / roots).clip(-CHANNEL_LIMIT, CHANNEL_LIMIT) for part in (np.real(h), np.imag(h))]
     return np.concatenate([*h_parts, np.real(w), np.imag(w)], axis=-3)
 
 
@@ -151,15 +191,35 @@ def _price_planes(blocks: Blocks, rows: np.ndarray | slice) -> Float[np.ndarray,
     return np.stack([gains, users, np.log10(1.0 + received).clip(max=LOG_LIMIT) - 2.0], axis=2)
 
 
+def share_at_limit(kind: Observation, config: NetworkConfig, planes: Planes) -> float:
+    """The largest share of a plane's entries that are at their limit, of those planes that show the channels."""
+    shown = slice({"csi": 2 * config.num_antennas, "gain": 2, "price": 1}[kind])
+    limits = np.stack([observation_limits(kind, config, cell, padded=True) for cell in range(config.num_cells)])
+    at_limit = (np.abs(planes) >= limits)[..., shown, :, :]
+    users = np.broadcast_to(config.user_mask[:, None, None, :], at_limit.shape)
+    return float(at_limit.mean(axis=(0, 1, 3, 4), where=users).max())
+
+
+def check_limits(kind: Observation, config: NetworkConfig, planes: Float[np.ndarray, "block cell plane band user"]) -> None:
+    """Warn where observations of recorded channels are at their limits, so that an actor cannot tell them apart."""
+    if (share := share_at_limit(kind, config, planes)) > MOST_AT_LIMIT:
+        warn_of(
+            [
+                f"{100.0 * share:.0f} % of a plane of the observation {kind!r} are at their limit. Scale the channels to the mean gains "
+                "and the noise of the network: give mean_gains, or the channels as a pool in channels=, which measures them."
+            ]
+        )
+
+
 def observation_limits(kind: Observation, config: NetworkConfig, cell: int, *, padded: bool = False) -> Planes:
     """Largest magnitude of every entry of a cell's observation, with or without the padded users, float32."""
     num_users = config.max_users if padded else config.users_per_cell[cell]
     limits = np.full((num_planes(kind, config), config.num_bands, num_users), LOG_LIMIT)
     if kind == "price":
         largest_load = max(2.0, math.log2(config.users_per_cell[cell]))
-        bounds = [GAIN_LIMIT, LOG_LIMIT + 2.0, largest_load, LOG_LIMIT, LOG_LIMIT, 3.0, 1.0, 1.0, 1.0]
-        limits[:] = np.array(bounds)[:, None, None]
+        bounds = [GAIN_LIMIT, LOG_LIMIT + 2.0, largest_load, LOG_LIMIT, LOG_LIMIT, 3.0, 1.0, 1.0, 1.0, COUNT_LIMIT]
+        limits[:] = np.array(bounds)[: len(limits), None, None]
     if kind == "csi":
-        limits[: 2 * config.num_antennas] = CHANNEL_LIMIT * np.sqrt(config.own_gains[cell])
+        limits[: 2 * config.num_antennas] = CHANNEL_LIMIT
         limits[2 * config.num_antennas : -2] = 1.0
     return limits.astype(np.float32)

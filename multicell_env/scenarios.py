@@ -1,16 +1,15 @@
 """Networks drawn at random, one for every block: mixtures of sizes, unequal loads, and interference that no plan fits."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from jaxtyping import Float
 
 from multicell_env.config import NetworkConfig
-from multicell_env.networks.deployment import Deployment
-from multicell_env.networks.weak_links import without_weak_links
+from multicell_env.networks.hexagonal import HexagonalDeployment
 from multicell_env.streams import NETWORKS, generator
 
 
@@ -192,37 +191,6 @@ class IrregularDeployment:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class HexagonalDeployment:
-    """Sites on hexagons that wrap around, with sectors, and users dropped anew in every network, each with mean gains of its own.
-
-    Weak links are cut; see `multicell_env.networks.weak_links` for the error that this makes. The SNR is that of a cell's mean own gain, so
-    that users near their station have more, and users at the edge less.
-    """
-
-    num_cells: int = 57
-    """B; the usual 57 are 19 sites of three sectors."""
-    num_users: int = 4
-    """U; M = 2 U."""
-    num_bands: int = 6
-    """F."""
-    deployment: Deployment = field(default_factory=lambda: Deployment(sectors=3))
-    """Where everything stands, and what reaches whom."""
-    cut_db: float = 10.0
-    """Links that no user receives this close to the noise, or above it, are left out, dB."""
-
-    def sample(self, generator: np.random.Generator) -> NetworkConfig:
-        """Draw one network."""
-        network = NetworkConfig(
-            num_cells=self.num_cells,
-            num_users=self.num_users,
-            num_antennas=2 * self.num_users,
-            num_bands=self.num_bands,
-            mean_gains=self.deployment.drop(self.num_cells, self.num_users, generator),
-        )
-        return without_weak_links(network, self.cut_db).network
-
-
 def _check_range(name: str, limits: tuple[float, float]) -> None:
     lowest, highest = limits
     if not lowest <= highest:
@@ -242,11 +210,12 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
         "irregular-7": IrregularDeployment(num_cells=7),
         "irregular-12": IrregularDeployment(num_cells=12),
         "hex-57": HexagonalDeployment(),
+        "irregular-57": IrregularDeployment(num_cells=57),
         "irregular-133": IrregularDeployment(num_cells=133),
     }
 )
 """Scenarios by their names on the command line."""
-LARGE: tuple[str, ...] = ("hex-57", "irregular-133")
+LARGE: tuple[str, ...] = ("hex-57", "irregular-57", "irregular-133")
 """Those of so many cells that references take seconds a block: played where they are named, and not where all are."""
 
 
@@ -299,3 +268,24 @@ def draw_networks(scenario: Scenario, num_networks: int, seed: int) -> list[Netw
     if num_networks < 1:
         raise ValueError(f"num_networks must be at least 1; got {num_networks}. Give a positive whole number.")
     return [scenario.sample(generator(seed, NETWORKS, index=index)) for index in range(num_networks)]
+
+
+class Places(NamedTuple):
+    """Where the stations and the users of a network stand, in metres."""
+
+    stations: Float[np.ndarray, "cell xy"]
+    users: Float[np.ndarray, "cell user xy"]
+
+
+def draw_places(scenario: Scenario, index: int, seed: int) -> Places | None:
+    """Where the stations and users of network `index` of `draw_networks` stand; None for a scenario that draws gains without places.
+
+    Args:
+        scenario: What the network was drawn from.
+        index: Its place among the networks of the seed.
+        seed: Of the draws.
+    """
+    if not isinstance(scenario, IrregularDeployment):
+        return None
+    # A network's places are drawn before its shadowing.
+    return Places(*scenario.drop(generator(seed, NETWORKS, index=index)))

@@ -10,13 +10,14 @@ from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 from jaxtyping import Bool, Float
 
-from multicell_env.arguments import resolve_config, seeds_of_each
+from multicell_env.arguments import checked_counts, reset_mask, resolve_config, seeds_of_each
 from multicell_env.blocks import Blocks
+from multicell_env.channels.pool import Channels, RecordedChannels, channels_of
 from multicell_env.config import NetworkConfig
 from multicell_env.differentiable import DifferentiableGame
 from multicell_env.env import MulticellEnv
 from multicell_env.model.types import Array
-from multicell_env.observation import Observation, Observer, observation_limits, observe, state_kind
+from multicell_env.observation import Observation, Observer, check_limits, observation_limits, observe, state_kind
 from multicell_env.rewards import play_for_rewards
 from multicell_env.streams import error_stream
 
@@ -40,7 +41,8 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
     * Observation: `[env, cell, plane, band, user]`, float32; cells with fewer users are padded with what is constant there.
     * Reward: `[env, cell]`, so that wrappers for a single agent's rewards do not fit; termination (never) and truncation: `[env]`.
     * Infos: `power` `[env, cell, band, user]` and `sum_rate` `[env, cell]` of the slot that was played; with R > 1 rounds of a slot,
-      `transmitted` `[env]` says whose round was the last of its slot. Where an environment was reset
+      `transmitted` `[env]` says whose round was the last of its slot. On recorded channels `blocked` `[env, cell, band, user]` says who
+      has no beam. Where an environment was reset
       in the same step, `final_obs` holds its last observation and `_final_obs` tells where.
 
     Args:
@@ -49,6 +51,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         observation: "csi", "gain" or "price".
         autoreset_mode: SAME_STEP begins a new block in the step that ended one; DISABLED waits for `reset` with a mask.
         num_threads: Threads that share the environments. The numbers do not depend on it.
+        channels: A model of channels, or a pool of recorded ones, by default its training part; as for `MulticellEnv`.
         max_cycles: PettingZoo's name for the number of steps, `num_slots` times `rounds_per_slot`.
         **overrides: Fields of `NetworkConfig` to change.
 
@@ -65,16 +68,15 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         observation: Observation = "csi",
         autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP,
         num_threads: int = 1,
+        channels: Channels | None = None,
         max_cycles: int | None = None,
         **overrides: Any,
     ) -> None:
-        for name, value in (("num_envs", num_envs), ("num_threads", num_threads)):
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1; got {value!r}. Give such a number.")
+        self.num_envs, num_threads = checked_counts(num_envs=num_envs, num_threads=num_threads)
         if autoreset_mode not in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED):
             raise ValueError(f"autoreset_mode must be AutoresetMode.SAME_STEP or DISABLED; got {autoreset_mode!r}. Choose one of the two.")
-        self.config = resolve_config(config, max_cycles=max_cycles, **overrides)
-        self.num_envs = int(num_envs)
+        model = channels_of(channels, "train")
+        self.config = resolve_config(config, channels=model, max_cycles=max_cycles, **overrides)
         self.observation: Observation = observation
         self.metadata = {"name": MulticellEnv.metadata["name"], "render_modes": [], "autoreset_mode": autoreset_mode}
         single = MulticellEnv(self.config, observation=observation)
@@ -89,8 +91,10 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         self.single_state_space = single.state_space
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self._blocks = Blocks(self.config, self.num_envs, keep_channels=observation == "csi", num_threads=int(num_threads))
+        keeps = observation == "csi"
+        self._blocks = Blocks(self.config, self.num_envs, keep_channels=keeps, num_threads=num_threads, channels=model)
         self._observer = Observer(observation, self._blocks)
+        self._is_recorded = isinstance(model, RecordedChannels)
         self.state_is_observation = observation == state_kind(observation)
         """Whether `state()` is what `step` has returned as observations already."""
         self._sure_steps = 0
@@ -111,25 +115,19 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
             options: `{"reset_mask": bool array [env]}` resets those alone. Unknown keys are ignored.
 
         Raises:
-            ValueError: a wrong number of seeds, a mask of another shape or type, or `channels`, which are for `MulticellEnv` alone.
+            ValueError: a wrong number of seeds, a mask of another shape or type, or `channels`, which the constructor takes.
         """
-        if options is not None and (not isinstance(options, Mapping) or "channels" in options):
-            got = "channels" if isinstance(options, Mapping) else type(options).__name__
-            raise ValueError(f"options must be a mapping, and 'channels' are for MulticellEnv; got {got}. Give {{'reset_mask': array}}.")
-        mask = (options or {}).get("reset_mask")
-        chosen = np.ones(self.num_envs, dtype=bool) if mask is None else np.asarray(mask)
-        if chosen.shape != (self.num_envs,) or chosen.dtype != bool:
-            raise ValueError(
-                f"reset_mask must be a bool array of shape ({self.num_envs},); got {chosen.dtype} of shape {chosen.shape}. "
-                "Give True for every environment that begins anew."
-            )
+        chosen = reset_mask(options, self.num_envs)
         seeds = enumerate(seeds_of_each(seed, self.num_envs))
         new = {env: seeding.np_random(own)[0] for env, own in seeds if env not in self._generators or (own is not None and chosen[env])}
         self._generators |= new
         if self.config.measurement_error_db > 0.0:
             self._errors |= {env: error_stream(generator) for env, generator in new.items()}
         self._begin(np.flatnonzero(chosen))
-        return self._observer.observe(), self._infos()
+        planes = self._observer.observe()
+        if self._is_recorded:
+            check_limits(self.observation, self.config, planes)
+        return planes, self._infos()
 
     def step(self, actions: Float[np.ndarray, "env cell *plane band user"]) -> Step:
         """Play one slot, or one round of it, in every environment.
@@ -149,7 +147,9 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         )
         over = blocks.slots_left == 0 if self._sure_steps < 1 else np.zeros(self.num_envs, dtype=bool)
         self._rates = rates.copy()
-        infos = {"power": outputs.transmitted_powers, "sum_rate": self._rates.copy()}
+        infos = {"power": blocks.radiated(outputs.transmitted_powers), "sum_rate": self._rates.copy()}
+        if self._is_recorded:
+            infos["blocked"] = blocks.blocked.copy()
         if self.config.rounds_per_slot > 1:
             infos["transmitted"] = self._transmitted.copy()
         if self._sure_steps < 1 and np.count_nonzero(over) and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
@@ -214,7 +214,8 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
 
     def _infos(self) -> dict[str, Any]:
         flags = {"transmitted": self._transmitted.copy()} if self.config.rounds_per_slot > 1 else {}
-        return {"power": self._blocks.powers.copy(), "sum_rate": self._rates.copy(), **flags}
+        blocked = {"blocked": self._blocks.blocked.copy()} if self._is_recorded else {}
+        return {"power": self._blocks.radiated(self._blocks.powers).copy(), "sum_rate": self._rates.copy(), **blocked, **flags}
 
     def _check_all_play(self) -> None:
         if self._sure_steps < 1 and (waiting := np.flatnonzero(self._blocks.slots_left < 1)).size:
@@ -308,7 +309,7 @@ class DictFace:
         return {agent: stacked[:, cell, ..., :users] for cell, (agent, users) in enumerate(self._users.items())}
 
     def _infos(self, infos: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        by_agent = {key: self._by_agent(infos[key]) for key in ("power", "final_obs") if key in infos}
+        by_agent = {key: self._by_agent(infos[key]) for key in ("power", "blocked", "final_obs") if key in infos}
         return {
             agent: {
                 **{key: arrays[agent] for key, arrays in by_agent.items()},

@@ -42,36 +42,45 @@ def _leaked(scores, cross, b, f, u):
     )
 
 
-def network_rate_slopes(powers, signal, cross):
-    """Derivative of the network's sum rate (19) by each power, bit/s/Hz per sigma^2."""
-    c = ingr(powers, signal, cross)
+def _everybody_alike(powers):
+    return [[1.0] * len(cell[0]) for cell in powers]
+
+
+def network_rate_slopes(powers, signal, cross, counts=None):
+    """Derivative of the network's sum rate (19) by each power, bit/s/Hz per sigma^2; `counts[cell][user]` is what each rate counts."""
+    c, counts = ingr(powers, signal, cross), counts or _everybody_alike(powers)
     # log2(1 + p / c): by p it is 1 / (c + p), and by the interference over the gain, which is c, it is 1 / (c + p) - 1 / c.
     lost = [
-        [[(1.0 / ci - 1.0 / (ci + p)) / g for ci, p, g in zip(*rows, strict=True)] for rows in zip(c[b], powers[b], signal[b], strict=True)]
+        [
+            [count * (1.0 / ci - 1.0 / (ci + p)) / g for count, ci, p, g in zip(counts[b], *rows, strict=True)]
+            for rows in zip(c[b], powers[b], signal[b], strict=True)
+        ]
         for b in range(len(c))
     ]
     return [
         [
-            [(1.0 / (c[b][f][u] + powers[b][f][u]) - _leaked(lost, cross, b, f, u)) / math.log(2.0) for u in range(len(c[b][f]))]
+            [(counts[b][u] / (c[b][f][u] + powers[b][f][u]) - _leaked(lost, cross, b, f, u)) / math.log(2.0) for u in range(len(c[b][f]))]
             for f in range(len(c[b]))
         ]
         for b in range(len(c))
     ]
 
 
-def fractional_programming_step(powers, signal, cross, budgets):
+def fractional_programming_step(powers, signal, cross, budgets, counts=None):
     """One step of fractional programming: Lagrangian dual transform, quadratic transform, powers under each user's budget.
 
-    gamma = p / c,  y = sqrt((1 + gamma) g p) / (g p + g c),
-    p = ((y sqrt((1 + gamma) g)) / (y^2 g + sum over the others of G y^2 + mu))^2, mu >= 0 by bisection.
+    gamma = p / c,  y = sqrt(v (1 + gamma) g p) / (g p + g c),
+    p = ((y sqrt(v (1 + gamma) g)) / (y^2 g + sum over the others of G y^2 + mu))^2, mu >= 0 by bisection,
+
+    where v is what a user's rate counts, `counts[cell][user]`.
     """
-    c = ingr(powers, signal, cross)
+    c, counts = ingr(powers, signal, cross), counts or _everybody_alike(powers)
     cells = range(len(c))
     gamma = [[[p / ci for p, ci in zip(*rows, strict=True)] for rows in zip(powers[b], c[b], strict=True)] for b in cells]
 
     def auxiliary(b, f, u):
         g, p = signal[b][f][u], powers[b][f][u]
-        return math.sqrt((1.0 + gamma[b][f][u]) * g * p) / (g * p + g * c[b][f][u])
+        return math.sqrt(counts[b][u] * (1.0 + gamma[b][f][u]) * g * p) / (g * p + g * c[b][f][u])
 
     y = [[[auxiliary(b, f, u) for u in range(len(c[b][f]))] for f in range(len(c[b]))] for b in cells]
     squares = [[[value * value for value in band] for band in cell] for cell in y]
@@ -79,7 +88,7 @@ def fractional_programming_step(powers, signal, cross, budgets):
     for b in cells:
         for u in range(len(c[b][0])):
             bands = range(len(c[b]))
-            tops = [y[b][f][u] * math.sqrt((1.0 + gamma[b][f][u]) * signal[b][f][u]) for f in bands]
+            tops = [y[b][f][u] * math.sqrt(counts[b][u] * (1.0 + gamma[b][f][u]) * signal[b][f][u]) for f in bands]
             floors = [squares[b][f][u] * signal[b][f][u] + _leaked(squares, cross, b, f, u) for f in bands]
 
             def poured(mu, tops=tops, floors=floors):

@@ -80,7 +80,7 @@ class RoundsTraining:
     In each step one group has its turn. Rows drawn from its blocks are played for `slots_ahead` slots. With probability `going_on` these
     are the next slots of the rows that the group played last; gradients do not reach back into the slots before. The actor climbs
 
-        sum of rewards / (what the middle of the action space earns there)
+        sum of rewards / (sum of the magnitudes of the rewards in the middle of the action space)
 
     so that no group counts for more because its rewards are larger. Adam's learning rate rises, stays for half of the run, and falls.
     What is evaluated and saved is a moving average of the weights.
@@ -143,7 +143,7 @@ class RoundsTraining:
         Returns:
             Sum over the rounds of the slots ahead of the mean reward of rows and agents.
         """
-        return torch.stack(self._play(game, actor, self.learner.slots_ahead)).sum()
+        return torch.stack([reward.mean() for reward in self._play(game, actor)]).sum()
 
     def _next_game(self, turn: int) -> tuple[np.ndarray, Game]:
         """Rows of a group, and their blocks: those of its last step, or others at their beginnings."""
@@ -154,23 +154,24 @@ class RoundsTraining:
         rows = self._generator.integers(len(self.games[turn]), size=self.length.num_envs)
         return rows, self.games[turn].take(rows)
 
-    def _play(self, game: Game, actor: SetActor | None, num_slots: int) -> list[Float[Tensor, ""]]:
-        """The mean reward of every round of so many slots."""
+    def _play(self, game: Game, actor: SetActor | None) -> list[Float[Tensor, "row agent"]]:
+        """The rewards of every round of the slots ahead."""
         mask = None if bool(game.user_mask.all()) else game.user_mask.bool()
         rewards, slots = [], 0
-        while slots < num_slots:
+        while slots < self.learner.slots_ahead:
             observations = game.observations().float()
             bands, slots = observations.shape[-2], slots + int(game.transmits.all())
             if actor is None:
                 raw = torch.zeros_like(observations[:, :, 0])
             else:
                 raw = actor(observations, None if mask is None else mask[:, :, None].expand(-1, -1, bands, -1))
-            rewards.append(game.rewards(self._low + (self._high - self._low) * (raw + 1.0) / 2.0).mean())
+            rewards.append(game.rewards(self._low + (self._high - self._low) * (raw + 1.0) / 2.0))
         return rewards
 
     @torch.no_grad()
     def _reference(self, turn: int) -> float:
-        return max(abs(self.earned(self.games[turn].take(np.arange(len(self.games[turn]))), None).item()), 1e-6)
+        rewards = self._play(self.games[turn].take(np.arange(len(self.games[turn]))), None)
+        return max(torch.stack([reward.abs().mean() for reward in rewards]).sum().item(), 1e-6)
 
     def learning_rate(self) -> float:
         """Adam's learning rate in the coming step."""

@@ -1,6 +1,7 @@
 """TD3-MIX (Algorithm 1): TD3 whose twin critics are factored over the agents and mixed monotonically."""
 
-from typing import Any, Literal, cast
+import copy
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -12,20 +13,11 @@ from tianshou.data import Batch, ReplayBuffer
 from tianshou.exploration import GaussianNoise
 from torch import Tensor, nn
 
-from agents.actors import agent_shapes, build_actor, check_image_like, joint_mask
+from agents.actors import build_actor, joint_mask
 from agents.joint import JointEnv
-from agents.networks import (
-    FlatStateEncoder,
-    Mask,
-    MLPActor,
-    MLPCritic,
-    MonotonicMixer,
-    SetActor,
-    SetCritic,
-    SetStateEncoder,
-    check_same_shape,
-)
+from agents.networks import Mask, MLPActor, SetActor, check_same_shape
 from agents.td3_mix.config import TD3MixConfig
+from agents.td3_mix.critics import MixedCritic, as_tensor, build_critic, mask_of
 from agents.td3_mix.observed_targets import observed_target
 
 
@@ -46,7 +38,7 @@ class JointPolicy(ContinuousDeterministicPolicy):
 
     def forward(self, batch: Any, state: Any = None, model: nn.Module | None = None, **kwargs: Any) -> Any:
         """Actions `[batch, agent, ...]` in [-1, 1]."""
-        action = (model or self.actor)(as_tensor(batch.obs["observation"]), self.mask)
+        action = (model or self.actor)(as_tensor(batch.obs["observation"]), mask_of(batch.obs, self.mask))
         return Batch(act=action, state=None)
 
     def train(self, mode: bool = True) -> "JointPolicy":
@@ -57,51 +49,6 @@ class JointPolicy(ContinuousDeterministicPolicy):
     def add_exploration_noise(self, act: Any, batch: Any) -> Any:
         """Add noise, and keep the action feasible: the critic must see what the environment plays."""
         return np.clip(super().add_exploration_noise(act, batch), -1.0, 1.0).astype(np.float32)
-
-
-class MixedCritic(nn.Module):
-    """Twins of Q_tot(s, a) = mixer(Q(s_1, a_1), ..., Q(s_B, a_B); s): one critic shared by all agents, and a monotonic mixer.
-
-    Both twins are computed at once, on a leading axis; `twins=1` computes the first alone.
-
-    Args:
-        critic: Q(s_b, a_b) of every agent.
-        state_encoder: Features of the state for the mixer, where there is one.
-        mixer: A mixer, "sum" or "none".
-        mask: False where an action's entry is padding.
-        mixer_state: What the mixer reads: the environment's global state, where it has one, or all agents' observations.
-    """
-
-    def __init__(
-        self,
-        critic: nn.Module,
-        state_encoder: nn.Module | None,
-        mixer: MonotonicMixer | Literal["sum", "none"],
-        mask: Mask,
-        mixer_state: Literal["state", "observations"] = "state",
-    ) -> None:
-        super().__init__()
-        self.critic = critic
-        self.state_encoder = state_encoder
-        self.mixer = mixer
-        self.mixer_state = mixer_state
-        self.mask: Mask
-        self.register_buffer("mask", mask, persistent=False)
-
-    def agent_values(self, obs: Any, act: Any, *, twins: int = 2) -> Float[Tensor, "twin batch agent"]:
-        """Q(s_b, a_b) of every agent, before mixing."""
-        return self.critic(as_tensor(obs["observation"]), as_tensor(act), self.mask, twins=twins)
-
-    def mix(self, values: Float[Tensor, "twin batch agent"], obs: Any) -> Float[Tensor, "twin batch *agent"]:
-        """Q_tot of given agents' values. For "sum" their mean: in these units an agent's share of Q_tot is (offset + scale Q_b) / B."""
-        if self.state_encoder is None or not isinstance(self.mixer, MonotonicMixer):
-            return values if self.mixer == "none" else values.mean(dim=-1)
-        state = as_tensor(obs["state"] if self.mixer_state == "state" and "state" in obs else obs["observation"])
-        return self.mixer(values, self.state_encoder(state, self.mask, twins=len(values)))
-
-    def forward(self, obs: Any, act: Any, *, twins: int = 2) -> Float[Tensor, "twin batch *agent"]:
-        """Q_tot, in units of `TD3Mix.value_scale` around `TD3Mix.value_offset`; every agent's own idea of it for the mixer "none"."""
-        return self.mix(self.agent_values(obs, act, twins=twins), obs)
 
 
 class TD3Mix(TD3):
@@ -126,10 +73,12 @@ class TD3Mix(TD3):
             TorchOptimizerFactory(torch.optim.Adam, lr=rate, fused=True)
             for rate in (config.actor_learning_rate, config.critic_learning_rate)
         )
+        actor = build_actor(env, config.network, config.hidden_sizes, is_centred=config.is_centred)
+        scale_head(actor, config.head_scale)
         # TD3's own constructor would make a second critic with targets and an optimiser; the twins are one module here.
         ActorCriticOffPolicyAlgorithm.__init__(
             self,
-            policy=JointPolicy(build_actor(env, config.network, config.hidden_sizes), env, config.exploration_noise),
+            policy=JointPolicy(actor, env, config.exploration_noise),
             policy_optim=actor_adam,
             critic=build_critic(env, config),
             critic_optim=critic_adam,
@@ -137,6 +86,10 @@ class TD3Mix(TD3):
             gamma=config.gamma,
         )
         self.actor_old = self._add_lagged_network(self.policy.actor)
+        self.averaging = config.averaging
+        self.average: SetActor | MLPActor | None = copy.deepcopy(actor) if config.averaging > 0.0 else None
+        """The moving average of the actor's weights, where one is kept: it acts where the run is judged."""
+        self.rates = (config.actor_learning_rate, config.critic_learning_rate)
         self.policy_noise = config.target_noise if config.target_noise_clip > 0 else 0.0  # Tianshou takes a clip of 0 for none
         self.noise_clip = config.target_noise_clip
         self.update_actor_freq = config.actor_delay
@@ -158,8 +111,20 @@ class TD3Mix(TD3):
             ValueError: it is of another shape.
         """
         check_same_shape(actor, cast(Any, self.policy.actor))
-        for own in (self.policy.actor, self.actor_old.module):
-            own.load_state_dict(actor.state_dict())
+        for own in (self.policy.actor, self.actor_old.module, self.average):
+            if own is not None:
+                own.load_state_dict(actor.state_dict())
+
+    @property
+    def judged_actor(self) -> SetActor | MLPActor:
+        """What acts where the run is judged: the actor, or the moving average of its weights."""
+        return cast(Any, self.policy.actor) if self.average is None else self.average
+
+    def scale_learning_rates(self, share: float) -> None:
+        """Set both learning rates to a share of their full values."""
+        for optimiser, rate in zip((self.policy_optim, self.critic_optim), self.rates, strict=True):
+            for group in optimiser._optim.param_groups:
+                group["lr"] = rate * share
 
     def train(self, mode: bool = True) -> "TD3Mix":
         """Set the mode of this module alone: nothing inside has another behaviour in training, and Tianshou switches at every update."""
@@ -225,9 +190,16 @@ class TD3Mix(TD3):
                 loss = self.actor_loss(batch.obs)
                 self.policy_optim.step(loss)
                 self._last = loss.item()
+                self._move_average()
             self.critic.requires_grad_(True)
             self._update_lagged_network_weights()
         return TD3TrainingStats(actor_loss=self._last, critic1_loss=losses[0].item(), critic2_loss=losses[-1].item())
+
+    @torch.no_grad()
+    def _move_average(self) -> None:
+        if self.average is not None:
+            for kept, new in zip(self.average.parameters(), self.policy.actor.parameters(), strict=True):
+                kept.lerp_(new, self.averaging)
 
     @torch.no_grad()
     def _update_lagged_network_weights(self) -> None:
@@ -239,40 +211,17 @@ class TD3Mix(TD3):
         """-Q_tot of the actor's own actions (or -Q_1 of each agent, by `actor_gradient` or without a mixer), plus the penalty."""
         critic = cast(MixedCritic, self.critic)
         actor: Any = self.policy.actor
-        mask = self.policy.mask
+        mask = mask_of(obs, cast(JointPolicy, self.policy).mask)
         preferences = actor.preferences(as_tensor(obs["observation"]), mask)
         values = critic.agent_values(obs, torch.tanh(preferences), twins=1)
         objective = critic.mix(values, obs) if self.actor_gradient == "mixer" else values
-        real = preferences if mask is None else preferences[..., mask]
+        real = preferences if mask is None else preferences[mask.expand_as(preferences)]
         return self.actor_penalty * real.square().mean() - objective.mean()
 
 
-def build_critic(env: JointEnv, config: TD3MixConfig) -> MixedCritic:
-    """Fresh twin critics with their mixers for the environment."""
-    observation_shape, action_shape = agent_shapes(env)
-    num_agents, feature_size = len(env.agents), config.hidden_sizes[-1]
-    own_state = env.state_box if config.mixer_state == "state" else None
-    state_shape = (own_state or env.observation_box).shape
-    mask = joint_mask(env)
-    if config.network == "mlp":
-        critic: nn.Module = MLPCritic(observation_shape, action_shape, config.hidden_sizes)
-    else:
-        check_image_like(observation_shape, action_shape)
-        critic = SetCritic(observation_shape[0], config.hidden_sizes, action_shape[:-2])
-    if config.mixer != "qmix":
-        return MixedCritic(critic, None, config.mixer, mask)
-    features = (feature_size,) * config.mixing_layers
-    is_cellwise = len(state_shape) == 4 and (state_shape[0], *state_shape[2:]) == (num_agents, *action_shape[-2:])
-    if config.network == "set" and is_cellwise:
-        encoder: nn.Module = SetStateEncoder(state_shape[1], features)
-    elif config.mixer_state == "observations":
-        encoder = FlatStateEncoder(observation_shape, num_agents, features, in_parts=True)
-    else:
-        encoder = FlatStateEncoder(state_shape, num_agents, features)
-    mixer = MonotonicMixer(feature_size, config.mixing_size, config.mixing_layers)
-    return MixedCritic(critic, encoder, mixer, mask, config.mixer_state)
-
-
-def as_tensor(array: Any) -> Tensor:
-    """A float32 tensor of an array, or the tensor itself."""
-    return array if isinstance(array, Tensor) else torch.as_tensor(array, dtype=torch.float32)
+@torch.no_grad()
+def scale_head(actor: SetActor | MLPActor, scale: float) -> None:
+    """Multiply the weights of the last layer, so that the actor begins nearer to the middle of the action space."""
+    head = actor.head if isinstance(actor, SetActor) else actor.layers[-1]
+    for weight in head.parameters():
+        weight.mul_(scale)

@@ -4,9 +4,10 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, cast
 
-from agents.learner import Learner, LearnerRun, PoolEnv
+from agents.learner import Learner, LearnerRun, PoolEnv, check_rows
 from agents.td3_mix.config import TD3MixConfig, TrainingConfig
 from agents.td3_mix.paper_preset import PRESETS
+from agents.td3_mix.rounds_preset import ROUNDS
 
 # Torch and Tianshou are imported by what needs them: a command line that refuses its arguments does not wait for them.
 if TYPE_CHECKING:
@@ -34,22 +35,34 @@ def _make_run(
     return Training(member.make_env, config, length, seed=seed, logger=logger, stacked_env=stacked_env, pool=pool)
 
 
+def _join_groups(groups: Sequence[Sequence[PoolEnv]], config: TD3MixConfig, length: TrainingConfig) -> list[PoolEnv]:
+    from agents.joint import JointEnv
+    from agents.td3_mix.mixed import MixedEnv
+
+    pool = []
+    for group in groups:
+        members = [cast("StackedEnv", member.stacked_env) for member in group]
+        masks = [JointEnv(member.make_env()).action_mask for member in group]
+        pool.append(PoolEnv(group[0].make_env, MixedEnv(members, length.num_envs, masks, short_episodes=config.short_episodes)))
+    return pool
+
+
 def _build_actor(env: "JointEnv", config: TD3MixConfig) -> "SetActor | MLPActor":
     from agents.actors import build_actor
 
-    return build_actor(env, config.network, config.hidden_sizes)
+    return build_actor(env, config.network, config.hidden_sizes, is_centred=config.is_centred)
 
 
 def _build_critics(env: "JointEnv", config: TD3MixConfig) -> "Sequence[nn.Module]":
-    from agents.td3_mix.algorithm import build_critic
+    from agents.td3_mix.critics import build_critic
 
     return (build_critic(env, config),)
 
 
-def _check(envs: "Sequence[JointEnv]", length: TrainingConfig) -> None:
+def _check(envs: "Sequence[JointEnv]", config: TD3MixConfig, length: TrainingConfig) -> None:
     from agents.td3_mix.training import check_memory
 
-    if length.buffer_size < length.num_envs * len(envs):
+    if not config.mixes_networks and length.buffer_size < length.num_envs * len(envs):
         raise ValueError(
             f"buffer_size must hold at least one transition of every environment; got {length.buffer_size} for {len(envs)} times "
             f"{length.num_envs} environments. Raise buffer_size or lower num_envs."
@@ -58,8 +71,18 @@ def _check(envs: "Sequence[JointEnv]", length: TrainingConfig) -> None:
         check_memory(env, length)  # as if the largest had the whole buffer
 
 
+def _check_groups(config: TD3MixConfig, length: TrainingConfig, groups: int, size: int) -> None:
+    check_rows(length.num_envs, size, _size_of_each(config, length, size))
+    _share(length, groups)  # refuses a part of the buffer that is too small
+
+
 def _share(length: TrainingConfig, count: int) -> TrainingConfig:
-    return dataclasses.replace(length, buffer_size=length.buffer_size // count)
+    steps = -(-length.num_steps // count)
+    return dataclasses.replace(length, buffer_size=length.buffer_size // count, num_steps=steps)
+
+
+def _size_of_each(config: TD3MixConfig, length: TrainingConfig, count: int) -> int:
+    return max(1, length.num_envs // count) if config.mixes_networks else length.num_envs
 
 
 def _start_from(run: LearnerRun, actor: "SetActor | MLPActor") -> None:
@@ -72,10 +95,14 @@ TD3_MIX = Learner(
     config=TD3MixConfig,
     length=TrainingConfig,
     make_run=_make_run,
+    join_groups=_join_groups,
+    mixes_environments=lambda config: config.mixes_networks,
+    size_of_each=_size_of_each,
     build_actor=_build_actor,
     build_critics=_build_critics,
     check=_check,
+    check_groups=_check_groups,
     share=_share,
     start_from=_start_from,
-    presets=PRESETS,
+    presets={**PRESETS, "rounds": ROUNDS},
 )

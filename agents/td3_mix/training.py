@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from agents.replay_buffer import CompactReplayBuffer
 from agents.stacked import StackedEnv, StackedVectorEnv
 from agents.streams import seeds_of_parts
 from agents.td3_mix.algorithm import TD3Mix
+from agents.td3_mix.baseline import with_baseline
 from agents.td3_mix.config import TD3MixConfig, TrainingConfig
 
 
@@ -67,9 +68,9 @@ class Training:
         check_memory(self.env, training)
         self.algorithm = pool.algorithm if isinstance(pool, Training) else TD3Mix(self.env, learner)
         self.is_pooled = pool is not None
-        self.actor: SetActor | MLPActor = cast(Any, self.algorithm.policy.actor)
+        self.learner = learner
         buffer = CompactReplayBuffer(training.buffer_size, training.num_envs, random_seed=seed)
-        self.collector = Collector(self.algorithm, cast(Any, envs), buffer, exploration_noise=True)
+        self.collector = Collector(self.algorithm, with_baseline(envs, learner.baseline), buffer, exploration_noise=True)
         self.collector.reset()
         params = OffPolicyTrainerParams(
             training_collector=self.collector,
@@ -85,14 +86,21 @@ class Training:
         self._trainer.reset(reset_collectors=False)
         self.steps_done = 0
         self.last_losses: dict[str, float] = {}
+        self._units: tuple[float, float] | None = None
+        """Offset and scale of the critics here, where they stay as the first steps set them."""
+
+    @property
+    def actor(self) -> SetActor | MLPActor:
+        """What acts where the run is judged."""
+        return self.algorithm.judged_actor
 
     def warm_up(self) -> None:
-        """Fill the buffer with random play and set the critics' scale by it.
+        """Fill the buffer with random play, or with the actor's, and set the critics' scale by it.
 
         Raises:
             ValueError: the target is "one-step", and every episode was cut off after its first step.
         """
-        self.collector.collect(n_step=self.training.warmup_steps * self.training.num_envs, random=True)
+        self.collector.collect(n_step=self.training.warmup_steps * self.training.num_envs, random=self.learner.warm_up == "random")
         buffer = self.collector.buffer
         stored = buffer.sample_indices(0)
         if self.algorithm.target_kind == "one-step" and buffer.truncated[stored].all():
@@ -109,14 +117,25 @@ class Training:
         buffer = self.collector.buffer
         if len(buffer) == 0:
             self.warm_up()
-        if self.is_pooled:
+        if self.is_pooled and self.learner.baseline == "middle":
+            # Less a baseline, rewards of all environments are near 0; their spread in the first steps, by the same actor, is their size.
+            algorithm = self.algorithm
+            self._units = self._units or (algorithm.value_offset.item(), algorithm.value_scale.item())
+            for kept, value in zip((algorithm.value_offset, algorithm.value_scale), self._units, strict=True):
+                kept.fill_(value)
+        elif self.is_pooled:
             # By each environment's own rewards, none counts for more because its rewards are larger, and the critics need not guess from
             # an observation which environment it is from.
             self.algorithm.calibrate(buffer.rew[buffer.sample_indices(0)], by_size=True)
+        self.algorithm.scale_learning_rates(self.rate_share())
         stats = self._trainer.execute_epoch().training_stat
         if stats is not None:
             self.last_losses = stats.get_loss_stats_dict()
         self.steps_done += 1
+
+    def rate_share(self) -> float:
+        """Learning rates of the coming step, relative to their full values."""
+        return max(self.learner.final_rate, min(1.0, 2.0 - 2.0 * self.steps_done / self.training.num_steps))
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the run goes on from: networks, optimisers, replay buffer, environments, generators and counters."""
@@ -129,6 +148,7 @@ class Training:
             "generators": (random.getstate(), np.random.get_state(), torch.get_rng_state()),  # noqa: NPY002
             "steps_done": self.steps_done,
             "last_losses": self.last_losses,
+            "units": self._units,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -147,6 +167,7 @@ class Training:
         torch.set_rng_state(state["generators"][2])
         self.steps_done = state["steps_done"]
         self.last_losses = state["last_losses"]
+        self._units = state.get("units")
 
 
 def check_memory(env: JointEnv, training: TrainingConfig) -> None:

@@ -1,4 +1,4 @@
-"""Evaluations as evaluate.py plays them: on one network, on a scenario, on all scenarios, on networks of all sizes."""
+"""Evaluations as evaluate.py plays them: on one network, on scenarios, on recorded channels, on networks of all sizes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,22 +9,28 @@ import torch
 
 from agents.loading import load
 from agents.saved_actor import ActorPolicy
+from experiments.commands.channel_words import name_of, pools_and_networks
 from experiments.commands.evaluation_arguments import Evaluation
-from experiments.commands.scenario_words import scenario_names
+from experiments.commands.scenario_words import drawn_groups, scenario_names
 from experiments.named_policies import named_policies
+from experiments.studies.actor_curves import Asked, measure_curve
 from experiments.studies.own_game import own_rules
 from experiments.studies.scenario_comparison import EVERYWHERE, compare_all_scenarios, compare_on_scenario, generalise
+from multicell_env.channels.pool import RecordedChannels
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.comparison import compare
-from multicell_env.evaluation.pictures import STYLES
+from multicell_env.evaluation.pictures import STYLES, save_comparison
 from multicell_env.evaluation.playing import METHODS, Policy
-from multicell_env.scenarios import draw_networks, scenario_named
 
 
 def evaluate(asked: Evaluation) -> dict[str, Any]:
     """Play what was asked for, print the table, write the files. Returns what the JSON file holds, or what each of several holds."""
     arguments, actor = asked.arguments, load(asked.actor)
     torch.set_num_threads(arguments.num_threads)
+    if arguments.curve is not None:
+        names = scenario_names(arguments.scenarios or "all", EVERYWHERE)
+        chosen = Asked(_name(actor), actor, arguments.num_blocks, arguments.seed, names)
+        return measure_curve(chosen, arguments.curve, arguments.output or Path("results"))
     given = arguments.policies
     # Importing them may print, which is shown where everything else is.
     taken = {*STYLES, *METHODS, _name(actor)}
@@ -37,13 +43,42 @@ def evaluate(asked: Evaluation) -> dict[str, Any]:
     if arguments.scenarios is not None and arguments.is_everywhere:
         several = {"td3mix": load("td3mix"), "generalist": load("generalist") if own_rules(actor) else actor}
         several |= {_name(actor): actor} if own_rules(actor) else {}
-        where = {"output": arguments.output or Path("results/scenarios"), "train": arguments.train}
+        where: dict[str, Any] = {"output": arguments.output or Path("results/scenarios"), "train": arguments.train}
+        where["fairness"] = arguments.scenario.fairness
         return compare_all_scenarios(several, load, names=scenario_names(arguments.scenarios, EVERYWHERE), **where, **blocks)
     if arguments.scenarios is not None:
-        networks = draw_networks(scenario_named(arguments.scenarios), arguments.num_blocks, arguments.seed)
+        (networks,) = drawn_groups(arguments.scenarios, arguments.num_blocks, arguments.seed, {"fairness": arguments.scenario.fairness})
         together = {_name(actor): actor, **policies}
         return compare_on_scenario(together, arguments.scenarios, networks, seed=arguments.seed, output=asked.output)
-    return evaluate_actor(actor, arguments.scenario, policies=policies, output=asked.output, **blocks)
+    pools = pools_and_networks(arguments.recorded, arguments.scenario, beside_scenarios=False)
+    if len(pools) > 1 or (pools and own_rules(actor)):
+        together = {_name(actor): actor, **policies}
+        settings = {"output": asked.output, "is_one": len(pools) == 1, **blocks}
+        tables = {name_of(pool): compare_on_pool(together, pool, network, **settings) for pool, network in pools}
+        return {"channels": tables} if len(tables) > 1 else next(iter(tables.values()))
+    settings = {"channels": pools[0][0].test} if pools else {}
+    return evaluate_actor(actor, arguments.scenario, policies=policies, output=asked.output, **blocks, **settings)
+
+
+def compare_on_pool(
+    policies: Mapping[str, Policy],
+    pool: RecordedChannels,
+    network: NetworkConfig,
+    *,
+    num_blocks: int,
+    output: Path,
+    is_one: bool = False,
+    **settings: Any,
+) -> dict[str, Any]:
+    """Play policies and every allocation on blocks of a pool's test part; a table, a file and a picture.
+
+    The files have the pool's name, unless it is the only one. Other arguments as for `compare_on_scenario`.
+    """
+    networks, name = [network] * min(num_blocks, len(pool.test)), name_of(pool)
+    file, picture = ("results.json", "comparison.png") if is_one else (f"{name}.json", f"{name}.png")
+    content = compare_on_scenario(policies, name, networks, channels=pool.test, output=output, file=file, **settings)
+    save_comparison(content, output / picture)
+    return content
 
 
 def evaluate_actor(

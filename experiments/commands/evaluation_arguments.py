@@ -1,15 +1,16 @@
 """Arguments of evaluate.py on one network, on a scenario or on all; reading them imports no torch."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 from agents.loading import locate, metadata_of, shipped
 from agents.run_directory import RunDirectory
 from experiments.command_line import Reporting, check_drawn, check_folder, check_positive, parse
+from experiments.commands.channel_words import ChannelArguments, asked_channels, checked_network, usual_network
 from experiments.commands.scenario_words import scenario_names
 from experiments.named_policies import ACTING_SLOTS
 from multicell_env.config import NetworkConfig
@@ -24,7 +25,9 @@ EXAMPLES = """Examples:
   python evaluate.py --policy rule=file.py:act --policy file.py:other --num-antennas 32 --num-users 16
   python evaluate.py --num-blocks 50 --json > table.json
   python evaluate.py --scenarios irregular-7        networks drawn at random; all: where a plan wins, in one picture
+  python evaluate.py --channels FILE.npy            recorded channels [block, tx_cell, rx_cell, band, antenna, user]; again for more
   python evaluate.py --generalise                   one actor on networks that it never saw
+  python evaluate.py rounds --curve rounds          an actor against measurements a slot; sir, errors: against these
   python evaluate.py --figure all --quick           the paper's figures on few channels; --figure 5 --help has more
   python evaluate.py --claims                       the paper's claims beside the figures' numbers"""
 
@@ -32,6 +35,9 @@ SCENARIOS_HELP = (
     f"Play on networks drawn at random, one block each, of {', '.join(SCENARIOS)}, of several with commas between, or of all but the large "
     "ones."
 )
+VALUED = ("--output", "--policy", "--curve")
+"""Flags whose values could be taken for a run or an actor."""
+CurveName = Literal["rounds", "sir", "errors"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,9 @@ class EvaluateArguments:
     num_threads: int = 1
     """Threads of torch; small networks are fastest on one."""
     scenarios: Annotated[str | None, tyro.conf.arg(metavar="NAME", help=SCENARIOS_HELP)] = None
+    curve: CurveName | None = None
+    """Play an actor that acts in rounds where one thing changes: rounds, the measurements of a slot, beside FLWF and pricing with as many;
+    sir, the SIR of the paper's networks; errors, the error of what is measured. rounds and errors are on --scenarios, all by default."""
     generalise: tyro.conf.FlagCreatePairsOff[bool] = False
     """Play on the paper's networks and on named ones that no actor was trained on; beside actors trained for each, where there are any."""
     acting_slots: int = ACTING_SLOTS
@@ -72,6 +81,10 @@ class EvaluateArguments:
     """Any callables from observations to actions, beside the actor in the table and the picture."""
     reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
     """What is shown, and where."""
+    recorded: Annotated[tyro.conf.OmitArgPrefixes[ChannelArguments], tyro.conf.arg(name="channels")] = field(
+        default_factory=ChannelArguments
+    )
+    """Pools whose test parts are played; a table for each."""
     scenario: Annotated[tyro.conf.OmitArgPrefixes[NetworkConfig], tyro.conf.arg(name="network")] = field(default_factory=NetworkConfig)
     """Network to play on; the run's own unless said otherwise. Decibels where a name ends in -db; noise power is 1."""
 
@@ -100,26 +113,35 @@ def evaluation(argv: list[str]) -> Evaluation:
         ValueError: the arguments break a rule, or are of several kinds that do not go together.
     """
     flags = {word.split("=")[0] for word in argv}
-    run, actor = _run_and_actor(argv, many=bool(flags & {"--scenarios", "--generalise"}))
+    usual = "rounds" if "--curve" in flags else "generalist" if flags & {"--scenarios", "--generalise"} else "td3mix"
+    run, actor = _run_and_actor(argv, usual)
     # The network that the actor was trained on is the default, so it must be known before the command line is read.
-    trained = metadata_of(actor)
-    defaults = EvaluateArguments(scenario=NetworkConfig.from_json(trained["config"]), scenarios=trained.get("scenarios"))
+    trained, recorded = metadata_of(actor), asked_channels(argv)
+    own_channels = ChannelArguments() if trained.get("scenarios") else ChannelArguments.of(trained)
+    if not recorded.channels and not flags & {"--scenarios", "--generalise", "--channel-axes"} and run is not None:
+        recorded = own_channels
+    network = usual_network(recorded, NetworkConfig.from_json(trained["config"]), beside_scenarios=False)
+    scenarios = None if recorded.channels else trained.get("scenarios")
+    defaults = EvaluateArguments(scenario=network, scenarios=scenarios)
     arguments = parse(EvaluateArguments, argv, defaults, examples=EXAMPLES, modes=("--figure", "--claims"))
+    arguments = replace(arguments, recorded=recorded)
     if arguments.run != run:
         if arguments.run is not None and arguments.run.name == str(arguments.run) and not arguments.run.exists():
             locate(str(arguments.run))  # says which actors there are
         RunDirectory(arguments.run or Path()).config()  # says what is wrong with it
         raise ValueError(f"it is not clear which run to evaluate: {run} or {arguments.run}. Give the run directory first.")
     _check(arguments, defaults)
+    network = checked_network(recorded, arguments.scenario, defaults.scenario, beside_scenarios=False)
     is_own = (arguments.scenario, arguments.scenarios) == (defaults.scenario, defaults.scenarios) and not arguments.policies.policy
+    is_own, arguments = is_own and recorded == own_channels, replace(arguments, scenario=network)
     return Evaluation(arguments, actor, arguments.output or (run if run is not None and run.is_dir() and is_own else Path("results")))
 
 
-def _run_and_actor(argv: list[str], *, many: bool) -> tuple[Path | None, str]:
+def _run_and_actor(argv: list[str], usual: str) -> tuple[Path | None, str]:
     """The run or actor that is named, where one is, and the actor to play."""
-    words = [word for before, word in pairwise(["", *argv]) if before not in ("--output", "--policy") and not word.startswith("-")]
+    words = [word for before, word in pairwise(["", *argv]) if before not in VALUED and not word.startswith("-")]
     run = next((Path(word) for word in words if word in shipped() or (Path(word) / "config.json").exists()), None)
-    return run, ("generalist" if many else "td3mix") if run is None else str(run)
+    return run, usual if run is None else str(run)
 
 
 def _check(arguments: EvaluateArguments, defaults: EvaluateArguments) -> None:
@@ -129,11 +151,27 @@ def _check(arguments: EvaluateArguments, defaults: EvaluateArguments) -> None:
     if arguments.seed < 0:
         raise ValueError(f"--seed must not be negative; got {arguments.seed}. Give 0 or more.")
     check_folder(output=arguments.output)
+    if arguments.recorded.channels and (arguments.generalise or arguments.scenarios is not None):
+        raise ValueError("--channels are played without --scenarios and --generalise; got both. Give one of them.")
     if arguments.is_everywhere or arguments.scenarios is not None:
-        check_drawn("--generalise" if arguments.generalise else "--scenarios", arguments.scenario, defaults.scenario)
+        flag = "--generalise" if arguments.generalise else "--scenarios"
+        fairness = defaults.scenario.fairness if arguments.generalise else arguments.scenario.fairness
+        check_drawn(flag, arguments.scenario, replace(defaults.scenario, fairness=fairness))
     if arguments.scenarios is not None and arguments.scenarios != "all":
         scenario_names(arguments.scenarios, ())
     if arguments.policies.policy and arguments.is_everywhere:
         raise ValueError("--policy stands beside an actor on one network or scenario; got it with several. Give --scenarios NAME.")
-    if arguments.train and not arguments.is_everywhere:
+    if arguments.train and (not arguments.is_everywhere or arguments.curve):
         raise ValueError("--train goes with --generalise or --scenarios all; got it alone. python train.py trains an actor.")
+    if arguments.curve is not None:
+        _check_curve(arguments, defaults)
+
+
+def _check_curve(arguments: EvaluateArguments, defaults: EvaluateArguments) -> None:
+    check_drawn("--curve", arguments.scenario, defaults.scenario)
+    if arguments.generalise or arguments.policies.policy:
+        raise ValueError(f"--curve {arguments.curve} is of one actor; got --generalise or --policy beside it. Leave one of the two out.")
+    if arguments.curve == "sir" and arguments.scenarios != defaults.scenarios:
+        raise ValueError(
+            f"--curve sir is on the paper's networks; got --scenarios {arguments.scenarios} beside it. Leave one of the two out."
+        )

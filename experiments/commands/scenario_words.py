@@ -32,11 +32,14 @@ def drawn_groups(words: str, num_networks: int, seed: int, rules: Mapping[str, A
     ]
 
 
-def check_mixing(words: str, learner: Learner[Any, Any], config: object) -> None:
-    """Refuse a scenario whose networks fit no common batch.
+def check_mixing(words: str, num_networks: int, learner: Learner[Any, Any], config: object, length: object) -> None:
+    """Refuse scenarios whose networks fit no common batch.
 
     Raises:
-        ValueError: the learner mixes networks, and those of the scenario have different sizes.
+        ValueError: the learner mixes networks, and those of a scenario have different sizes, or their number does not suit it.
     """
-    if learner.mixes_environments(config) and "mixture" in scenario_names(words, TRAINED_ON):
-        raise ValueError("batches of different networks need one size; got the scenario mixture. Give --slots-ahead 0, or other scenarios.")
+    if not learner.mixes_environments(config):
+        return
+    learner.check_groups(config, length, len(scenario_names(words, TRAINED_ON)), num_networks)
+    if "mixture" in scenario_names(words, TRAINED_ON):
+        raise ValueError("batches of different networks need one size; got the scenario mixture. Leave the preset out, or give others.")

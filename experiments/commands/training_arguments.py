@@ -12,8 +12,9 @@ from agents.loading import locate
 from agents.registry import LEARNERS
 from agents.run_directory import RunDirectory
 from experiments.command_line import Reporting, check_drawn, check_folder, check_positive, parse, values_of
+from experiments.commands.channel_words import ChannelArguments, asked_channels, checked_network, usual_network
 from experiments.commands.scenario_words import TRAINED_ON, check_mixing, scenario_names
-from experiments.game_rules import rules_of
+from experiments.game_rules import drawn_by
 from multicell_env.config import NetworkConfig
 from multicell_env.observation import Observation
 from multicell_env.scenarios import SCENARIOS
@@ -23,14 +24,16 @@ EXAMPLES = """Examples:
   python train.py --num-antennas 32 --num-users 16 --name large
   python train.py --algo apg --scenarios mixture --num-networks 64           networks drawn at random take turns
   python train.py --algo apg --preset rounds --scenarios all                 one actor that acts in every round, for four scenarios
+  python train.py --preset rounds --scenarios asymmetric                     TD3-MIX in every round, on one of them
   python train.py --preset paper                                             the paper's Algorithm 1 (--explain: from where each setting is)
+  python train.py --channels FILE.npy                                        on recorded channels: their sizes, their mean gains
   python train.py --sir-db 10 --start-from RUN/best.safetensors --actor-rest 100      go on from another actor
   python train.py --resume runs/NAME                                         after Ctrl-C, SIGTERM or a power cut
   python train.py --resume runs/NAME --num-steps 2000                        a finished run learns on"""
 COUNTS = ("num_threads", "eval_interval", "eval_blocks", "final_blocks", "num_networks")
 USUAL = next(iter(LEARNERS.values()))
-PRESETS = {name: (learner, preset) for learner in LEARNERS.values() for name, preset in learner.presets.items()}
-"""Presets of all learners by their names, which differ."""
+PRESETS = tuple(dict.fromkeys(name for learner in LEARNERS.values() for name in learner.presets))
+"""Names of the presets of all learners; several may have one of the same name."""
 if TYPE_CHECKING:
     LearnerName = PresetName = str
 else:
@@ -48,10 +51,10 @@ class TrainArguments:
 
     algo: Annotated[LearnerName, tyro.conf.arg(help=" ".join(f"{one.name}: {one.summary}." for one in LEARNERS.values()))] = USUAL.name
     preset: PresetName = "default"
-    """paper: Algorithm 1 as the paper prints it. paper-k0: its baseline without negotiation. rounds (apg): price multipliers in every
-    round. Other flags still apply."""
+    """paper (td3mix): Algorithm 1 as the paper prints it. paper-k0 (td3mix): its baseline without negotiation. rounds: price multipliers
+    in every round. Other flags still apply."""
     explain: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Print each setting of the preset with the place in the paper that it comes from, and train nothing."""
+    """Print each setting of the preset with where it comes from, such as the place in the paper, and train nothing."""
     observation: Observation = "gain"
     """What a base station sees: gain (3 planes), price (9 planes) or csi (the paper's local state, 4M + 2 planes)."""
     name: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
@@ -74,10 +77,14 @@ class TrainArguments:
     """Unseen blocks of the closing table."""
     scenarios: Annotated[str | None, tyro.conf.arg(metavar="NAME", help=SCENARIOS_HELP)] = None
     num_networks: int = 16
-    """Networks to draw of each scenario; they take turns, or stand in one batch (apg with slots ahead). Evaluations are on others of the
-    scenario, one block each."""
+    """Networks to draw of each scenario; they take turns, or stand in one batch (apg with slots ahead, td3mix where it mixes networks).
+    Evaluations are on others of the scenario, one block each."""
     reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
     """What is shown, and where."""
+    recorded: Annotated[tyro.conf.OmitArgPrefixes[ChannelArguments], tyro.conf.arg(name="channels")] = field(
+        default_factory=ChannelArguments
+    )
+    """Pools to train on; with --scenarios beside these, and several one after another or, where batches mix networks, by turns."""
     scenario: Annotated[tyro.conf.OmitArgPrefixes[NetworkConfig], tyro.conf.arg(name="network")] = field(default_factory=NetworkConfig)
     """Network to train on. Decibels where a name ends in -db; noise power is 1."""
     # Which learner it is, and so which flags there are, is the default's to say.
@@ -85,6 +92,11 @@ class TrainArguments:
     """Hyperparameters of the learner; those of another one: --algo NAME --help."""
     training: tyro.conf.OmitArgPrefixes[Any] = field(default_factory=USUAL.length)
     """How long and on how many environments to train."""
+
+    @property
+    def trains_on_many(self) -> bool:
+        """Whether networks of a scenario or several pools are trained on, instead of one network or pool."""
+        return self.scenarios is not None or len(self.recorded.channels) > 1
 
 
 @dataclass(frozen=True)
@@ -125,27 +137,32 @@ def new_run(argv: list[str]) -> TrainArguments:
     learner = next((LEARNERS[name] for name in values_of("--algo", argv) if name in LEARNERS), USUAL)
     preset = next((name for name in values_of("--preset", argv) if name in PRESETS), "default")
     if preset != "default" and preset not in learner.presets:
-        owner = PRESETS[preset][0].name
+        owner = next(one.name for one in LEARNERS.values() if preset in one.presets)
         example = "--network mlp --hidden-sizes 128 128 --observation csi" if owner == USUAL.name else f"--algo {owner}"
         remedy = f"Leave the preset out, and give for example {example}."
         raise ValueError(f"--preset {preset} holds hyperparameters of {owner}; got --algo {learner.name}. {remedy}")
     others = {f"--algo {other.name}": defaults_of(other) for other in LEARNERS.values() if other is not learner}
-    arguments = parse(TrainArguments, argv, defaults_of(learner, preset), examples=EXAMPLES, others=others)
+    defaults, recorded = defaults_of(learner, preset), asked_channels(argv)
+    network = usual_network(recorded, defaults.scenario, beside_scenarios=bool(values_of("--scenarios", argv)))
+    defaults = dataclasses.replace(defaults, scenario=network)
+    arguments = parse(TrainArguments, argv, defaults, examples=EXAMPLES, others=others)
+    arguments = dataclasses.replace(arguments, recorded=recorded)
     if arguments.explain:
         if arguments.preset not in PRESETS:
             raise ValueError(f"--explain is for a preset; got none. Give --preset {' or --preset '.join(PRESETS)}.")
         return arguments
     _check(arguments)
-    return arguments
+    beside = arguments.scenarios is not None
+    network = checked_network(recorded, arguments.scenario, defaults.scenario, beside_scenarios=beside)
+    return dataclasses.replace(arguments, scenario=network)
 
 
 def _check(arguments: TrainArguments) -> None:
     check_folder(runs=arguments.runs)
     check_positive(**{name: getattr(arguments, name) for name in COUNTS})
     if arguments.scenarios is not None:
-        rules = rules_of(arguments.scenario)
-        check_drawn("--scenarios", arguments.scenario, NetworkConfig(**rules))
-        check_mixing(arguments.scenarios, LEARNERS[arguments.algo], arguments.learner)
+        check_drawn("--scenarios", arguments.scenario, NetworkConfig(**drawn_by(arguments.scenario)))
+        check_mixing(arguments.scenarios, arguments.num_networks, LEARNERS[arguments.algo], arguments.learner, arguments.training)
         scenario_names(arguments.scenarios, TRAINED_ON)
     if not 0 <= arguments.seed < 2**32:  # what NumPy's global generator takes
         raise ValueError(f"--seed must be from 0 to {2**32 - 1}; got {arguments.seed}. Give one of these.")
@@ -161,7 +178,7 @@ def _check(arguments: TrainArguments) -> None:
 def explained(arguments: TrainArguments) -> list[dict[str, Any]]:
     """Where every setting of the arguments' preset comes from."""
     parts = (arguments, arguments.learner, arguments.training, arguments.scenario)
-    _, settings = PRESETS[arguments.preset]
+    settings = LEARNERS[arguments.algo].presets[arguments.preset]
     return explain(settings, {name: value for part in parts for name, value in vars(part).items()})
 
 
@@ -190,11 +207,12 @@ def _stored_arguments(directory: RunDirectory) -> TrainArguments:
     try:
         fields = dict(stored["arguments"])
         of = LEARNERS[fields["algo"]]
-        learner, start_from = {**fields.pop("learner")}, fields.get("start_from")
+        learner, start_from, recorded = {**fields.pop("learner")}, fields.get("start_from"), fields.pop("recorded", {})
         return TrainArguments(
             scenario=NetworkConfig.from_json(fields.pop("scenario")),
             learner=of.config(**{**learner, "hidden_sizes": tuple(learner["hidden_sizes"])}),
             training=of.length(**fields.pop("training")),
+            recorded=ChannelArguments.of(recorded),
             **{**fields, "runs": Path(fields["runs"]), "start_from": start_from and Path(start_from), "resume": None},
         )
     except (KeyError, TypeError) as error:

@@ -8,12 +8,10 @@ from jaxtyping import Float
 from rich.console import Console
 from rich.table import Table
 
-from multicell_env.allocations.registry import BEST_KNOWN
+from multicell_env.allocations.registry import BEST_KNOWN, PLAN
 from multicell_env.evaluation.results import MethodResult, summary
-from multicell_env.evaluation.tables import print_whole
+from multicell_env.evaluation.tables import print_whole, signed_with_interval
 
-PLAN = "planned"
-"""What the differences are from."""
 PARTS: Mapping[str, Callable[[Float[np.ndarray, "block slot"]], Float[np.ndarray, " block"]]] = {
     "first": lambda per_slot: per_slot[:, 0],
     "last": lambda per_slot: per_slot[:, -1],
@@ -64,7 +62,5 @@ def print_against_best_known(rows: Mapping[str, Mapping[str, Any]], title: str, 
         table.add_column(header, justify="right", no_wrap=True)
     for name, row in sorted(rows.items(), key=lambda item: -item[1]["percent_of_best_known"]["mean"]):
         gain = row["minus_planned"]
-        interval = "" if gain is None or gain["ci95"] is None else f" ± {gain['ci95']:.2f}"
-        shown = "" if gain is None else f"{gain['mean']:+.2f}{interval}"
-        table.add_row(name, *(f"{row['percent_of_best_known'][part]:.1f}" for part in PARTS), shown)
+        table.add_row(name, *(f"{row['percent_of_best_known'][part]:.1f}" for part in PARTS), signed_with_interval(gain))
     print_whole(table, console)

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,14 @@ from experiments.studies.generalisation_table import print_generalisation
 from experiments.studies.own_game import own_network, own_rules, play_own_game
 from experiments.studies.scenario_evaluation import evaluate_networks
 from multicell_env.allocations.registry import METHODS
+from multicell_env.channels.pool import RecordedChannels
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.comparison import play_policy, try_policy
 from multicell_env.evaluation.playing import evaluate_allocations
 from multicell_env.evaluation.policies import Policy
 from multicell_env.evaluation.results import MethodResult, as_json
-from multicell_env.evaluation.tables import print_table
+from multicell_env.evaluation.tables import print_table, print_users
+from multicell_env.evaluation.users import USER_MEASURES, UTILITY_MEASURES
 from multicell_env.scenarios import LARGE, PAPER_SETTINGS, SCENARIOS, UNSEEN, draw_networks
 
 OWN_RUNS = Path("runs")
@@ -37,6 +39,8 @@ OWN_ACTOR = (
 """How an actor of a scenario's own is trained."""
 EVERYWHERE = tuple(name for name in SCENARIOS if name not in ("mixture", *LARGE))
 """Scenarios that are played where all are."""
+SHOWN_OF_ALL = ("minus_planned", *USER_MEASURES, *UTILITY_MEASURES, "knowledge", "measurements")
+"""What of a method is told of all scenarios together, beside its percentages of the best known."""
 TIMED = 5
 """Networks of a scenario on which the time of decisions is measured."""
 Load = Callable[[Path], Policy]
@@ -52,8 +56,11 @@ def compare_on_scenario(
     output: Path,
     methods: Collection[str] = METHODS,
     file: str = "results.json",
+    channels: RecordedChannels | None = None,
 ) -> dict[str, Any]:
     """Play policies, by their names, and every allocation on one block of each network, print the table, write the file.
+
+    With recorded channels the networks are that of the pool, as often as it has blocks to play.
 
     Returns:
         What the file holds.
@@ -62,24 +69,29 @@ def compare_on_scenario(
         ValueError: a policy raises, or returns something else than finite actions of the right shapes.
     """
     for name, policy in policies.items():
-        try_policy(name, policy, own_network(policy, networks[0]))
+        try_policy(name, policy, own_network(policy, networks[0]), channels)
 
     def play_all(config: NetworkConfig, index: int) -> list[MethodResult]:
-        settings: dict[str, Any] = {"num_blocks": 1, "seed": seed + index, "timed": index < TIMED}
+        settings: dict[str, Any] = {"num_blocks": 1, "seed": seed + index, "timed": index < TIMED, "channels": channels}
         return [*_play_modes(policies, config, settings), *evaluate_allocations(config, methods=methods, **settings)]
 
     output.mkdir(parents=True, exist_ok=True)
     console = Console(width=None if sys.stdout.isatty() else 110)
-    with Console(stderr=True).status(f"playing {len(networks)} unseen networks of {scenario} ..."):
+    with Console(stderr=True).status(f"playing {len(networks)} unseen {'networks' if channels is None else 'blocks'} of {scenario} ..."):
         results = evaluate_networks(networks, play_all)
-    content = as_json(results, networks[0], seed, len(networks), scenario=scenario, **provenance())
+    kind = {"scenario": scenario} if channels is None else {"channels": channels.description}
+    content = as_json(results, networks[0], seed, len(networks), **kind, **provenance())
     against = against_best_known(results)
     for name, row in against.items():
         content["methods"][name] |= {"of_best_known": row["percent_of_best_known"], "minus_planned": row["minus_planned"]}
     _write(output / file, content)
-    print_table(results, networks[0], console, title=f"{len(networks)} networks of the scenario {scenario}, one block each")
+    fair = f", fairness {networks[0].fairness:g}" if networks[0].fairness > 0.0 else ""
+    drawn = f"{len(networks)} networks of the scenario {scenario}, one block each{fair}"
+    pool = f"{len(networks)} blocks of {scenario}: {networks[0].describe()}"
+    print_table(results, networks[0], console, title=drawn if channels is None else pool)
     if against:
         print_against_best_known(against, f"{scenario}: of the highest in the table above, network by network", console)
+    print_users(results, console, fairness=networks[0].fairness, title=f"{scenario}: users, average rates over a block")
     console.print(f"wrote {output / file}", highlight=False)
     return content
 
@@ -93,6 +105,7 @@ def compare_all_scenarios(
     output: Path,
     train: bool = False,
     names: Sequence[str] = EVERYWHERE,
+    fairness: float = 0.0,
 ) -> dict[str, Any]:
     """Play policies, actors of a scenario's own and every allocation on several scenarios; one table and file each, one picture.
 
@@ -104,16 +117,18 @@ def compare_all_scenarios(
         output: Directory for the files.
         train: Whether to train an actor for each scenario that has none.
         names: The scenarios.
+        fairness: `NetworkConfig.fairness` of all networks.
 
     Returns:
-        Under `scenarios` what `against_best_known` gives, by the scenario's name.
+        Under `scenarios`, by the scenario's name, what `against_best_known` gives of every method, with its `measurements`, what must be
+        known for it (`knowledge`), its `user_measures`, and with fairness its `utility_measures`.
     """
     from experiments.studies.scenario_figure import save_scenarios
 
     contents = {}
     for name in names:
         own = _own(name, load, ("--scenarios", name, *OWN_ACTOR) if train else None)
-        networks = draw_networks(SCENARIOS[name], num_blocks, seed)
+        networks = [replace(network, fairness=fairness) for network in draw_networks(SCENARIOS[name], num_blocks, seed)]
         contents[name] = compare_on_scenario({**policies, **own}, name, networks, seed=seed, output=output, file=f"{name}.json")
     save_scenarios(contents, output / "scenarios.png")
     print(f"wrote {output / 'scenarios.png'}")
@@ -172,9 +187,9 @@ def _own(name: str, load: Load, words: tuple[str, ...] | None) -> dict[str, Poli
 
 
 def _against(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a scenario's results that says how methods stand to the best known and to the plan."""
+    """The part of a scenario's results that says how methods stand to the best known and to the plan, and what their users got."""
     return {
-        name: {"percent_of_best_known": row["of_best_known"], "minus_planned": row["minus_planned"]}
+        name: {"percent_of_best_known": row["of_best_known"], **{key: row[key] for key in SHOWN_OF_ALL if key in row}}
         for name, row in content["methods"].items()
     }
 

@@ -6,10 +6,12 @@ import numpy as np
 
 from multicell_env.allocations.assignment import MAX_BANDS, best_assignment
 from multicell_env.blocks import Blocks
+from multicell_env.channels.model import ChannelModel
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation.playing import draw_blocks, play
+from multicell_env.evaluation.playing import draw_blocks, error_streams, play
 from multicell_env.evaluation.policies import Policy
 from multicell_env.evaluation.results import MethodResult
+from multicell_env.model.fairness import alpha_fair_utility
 from multicell_env.observation import Observation
 
 
@@ -51,6 +53,8 @@ def _joined(results: Sequence[MethodResult]) -> MethodResult:
         float(np.mean(spreads)) if spreads else None,
         all(result.is_bound for result in results),
         results[0].acting_slots,
+        tuple(rates for result in results for rates in result.user_rates),
+        results[0].measurements,
     )
 
 
@@ -67,10 +71,19 @@ class Validation:
         num_blocks: Blocks of each.
         seed: Block i of network n is the one that `env.reset(seed=seed + n + i)` draws.
         observation: What the actor sees.
+        channels: Where the channels of each network come from, None being the model that it names; that for all by default.
     """
 
-    def __init__(self, networks: Sequence[NetworkConfig], num_blocks: int, seed: int, observation: Observation) -> None:
+    def __init__(
+        self,
+        networks: Sequence[NetworkConfig],
+        num_blocks: int,
+        seed: int,
+        observation: Observation,
+        channels: Sequence[ChannelModel | None] | None = None,
+    ) -> None:
         self.networks, self.num_blocks, self.seed = list(networks), num_blocks, seed
+        self.channels = [None] * len(self.networks) if channels is None else list(channels)
         self.observation: Observation = observation
         self._bounds: list[float] | None = None
         if all(config.num_bands <= MAX_BANDS for config in networks):
@@ -85,19 +98,32 @@ class Validation:
         """Average cell capacity in the first slot, in the last and over all, mean over the networks.
 
         Capacities are in bit/s/Hz; those of the last slot and of all slots in percent of each network's bound too, NaN without bounds.
+        With fairness, `utility` is that of the users' average rates, the mean over the users of a network.
         """
-        means = np.array([self._play(policy, index) for index in range(len(self.networks))])
+        played = [self._play(policy, index) for index in range(len(self.networks))]
+        means = np.array([capacities for capacities, _ in played])
         percent = np.full_like(means, np.nan) if self._bounds is None else 100.0 * means / np.array(self._bounds)[:, None]
         (first, last, every), (_, of_last, of_every) = means.mean(axis=0).tolist(), percent.mean(axis=0).tolist()
-        return {"first_slot": first, "last_slot": last, "all_slots": every, "percent_of_bound": of_last, "percent_all_slots": of_every}
+        utilities = [utility for _, utility in played if utility is not None]
+        utility = {"utility": float(np.mean(utilities))} if utilities else {}
+        capacities = {"first_slot": first, "last_slot": last, "all_slots": every}
+        return {**capacities, "percent_of_bound": of_last, "percent_all_slots": of_every, **utility}
 
-    def _play(self, policy: Policy, index: int) -> tuple[float, float, float]:
-        capacities = play(policy, self._blocks(index), self.observation, batched=True)
-        return float(capacities[:, 0].mean()), float(capacities[:, -1].mean()), float(capacities.mean())
+    def _play(self, policy: Policy, index: int) -> tuple[tuple[float, float, float], float | None]:
+        """Capacity in the first slot, in the last and over all, and with fairness the utility."""
+        blocks = self._blocks(index)
+        errors = error_streams(self.networks[index], self.num_blocks, self.seed + index)
+        capacities = play(policy, blocks, self.observation, batched=True, errors=errors)
+        means = float(capacities[:, 0].mean()), float(capacities[:, -1].mean()), float(capacities.mean())
+        if blocks.user_rates is None:
+            return means, None
+        utility = alpha_fair_utility(blocks.user_rates.running().average_before(), blocks.config.fairness)
+        return means, float(utility[:, blocks.config.user_mask].mean(dtype=np.float64))
 
     def _bound(self, index: int) -> float:
         blocks = self._blocks(index)
         return float(best_assignment(blocks.gains, blocks.user_budgets).sum_rates.mean())
 
     def _blocks(self, index: int) -> Blocks:
-        return draw_blocks(self.networks[index], self.num_blocks, self.seed + index, keep_channels=self.observation == "csi")
+        keeps = self.observation == "csi"
+        return draw_blocks(self.networks[index], self.num_blocks, self.seed + index, keep_channels=keeps, channels=self.channels[index])

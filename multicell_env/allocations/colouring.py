@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from multicell_env.allocations.sharing import Sharing
 from multicell_env.config import NetworkConfig
 from multicell_env.kernels.compiling import compiled_entry
+from multicell_env.model.fairness import alpha_fair_utility
 from multicell_env.model.interference import log2_of_1_plus
 
 MAX_CELLS = 14
@@ -25,7 +26,8 @@ def best_colouring(config: NetworkConfig) -> Sharing:
         n U_b log2(1 + (M - U_b + 1) a_{b,b} P_b / (n U_b) / (1 + sum over the others of its colour of a_{b',b} P_{b'} / n)),
 
     because zero-forcing leaves a user the mean gain (M - U_b + 1) a_{b,b} of its own beam, and a_{b',b} of each other beam. Exact:
-    dynamic programming over sets of cells, in O(3^B F^2). The colours take their bands by turns.
+    dynamic programming over sets of cells, in O(3^B F^2). The colours take their bands by turns. With fairness it is the colouring with the
+    largest utility of the users' promised rates, and as exact: a cell's utility depends on nothing but its colour.
 
     Raises:
         ValueError: more than `MAX_CELLS` cells; each one more takes three times as long.
@@ -41,18 +43,26 @@ def best_colouring(config: NetworkConfig) -> Sharing:
     owned = np.zeros((config.num_cells, config.num_bands), bool)
     for band, colour in enumerate(_by_turns(counts)):
         owned[:, band] = (groups[colour] >> np.arange(config.num_cells)) & 1 == 1
-    return Sharing(owned, float(best))
+    silence = 0.0 if config.fairness == 0.0 else config.users_per_cell.sum() * alpha_fair_utility(np.zeros(()), config.fairness)
+    return Sharing(owned, float(best + silence))
 
 
 def predicted_rates(config: NetworkConfig) -> Float[np.ndarray, "group band"]:
-    """What each set of cells is promised in sum if its cells alone share 1, 2, ... F bands, bit/s/Hz; bit b of a set is cell b."""
+    """What each set of cells is promised in sum if its cells alone share 1, 2, ... F bands, bit/s/Hz; bit b of a set is cell b.
+
+    With fairness, how much more utility that is for their users than silence.
+    """
     members = (np.arange(2**config.num_cells)[:, None] >> np.arange(config.num_cells)) & 1
     between = config.mean_gain_matrix * (1.0 - np.eye(config.num_cells))
     num_bands = np.arange(1, config.num_bands + 1)[:, None]
     users, powers = config.users_per_cell, config.nominal_budgets / num_bands
     signals = (config.num_antennas - users + 1) * config.own_gains * powers / users
     interference = (members[:, None] * powers) @ between
-    return (members[:, None] * num_bands * users * log2_of_1_plus(signals / (1.0 + interference))).sum(axis=-1)
+    if config.fairness == 0.0:
+        return (members[:, None] * num_bands * users * log2_of_1_plus(signals / (1.0 + interference))).sum(axis=-1)
+    rates = num_bands * log2_of_1_plus(signals / (1.0 + interference))
+    gained = alpha_fair_utility(rates, config.fairness) - alpha_fair_utility(np.zeros(()), config.fairness)
+    return (members[:, None] * users * gained).sum(axis=-1)
 
 
 def _by_turns(counts: Int[np.ndarray, " colour"]) -> list[int]:

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from multicell_env.allocations.climbing import climb
 from multicell_env.allocations.colouring import MAX_CELLS, best_colouring
+from multicell_env.allocations.fair_sharing import fair_sharing
 from multicell_env.allocations.sharing import FullPower, Sharing, best_sharing, full_power, spread
-from multicell_env.allocations.wmmse import climb
 from multicell_env.config import NetworkConfig
 from multicell_env.model.types import Gains, Powers
 from multicell_env.model.waterfilling import water_fill
@@ -27,7 +28,7 @@ class Plan(NamedTuple):
     fractions: Float[np.ndarray, "cell band"]
     """Which share of its budget each user spends in each band. The sum over the bands may be below 1, and 0 in a silent cell."""
     predicted_rate: float
-    """The network's sum rate that mean gains promise, bit/s/Hz."""
+    """The network's sum rate that mean gains promise, bit/s/Hz; with fairness its users' utility."""
 
 
 def planned_allocation(gains: Gains, user_budgets: Float[np.ndarray, "*#batch cell user"], config: NetworkConfig) -> Powers:
@@ -57,31 +58,35 @@ def planned_allocation(gains: Gains, user_budgets: Float[np.ndarray, "*#batch ce
 def best_plan(config: NetworkConfig) -> Plan:
     """The plan with the largest sum rate that a search finds on mean gains: never below `best_colouring`, where that is known.
 
+    With fairness it is the plan with the largest utility of the users' rates on mean gains.
+
     First `planned_sharing` gives bands to the cells; then WMMSE climbs from their powers, and from just beside them, on `mean_gains`.
     """
     gains, budgets = mean_gains(config), config.split_among_users(config.nominal_budgets)
     sharing = spread(planned_sharing(config).owned)
     ends = [
-        climb(gains, budgets, fractions[..., None] * budgets[:, None, :], tolerance=TOLERANCE)
+        climb(gains, budgets, fractions[..., None] * budgets[:, None, :], fairness=config.fairness, tolerance=TOLERANCE)
         for fractions in (sharing, (1.0 - LEAK) * sharing + LEAK / config.num_bands)
     ]
     # A hair above, so that bands are left empty where power in them gains nothing.
-    best = ends[int(ends[1].sum_rates[-1] > ends[0].sum_rates[-1] * (1.0 + TOLERANCE))]
+    inside, beside = (end.worth[-1] for end in ends)
+    best = ends[int(beside > inside + TOLERANCE * abs(inside))]
     # Users of a cell are alike, and the first one is never padding. What no rate notices is no part of the plan.
     fractions = best.powers[..., 0] / budgets[:, :1]
-    return Plan(np.where(fractions > 1e-6, fractions, 0.0), float(best.sum_rates[-1]))
+    return Plan(np.where(fractions > 1e-6, fractions, 0.0), float(best.worth[-1]))
 
 
 @lru_cache(maxsize=64)
 def planned_sharing(config: NetworkConfig) -> Sharing:
-    """The bands of every cell with the largest promised sum rate that `best_sharing` finds on `mean_gains`.
+    """The bands of every cell with the largest promised sum rate that `best_sharing` finds on `mean_gains` (with fairness `fair_sharing`).
 
     Up to `MAX_CELLS` cells the search begins at the best colouring, and so never ends below it; beyond, at full sharing and at
     `NUM_RANDOM_STARTS` random plans.
     """
-    if config.num_cells <= MAX_CELLS:
-        return best_sharing(promises(config), best_colouring(config).owned[None])
-    return best_sharing(promises(config), blind_starts(config))
+    starts = best_colouring(config).owned[None] if config.num_cells <= MAX_CELLS else blind_starts(config)
+    if config.fairness > 0.0:
+        return fair_sharing(promises(config), starts, config.fairness)
+    return best_sharing(promises(config), starts)
 
 
 def blind_starts(config: NetworkConfig) -> np.ndarray:

@@ -12,10 +12,11 @@ import numpy as np
 from jaxtyping import Float
 
 from multicell_env.allocations.assignment import MAX_BANDS, Assignment, best_assignment
+from multicell_env.allocations.climbing import Climb
 from multicell_env.allocations.greedy_assignment import greedy_assignment
 from multicell_env.allocations.planning import planned_allocation
 from multicell_env.allocations.simple import random_allocation, reuse_allocation, uniform_allocation
-from multicell_env.allocations.wmmse import START_NAMES, Climb, fractional_programming, wmmse
+from multicell_env.allocations.wmmse import START_NAMES, fractional_programming, wmmse
 from multicell_env.config import Negotiation, NetworkConfig
 from multicell_env.model.types import Gains, Powers
 from multicell_env.model.waterfilling import selfish_water_fill
@@ -23,6 +24,10 @@ from multicell_env.model.waterfilling import selfish_water_fill
 UserBudgets = Float[np.ndarray, "*#batch cell user"]
 Knowledge = Literal["own", "statistics", "channels"]
 """What somebody must know: a station's own measurements, the mean gains and loads of all cells, or the channels of all cells."""
+Pilot = Literal["ingr", "price"]
+"""ingr: base stations transmit, and users measure their INGR (7). price: users transmit, and base stations hear prices."""
+PILOTS: Mapping[Negotiation, tuple[Pilot, ...]] = MappingProxyType({"flwf": ("ingr",), "iwf": ("ingr",), "pricing": ("ingr", "price")})
+"""Pilots of every iteration of a rule."""
 Kind = Literal["static", "redrawn", "negotiated"]
 """static: the same in every slot. redrawn: drawn anew in every slot. negotiated: an opening, from which the stations negotiate."""
 NUM_STARTS = 5
@@ -72,12 +77,19 @@ class Allocation:
     """Openings per block of a negotiated method, each drawn anew; more than one have a spread."""
     is_quick: bool = True
     """Whether it takes next to no time."""
+    heeds_fairness: bool = False
+    """Whether it seeks the utility of the network's fairness; otherwise it is the same for every fairness."""
     is_possible: Callable[[NetworkConfig], bool] = lambda config: True
     """Whether it is played on a network."""
     is_bound: Callable[[NetworkConfig], bool] = lambda config: False
     """Whether no method in which each cell has bands of its own is above it there."""
     note: str = ""
     """What a table's caption says of it."""
+
+    @property
+    def pilots(self) -> tuple[Pilot, ...]:
+        """Pilots of each iteration; none without negotiation, which measures nothing but the channels that beams are made of."""
+        return () if self.negotiation is None else PILOTS[self.negotiation]
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
@@ -96,8 +108,12 @@ def _of_gains(allocate: Callable[[Gains, UserBudgets], Powers]) -> Allocate:
     return lambda gains, user_budgets, _config, _generator: allocate(gains, user_budgets)
 
 
-def _powers_of(search: Callable[[Gains, UserBudgets], Assignment | Climb]) -> Allocate:
+def _powers_of(search: Callable[[Gains, UserBudgets], Assignment]) -> Allocate:
     return lambda gains, user_budgets, _config, _generator: search(gains, user_budgets).powers
+
+
+def _climbing(search: Callable[[Gains, UserBudgets, float], Climb]) -> Allocate:
+    return lambda gains, user_budgets, config, _generator: search(gains, user_budgets, config.fairness).powers
 
 
 def _random(gains: Gains, user_budgets: UserBudgets, _config: NetworkConfig, generator: np.random.Generator) -> Powers:
@@ -135,6 +151,7 @@ ALLOCATIONS: Mapping[str, Allocation] = MappingProxyType(
                 allocate=_of_gains(uniform_allocation),
                 kind="negotiated",
                 negotiation="pricing",
+                heeds_fairness=True,
                 style={"color": "#5E4FA2", "marker": "p", "linestyle": "-.", "label": "pricing from uniform power"},
             ),
             Allocation(
@@ -143,6 +160,7 @@ ALLOCATIONS: Mapping[str, Allocation] = MappingProxyType(
                 kind="negotiated",
                 negotiation="pricing",
                 knowledge="statistics",
+                heeds_fairness=True,
                 style={
                     "color": "#A6761D",
                     "marker": "p",
@@ -175,6 +193,7 @@ ALLOCATIONS: Mapping[str, Allocation] = MappingProxyType(
                 name="planned",
                 allocate=_planned,
                 knowledge="statistics",
+                heeds_fairness=True,
                 style={"color": "#004D3A", "linestyle": (0, (5, 1, 1, 1, 1, 1)), "marker": "d", "label": "best plan (statistics of all)"},
             ),
             Allocation(
@@ -195,17 +214,19 @@ ALLOCATIONS: Mapping[str, Allocation] = MappingProxyType(
             ),
             Allocation(
                 name="fp",
-                allocate=_powers_of(fractional_programming),
+                allocate=_climbing(fractional_programming),
                 knowledge="channels",
                 is_quick=False,
+                heeds_fairness=True,
                 style={"color": "#7F3C00", "marker": "P", "linestyle": "-.", "label": "FP, one start (channels of all)"},
             ),
             Allocation(
                 name="wmmse",
-                allocate=_powers_of(wmmse),
+                allocate=_climbing(wmmse),
                 knowledge="channels",
                 is_quick=False,
                 note=f"the best of {len(START_NAMES)} climbs",
+                heeds_fairness=True,
                 style={
                     "color": "#000000",
                     "linestyle": "-",
@@ -223,3 +244,5 @@ QUICK_METHODS = tuple(name for name, allocation in ALLOCATIONS.items() if alloca
 """Names of those that take next to no time; the best known needs WMMSE too."""
 BEST_KNOWN = "wmmse"
 """The method without which nothing counts as the best known of a block."""
+PLAN = "planned"
+"""What others are compared with, network by network."""

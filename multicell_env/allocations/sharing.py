@@ -73,20 +73,36 @@ def best_sharing(at_full_power: FullPower, starts: Bool[np.ndarray, "start cell 
 
     Source: iterated local search (H. R. Lourenço, O. C. Martin and T. Stützle, in "Handbook of Metaheuristics", 2003).
     """
+    owned = np.zeros(at_full_power.signals.shape[:2], bool)
+    arrays = (np.ascontiguousarray(array, np.float64) for array in at_full_power)
+    rate = _search(*arrays, *disturbances(at_full_power, num_kicks), np.ascontiguousarray(starts), owned)
+    return Sharing(owned, float(rate) / log(2.0))
+
+
+class Disturbances(NamedTuple):
+    """Whom a change of a cell's bands concerns, and how a search is disturbed."""
+
+    victims: Int[np.ndarray, "cell victim"]
+    """The cells that each reaches, -1 for padding."""
+    concerns: Bool[np.ndarray, "cell cell"]
+    """The cells that each reaches, those that reach it, and those that reach a cell that it reaches."""
+    kicked: Int[np.ndarray, "kick kicked_cell"]
+    """The cells that get other bands."""
+    kicks: Bool[np.ndarray, "kick kicked_cell band"]
+    """The bands that they get."""
+
+
+def disturbances(at_full_power: FullPower, num_kicks: int) -> Disturbances:
+    """What a search needs beside `FullPower`: always the same random draws."""
     num_cells, num_bands = at_full_power.signals.shape[:2]
     reaches = np.any(at_full_power.leaks > 0.0, axis=(2, 3))
-    # Whom a change of a cell's bands concerns: the cells that it reaches, those that reach it, and those that reach a cell that it reaches.
     concerns = np.eye(num_cells) + reaches + reaches.T + reaches.astype(np.float64) @ reaches.T > 0.0
     generator = np.random.default_rng(0)
     kicked = _neighbours(concerns, num_kicks, generator)
     density = generator.random((*kicked.shape, 1)) * 1.5 - 0.25  # so that a cell is often silent, and often has all bands
     kicks = generator.random((*kicked.shape, num_bands)) < density
-    # The cells that each reaches, -1 for padding.
     victims = np.where(np.sort(~reaches, axis=1), -1, np.argsort(~reaches, axis=1, kind="stable"))[:, : reaches.sum(axis=1).max()]
-    owned = np.zeros((num_cells, num_bands), bool)
-    arrays = (np.ascontiguousarray(array, np.float64) for array in at_full_power)
-    rate = _search(*arrays, np.ascontiguousarray(victims), concerns, np.ascontiguousarray(starts), kicked, kicks, owned)
-    return Sharing(owned, float(rate) / log(2.0))
+    return Disturbances(np.ascontiguousarray(victims), concerns, kicked, kicks)
 
 
 def spread(owned: Bool[np.ndarray, "cell band"]) -> Float[np.ndarray, "cell band"]:
@@ -213,8 +229,30 @@ def _ascend(signals, leaks, weights, victims, concerns, owned, counts, heard, wa
     return total
 
 
+@inner
+def begin_run(run, starts, kicked, kicks, concerns, best_owned, owned, counts, waiting):
+    """Bands that a run of the search has at first: a start, or the best so far, kicked; who has to look at its bands again."""
+    num_cells, num_bands = owned.shape
+    is_start = run < len(starts)
+    kick = run - len(starts)
+    for cell in range(num_cells):
+        waiting[cell] = is_start
+        for band in range(num_bands):
+            owned[cell, band] = starts[run, cell, band] if is_start else best_owned[cell, band]
+    if not is_start:
+        for i in range(kicked.shape[1]):
+            for band in range(num_bands):
+                owned[kicked[kick, i], band] = kicks[kick, i, band]
+            for other in range(num_cells):
+                waiting[other] |= concerns[kicked[kick, i], other]
+    for cell in range(num_cells):
+        counts[cell] = 0
+        for band in range(num_bands):
+            counts[cell] += owned[cell, band]
+
+
 @compiled_entry
-def _search(signals, leaks, weights, victims, concerns, starts, kicked, kicks, best_owned):
+def _search(signals, leaks, weights, victims, concerns, kicked, kicks, starts, best_owned):
     """`best_sharing`: fills in the bands; returns the sum rate in nats."""
     num_cells, num_bands, num_users = signals.shape
     owned, counts = np.zeros((num_cells, num_bands), np.bool_), np.zeros(num_cells, np.int64)
@@ -222,21 +260,7 @@ def _search(signals, leaks, weights, victims, concerns, starts, kicked, kicks, b
     added, lost, order = np.empty((num_bands, num_bands)), np.empty(num_bands), np.empty(num_bands, np.int64)
     best = -1.0
     for run in range(len(starts) + len(kicks)):
-        is_start = run < len(starts)
-        kick = run - len(starts)
-        for cell in range(num_cells):
-            waiting[cell] = is_start
-            for band in range(num_bands):
-                owned[cell, band] = starts[run, cell, band] if is_start else best_owned[cell, band]
-        if not is_start:
-            for i in range(kicked.shape[1]):
-                owned[kicked[kick, i]] = kicks[kick, i]
-                for other in range(num_cells):
-                    waiting[other] |= concerns[kicked[kick, i], other]
-        for cell in range(num_cells):
-            counts[cell] = 0
-            for band in range(num_bands):
-                counts[cell] += owned[cell, band]
+        begin_run(run, starts, kicked, kicks, concerns, best_owned, owned, counts, waiting)
         rate = _ascend(signals, leaks, weights, victims, concerns, owned, counts, heard, waiting, added, lost, order)
         if rate > best * (1.0 + 1e-12) or best < 0.0:
             best = rate

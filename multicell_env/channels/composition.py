@@ -2,26 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Complex, Float
 
+from multicell_env.channels.amplitudes import Amplitudes
 from multicell_env.channels.correlated import Correlated
 from multicell_env.channels.estimated import Estimated
+from multicell_env.channels.fading import Fading
 from multicell_env.channels.model import ChannelModel
+from multicell_env.channels.redraw import Redraw
 from multicell_env.config import NetworkConfig
 from multicell_env.model.types import CrossChannels, OwnChannels
 from multicell_env.networks.deployment import Deployment
-
-
-class Amplitudes(NamedTuple):
-    """What each user's channels are multiplied by."""
-
-    own: Float[np.ndarray, "block cell user"]
-    """From its own base station."""
-    crossing: Float[np.ndarray, "block cell interferer user"]
-    """From the interferers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +23,15 @@ class Composition:
 
     What is laid over the model is linear, so that channels that fade keep their autocorrelation: the model moves what it gave, and the
     rest is laid over every slot's channels, with the users where they were when the block began.
+
+    Recorded channels have antennas and places of their own, and stay. With `moved_by` they move: `Fading` keeps each user's mean power on
+    every link, and `Redraw` plays another recorded block in every slot.
     """
 
     model: ChannelModel
     """Gives channels, and moves them."""
+    moved_by: Fading | Redraw | None = None
+    """What moves channels that the model would leave as they are."""
     correlated: Correlated | None = None
     """Of the antennas of a base station."""
     geometric: Deployment | None = None
@@ -44,7 +42,7 @@ class Composition:
     @property
     def moves(self) -> bool:
         """Whether channels change between the slots of a block."""
-        return self.model.moves
+        return self.model.moves or self.moved_by is not None
 
     @property
     def leaks(self) -> bool:
@@ -56,6 +54,11 @@ class Composition:
         """Whether nothing is laid over the model."""
         return self.correlated is None and self.geometric is None and not self.leaks
 
+    @property
+    def has_amplitudes(self) -> bool:
+        """Whether a block has amplitudes of its own, which stay while its channels move; see `amplitudes`."""
+        return self.geometric is not None or isinstance(self.moved_by, Fading)
+
     def check(self, config: NetworkConfig) -> None:
         """Refuse a network that this cannot be laid over.
 
@@ -65,22 +68,42 @@ class Composition:
         if self.geometric is not None:
             self.geometric.num_sites(config.num_cells)
 
-    def amplitudes(self, config: NetworkConfig, generators: Sequence[np.random.Generator]) -> Amplitudes:
-        """Places of users in new blocks, as the roots of their gains; drawn from each block's own generator.
+    def amplitudes(
+        self, config: NetworkConfig, generators: Sequence[np.random.Generator], own: OwnChannels, cross: CrossChannels
+    ) -> Amplitudes:
+        """Of users in new blocks: the roots of the gains of their places, drawn from each block's own generator, or of recorded powers.
 
         Raises:
             ValueError: the cells do not fit the deployment.
         """
-        assert self.geometric is not None
+        if self.geometric is None:
+            return Amplitudes.of(own, cross)
         drops = [self.geometric.drop(config.num_cells, config.max_users, generator) for generator in generators]
         roots, cells = np.sqrt(np.array(drops)).astype(config.dtype), np.arange(config.num_cells)
         return Amplitudes(roots[:, cells, cells], roots[:, config.interferers, cells[:, None]])
+
+    def advance(
+        self,
+        config: NetworkConfig,
+        generators: Sequence[np.random.Generator],
+        own: OwnChannels,
+        cross: CrossChannels,
+        amplitudes: Amplitudes | None,
+    ) -> tuple[OwnChannels, CrossChannels]:
+        """What the model's channels of the next slot are; arguments as for `ChannelModel.advance`, and the block's amplitudes."""
+        if self.moved_by is None:
+            return self.model.advance(config, generators, own, cross)
+        if isinstance(self.moved_by, Fading):
+            assert amplitudes is not None
+            return self.moved_by.advance_recorded(generators, own, cross, amplitudes)
+        return self.model.begin(config, generators)
 
     def laid_over(self, own: OwnChannels, cross: CrossChannels, amplitudes: Amplitudes | None) -> tuple[OwnChannels, CrossChannels]:
         """The channels as they are received, in arrays of their own if they changed."""
         if self.correlated is not None:
             own, cross = self.correlated.across(own), self.correlated.across(cross)
-        if amplitudes is not None:
+        if self.geometric is not None:
+            assert amplitudes is not None
             own, cross = _scaled(own, amplitudes.own), _scaled(cross, amplitudes.crossing)
         return own, cross
 

@@ -7,6 +7,7 @@ from numbers import Real
 
 import numpy as np
 
+from multicell_env.channels.amplitudes import is_heard, levels
 from multicell_env.channels.rayleigh import draw_numbers
 from multicell_env.model.types import OwnChannels
 
@@ -18,9 +19,9 @@ class Estimated:
         g = sqrt(1 - e) h + sqrt(e) l n,    e = 10^(error_db / 10),    l^2 = mean of |h|^2 over the user's bands and antennas
 
     with h the channels to the own users, g what the base station believes they are, and n independent CN(0, 1), new whenever channels
-    are. Beams are those of g, and powers are received over h: a user hears the beams of the other users of its cell too. What users measure
-    (gains of beams, INGR, prices) they measure truly; the observation "csi" shows g. An error variance of 0 (-inf dB) is no estimate: the
-    game without this model, bit for bit.
+    are; where a user's whole channel in a band is 0, so is n. Beams are those of g, and powers are received over h: a user hears the beams
+    of the other users of its cell too. What users measure (gains of beams, INGR, prices) they measure truly; the observation "csi" shows
+    g. An error variance of 0 (-inf dB) is no estimate: the game without this model, bit for bit.
 
     Raises:
         ValueError: the error is above 0 dB.
@@ -52,6 +53,6 @@ class Estimated:
         noise = draw_numbers(generators, np.ones(1, np.float32), own.shape[1:]).astype(own.dtype, copy=False)
         # By real numbers, so that each operation rounds once: [..., user, part].
         channels, errors = (np.ascontiguousarray(array).view(real).reshape(*own.shape, 2) for array in (own, noise))
-        levels = np.sqrt(np.mean(np.sum(channels**2, axis=-1), axis=(-3, -2), keepdims=True))[..., None]
-        mixed = math.sqrt(1.0 - self.variance) * channels + math.sqrt(self.variance) * levels * errors
+        strengths = (levels(np.ascontiguousarray(own)) * is_heard(own))[..., None]
+        mixed = math.sqrt(1.0 - self.variance) * channels + math.sqrt(self.variance) * strengths * errors
         return np.ascontiguousarray(mixed, real).view(own.dtype)[..., 0]

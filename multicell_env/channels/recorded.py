@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Complex
 
 from multicell_env.config import NetworkConfig
+from multicell_env.model.beamforming import served_users
 from multicell_env.model.types import CrossChannels, OwnChannels
 
 REACH_DB = {"float32": (-220.0, 180.0), "float64": (-1500.0, 1500.0)}
@@ -11,17 +12,18 @@ REACH_DB = {"float32": (-220.0, 180.0), "float64": (-1500.0, 1500.0)}
 
 
 def split_channels(
-    config: NetworkConfig, dense: Complex[np.ndarray, "tx_cell rx_cell band antenna user"]
+    config: NetworkConfig, dense: Complex[np.ndarray, "tx_cell rx_cell band antenna user"], *, strict: bool = False
 ) -> tuple[OwnChannels, CrossChannels]:
     """Bring given channels (recorded, ray-traced, another simulator's) into the form that `draw_channels` returns.
 
     Args:
         config: The network that the channels belong to.
         dense: Channel from every cell to every user, scaled so that the noise power is 1. Entries of padded users are ignored.
+        strict: Whether to refuse channels on which a user cannot be served in some band, instead of leaving it out there.
 
     Raises:
         ValueError: wrong shape, not numeric, not finite, a pair of cells has a channel although its mean gain is 0, or the channels are
-            so far from noise power 1 that the numbers of the network's `dtype` do not reach.
+            so far from noise power 1 that the numbers of the network's `dtype` do not reach; with `strict`, a user cannot be served.
     """
     num_cells = config.num_cells
     shape = (num_cells, num_cells, config.num_bands, config.num_antennas, config.max_users)
@@ -49,7 +51,30 @@ def split_channels(
     pads = (config.interferers < 0)[..., None, None, None]
     own, cross = dense[cells, cells], np.where(pads, 0.0, dense[config.interferers, cells[:, None]])
     _check_reach(config, own, cross)
+    if strict:
+        refuse_unserved(config, own)
     return own, cross
+
+
+def refuse_unserved(config: NetworkConfig, own: OwnChannels, block: str = "") -> None:
+    """Refuse channels on which a user has no beam in some band.
+
+    Args:
+        config: The network.
+        own: Own channels of a block.
+        block: Which block it is, in words for the message.
+
+    Raises:
+        ValueError: a user has none; names the cell, the band and the user.
+    """
+    unserved = np.argwhere(~served_users(own, config.user_mask) & config.user_mask[:, None, :])
+    if len(unserved):
+        cell, band, user = (int(i) for i in unserved[0])
+        flaw = "is zero" if not np.any(own[cell, band, :, user]) else "cannot be separated from those of stronger users of its cell"
+        raise ValueError(
+            f"channels must give every user a beam in every band; {block}that of user {user} of cell {cell} in band {band} {flaw} "
+            f"({len(unserved)} in all). Remove the user, or leave it out there: strict=False."
+        )
 
 
 def _check_reach(config: NetworkConfig, own: OwnChannels, cross: CrossChannels) -> None:
@@ -59,7 +84,7 @@ def _check_reach(config: NetworkConfig, own: OwnChannels, cross: CrossChannels) 
         gains = np.sum(np.abs(own) ** 2, axis=-2)
         heard = np.einsum("ci,cifu->cfu", config.nominal_budgets[config.interferers], np.sum(np.abs(cross) ** 2, axis=-2))
         least, most = (10.0 * np.log10(total / (gains * config.power_unit)) for total in (1.0, 1.0 + heard))
-    far = np.any(own != 0, axis=-2) & ~((least >= lowest) & (most <= highest))  # a zero channel is zero-forcing's to refuse
+    far = np.any(own != 0, axis=-2) & ~((least >= lowest) & (most <= highest))  # who has a zero channel has no beam
     if np.any(far):
         cell, band, user = (int(i) for i in np.argwhere(far)[0])
         raise ValueError(

@@ -1,5 +1,6 @@
 """Models of channels by name: what `NetworkConfig.channel_model` chooses from, and how it says what is laid over them."""
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -8,6 +9,7 @@ from multicell_env.channels.correlated import Correlated
 from multicell_env.channels.estimated import Estimated
 from multicell_env.channels.fading import Fading
 from multicell_env.channels.model import ChannelModel
+from multicell_env.channels.pool import RecordedChannels
 from multicell_env.channels.rayleigh import Rayleigh
 from multicell_env.channels.redraw import Redraw
 from multicell_env.config import NetworkConfig
@@ -37,16 +39,24 @@ def channel_model(name: str) -> ChannelModel:
     return CHANNEL_MODELS[name]
 
 
-def composition(text: str) -> Composition:
+def composition(text: str, channels: ChannelModel | None = None) -> Composition:
     """What a text such as `"fading:speed_kmh=30+geometric:sectors=3,spacing_m=200+estimated:error_db=-20"` says.
 
     Parts stand between plus signs, in any order: at most one of `CHANNEL_MODELS`, "rayleigh" where there is none, and each of `LAID_OVER`
     at most once. Behind a colon stand fields that differ from their defaults, with commas between them.
 
+    Where channels are given, they take the place of Rayleigh's. Over a model any of `LAID_OVER` is laid; over recorded channels, whose
+    antennas and places are what they are, "estimated" alone. "fading" and "redraw" move recorded channels; other models move their own.
+
+    Args:
+        text: As above.
+        channels: A model of channels, or recorded ones.
+
     Raises:
-        ValueError: there is no such part or field, a part is there twice, or a value breaks its field's rule.
+        ValueError: there is no such part or field, a part is there twice, a value breaks its field's rule, or a part does not go with the
+            channels.
     """
-    model, laid_over = None, {}
+    named, model, laid_over = "rayleigh", None, {}
     for part in text.split("+"):
         name, _, words = (word.strip() for word in part.partition(":"))
         if name in laid_over or (name in CHANNEL_MODELS and model is not None):
@@ -54,19 +64,38 @@ def composition(text: str) -> Composition:
         if name in LAID_OVER:
             laid_over[name] = _with_fields(name, LAID_OVER[name], words)
         else:
-            model = _with_fields(name, channel_model(name), words)
-    return Composition(model=model or CHANNEL_MODELS["rayleigh"], **laid_over)
+            named, model = name, _with_fields(name, channel_model(name), words)
+    if channels is None:
+        return Composition(model=model or CHANNEL_MODELS["rayleigh"], **laid_over)
+    return _of_given(channels, named, model, laid_over)
 
 
-def model_of(config: NetworkConfig) -> Composition:
-    """How a network's channels come about.
+def model_of(config: NetworkConfig, channels: ChannelModel | None = None) -> Composition:
+    """How a network's channels come about, from given ones or from the model that it names; see `composition`.
 
     Raises:
-        ValueError: `channel_model` breaks its rules, or the network's cells do not fit what it says.
+        ValueError: `channel_model` breaks its rules, the network's cells do not fit what it says, or it does not go with the channels.
     """
-    made = composition(config.channel_model)
+    made = composition(config.channel_model, channels)
     made.check(config)
     return made
+
+
+def _of_given(channels: ChannelModel, named: str, model: ChannelModel | None, laid_over: Mapping[str, Any]) -> Composition:
+    is_recorded, kind = isinstance(channels, RecordedChannels), type(channels).__name__
+    moved_by = model if is_recorded and isinstance(model, Fading | Redraw) else None
+    if moved_by is None and named != "rayleigh":
+        moving = " 'fading' or 'redraw'" if is_recorded else ""
+        raise ValueError(
+            f"channel_model must be 'rayleigh' (the default){' or' * is_recorded}{moving} where channels are given; got {named!r} beside "
+            f"{kind}. Leave one of them out."
+        )
+    if is_recorded and (own := sorted({"correlated", "geometric"} & set(laid_over))):
+        raise ValueError(
+            f"channel_model must not have {' and '.join(map(repr, own))} over recorded channels, which have correlated antennas and places "
+            f"of users of their own; got it beside {kind}. Leave it out."
+        )
+    return Composition(model=channels, moved_by=moved_by, **laid_over)
 
 
 def _with_fields(name: str, model: Any, words: str) -> Any:

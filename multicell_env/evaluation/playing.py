@@ -1,21 +1,25 @@
 """Comparing methods on equal channels: every allocation, and any policy, on the same unseen blocks."""
 
-import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from multicell_env import streams
-from multicell_env.allocations.registry import ALLOCATIONS, METHODS, Allocation
+from multicell_env.allocations.registry import ALLOCATIONS, METHODS, PILOTS, Allocation
 from multicell_env.allocations.simple import uniform_allocation
+from multicell_env.arguments import resolve_config
 from multicell_env.blocks import Blocks
+from multicell_env.channels.model import ChannelModel
+from multicell_env.channels.pool import Channels, RecordedChannels, channels_of
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.policies import Policy, begin, decide, has_reset
-from multicell_env.evaluation.results import MethodResult
-from multicell_env.model.interference import ingr, sum_rates
+from multicell_env.evaluation.record import Record, Slot
+from multicell_env.evaluation.results import NOTHING_MEASURED, Measurements, MethodResult
+from multicell_env.evaluation.timing import median_ms
 from multicell_env.model.types import Powers
 from multicell_env.observation import Observation, Observer
 
@@ -28,17 +32,45 @@ DEFAULT_ITERATIONS = 5
 """Iterations in a slot of a negotiated allocation where the network's own k is 0."""
 
 
-def draw_blocks(config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED, *, keep_channels: bool = True) -> Blocks:
+def draw_blocks(
+    config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED, *, keep_channels: bool = True, channels: ChannelModel | None = None
+) -> Blocks:
     """Unseen blocks; block i is the one that `env.reset(seed=seed + i)` draws. Observation "csi" needs them to keep their channels.
+
+    Args:
+        config: The network; with recorded channels a fitted one.
+        num_blocks: How many.
+        seed: Of the first one.
+        keep_channels: Whether they keep their channels.
+        channels: Where channels come from, in place of the model that the network names.
 
     Raises:
         ValueError: fewer than one block.
     """
     if num_blocks < 1:
         raise ValueError(f"num_blocks must be at least 1; got {num_blocks}. Give a positive whole number.")
-    blocks = Blocks(config, num_blocks, keep_channels=keep_channels)
+    blocks = Blocks(config, num_blocks, keep_channels=keep_channels, channels=channels)
     blocks.draw(np.arange(num_blocks), [np.random.default_rng(seed + block) for block in range(num_blocks)])
     return blocks
+
+
+def error_streams(config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED) -> list[np.random.Generator]:
+    """Measurement errors of the blocks of `draw_blocks`, as `env.reset(seed=seed + i)` has them; none where the network has none."""
+    with_errors = num_blocks if config.measurement_error_db > 0.0 else 0
+    return [streams.error_stream(np.random.default_rng(seed + block)) for block in range(with_errors)]
+
+
+def judged_on(config: NetworkConfig | None, channels: Channels | None, num_blocks: int) -> tuple[NetworkConfig, ChannelModel | None, int]:
+    """What methods are judged on: the network, the source of channels, of a pool its test part, and the number of blocks.
+
+    A part of a pool has no more blocks than it has: each is played at most once.
+
+    Raises:
+        TypeError, ValueError: the channels are none, or not of the network.
+    """
+    model = channels_of(channels, "test")
+    most = len(model) if isinstance(model, RecordedChannels) else num_blocks
+    return resolve_config(config, channels=model), model, min(num_blocks, most)
 
 
 def play(
@@ -48,8 +80,22 @@ def play(
     *,
     batched: bool = False,
     acting_slots: int | None = None,
+    errors: Sequence[np.random.Generator] = (),
 ) -> Float[np.ndarray, "block slot"]:
-    """Average cell capacity of a policy in every slot, bit/s/Hz.
+    """Average cell capacity of a policy in every slot, bit/s/Hz. Arguments and errors as for `record_of`."""
+    return record_of(policy, blocks, observation, batched=batched, acting_slots=acting_slots, errors=errors).per_slot
+
+
+def record_of(
+    policy: Policy,
+    blocks: Blocks,
+    observation: Observation,
+    *,
+    batched: bool = False,
+    acting_slots: int | None = None,
+    errors: Sequence[np.random.Generator] = (),
+) -> Record:
+    """Play a policy.
 
     Args:
         policy: Called with the observations of all agents, returns their actions.
@@ -58,9 +104,11 @@ def play(
         batched: True calls it once a slot with arrays `{agent: [block, ...]}`; False once for each block.
         acting_slots: How many slots it acts in, before the negotiation goes on from where it stands; all by default. 1 is the paper's
             online algorithm.
+        errors: Of what is measured, from `error_streams`, where the network has errors.
 
     Raises:
-        ValueError: no slot to act in, or several blocks for a policy with `reset` that takes one at a time.
+        ValueError: no slot to act in, errors for another number of blocks than has them, or several blocks for a policy with `reset` that
+            takes one at a time.
     """
     if acting_slots is not None and acting_slots < 1:
         raise ValueError(f"acting_slots must be at least 1; got {acting_slots}. Give a positive whole number, or None for all slots.")
@@ -69,20 +117,31 @@ def play(
             f"a policy with reset that takes one block at a time plays one block; got {len(blocks)}. Play them one by one, or let it take "
             "all at once with batched=True."
         )
+    if len(errors) != (len(blocks) if blocks.config.measurement_error_db > 0.0 else 0):
+        raise ValueError(
+            f"there must be errors for each of the blocks where the network has them, and none elsewhere; got {len(errors)} for "
+            f"{len(blocks)} blocks at {blocks.config.measurement_error_db:g} dB. Give error_streams of these blocks."
+        )
+    if errors:
+        blocks.measure(range(len(blocks)), errors)
     begin(policy, len(blocks))
     rounds, last = blocks.config.rounds_per_slot, acting_slots or blocks.config.num_slots
-    capacities, observer = [], Observer(observation, blocks)
+    slots, observer = [], Observer(observation, blocks)
     for step in range(blocks.config.num_steps):
         actions = decide(policy, observer, batched) if step < last * rounds else blocks.hold()
-        capacities.append(blocks.play_slot(actions).mean(axis=-1, dtype=np.float64))
+        sum_rates = blocks.play_slot(actions)
+        if (step + 1) % rounds == 0:
+            slots.append(Slot.played(blocks, sum_rates))
         observer.advance()
-    return np.stack(capacities[rounds - 1 :: rounds], axis=-1)
+        if errors:
+            blocks.measure(range(len(blocks)), errors)
+    return Record.of(slots, blocks.config.user_mask)
 
 
 def evaluate_policy(
     name: str,
     policy: Policy,
-    config: NetworkConfig,
+    config: NetworkConfig | None,
     *,
     observation: Observation,
     num_blocks: int = 200,
@@ -90,25 +149,60 @@ def evaluate_policy(
     batched: bool = False,
     acting_slots: int | None = None,
     timed: bool = True,
+    channels: Channels | None = None,
 ) -> MethodResult:
     """Play any policy on the unseen blocks that `evaluate_allocations` plays on.
 
-    Arguments as for `play`; without `timed`, the time of a decision is NaN, and nothing is played a second time to measure it. A policy
-    with `reset` that takes one block at a time plays one block after the other.
+    Arguments as for `play` and `evaluate_allocations`; without `timed`, the time of a decision is NaN, and nothing is played a second time
+    to measure it. A policy with `reset` that takes one block at a time plays one block after the other.
     """
+    config, model, num_blocks = judged_on(config, channels, num_blocks)
     size = 1 if has_reset(policy) and not batched and num_blocks > 1 else num_blocks
-    together = (draw_blocks(config, size, seed + first) for first in range(0, max(num_blocks, 1), max(size, 1)))
-    per_slot = np.concatenate([play(policy, blocks, observation, batched=batched, acting_slots=acting_slots) for blocks in together])
+    settings: dict[str, Any] = {"batched": batched, "acting_slots": acting_slots}
+    firsts = range(seed, seed + max(num_blocks, 1), max(size, 1))
+    records = [
+        record_of(
+            policy,
+            draw_blocks(config, size, first, channels=model),
+            observation,
+            errors=error_streams(config, size, first),
+            **settings,
+        )
+        for first in firsts
+    ]
 
     def play_one(block: Blocks) -> None:
         block.play_slot(decide(policy, Observer(observation, block), batched))
 
     begin(policy, 1)
-    return MethodResult(name, per_slot, "own", _median_ms(play_one, config, seed) if timed else np.nan, acting_slots=acting_slots)
+    return MethodResult(
+        name,
+        np.concatenate([record.per_slot for record in records]),
+        "own",
+        median_ms(play_one, draw_blocks(config, 1, seed, channels=model)) if timed else np.nan,
+        acting_slots=acting_slots,
+        user_rates=tuple(user_rates for record in records for user_rates in record.user_rates[:, None]),
+        measurements=measurements_of(observation, config),
+    )
+
+
+def measurements_of(observation: Observation, config: NetworkConfig) -> Measurements:
+    """What a policy measures that sees this observation and plays by the rules of this network.
+
+    A step is a measurement round for each of its iterations; without iterations it is one, whose INGR the next step sees.
+    """
+    hears = observation == "price" or config.action == "price" or (config.negotiation == "pricing" and config.num_iterations > 0)
+    return Measurements(config.rounds_per_slot * max(config.num_iterations, 1), PILOTS["pricing" if hears else "flwf"])
 
 
 def evaluate_allocations(
-    config: NetworkConfig, *, num_blocks: int = 200, seed: int = FIRST_SEED, methods: Collection[str] = METHODS, timed: bool = True
+    config: NetworkConfig | None = None,
+    *,
+    num_blocks: int = 200,
+    seed: int = FIRST_SEED,
+    methods: Collection[str] = METHODS,
+    timed: bool = True,
+    channels: Channels | None = None,
 ) -> list[MethodResult]:
     """Play the allocations that are not learned, those of `multicell_env.allocations.registry.ALLOCATIONS`.
 
@@ -120,65 +214,82 @@ def evaluate_allocations(
     the others spend the nominal budget.
 
     Args:
-        config: The network.
-        num_blocks: Unseen blocks to play.
+        config: The network; the paper's (8, 4) network by default, or that of recorded channels.
+        num_blocks: Unseen blocks to play; of a pool of recorded channels no more than the part has.
         seed: Block i is the one that `env.reset(seed=seed + i)` draws.
         methods: Which of `METHODS`; one that is not possible on this network is left out. What a method does depends on no other.
-        timed: Whether to measure the time of a decision, which takes 16 of each; NaN otherwise.
+        timed: Whether to measure the time of a decision, which takes up to 16 of each; NaN otherwise.
+        channels: A model of channels, or a pool of recorded ones: an array, a file, or `RecordedChannels`, by default its test part.
 
     Raises:
-        ValueError: fewer than one block, or an unknown method.
+        ValueError: fewer than one block, an unknown method, or channels that are not of the network.
     """
     if unknown := sorted(set(methods) - set(METHODS)):
         raise ValueError(f"methods must be some of {METHODS}; got {unknown}. Leave them out.")
+    config, model, num_blocks = judged_on(config, channels, num_blocks)
     config = replace(config, action="powers")  # an allocation is powers, whatever agents of the network say
-    blocks = draw_blocks(config, num_blocks, seed)
-    clock: Clock = partial(_median_ms, config=config, seed=seed) if timed else lambda decide: np.nan
+    blocks = draw_blocks(config, num_blocks, seed, channels=model)
+
+    def clock(decide: Callable[[Blocks], object]) -> float:
+        return median_ms(decide, draw_blocks(config, 1, seed, channels=model)) if timed else np.nan
+
     chosen = [allocation for allocation in ALLOCATIONS.values() if allocation.name in methods and allocation.is_possible(config)]
-    return [_played(allocation, blocks, seed, clock) for allocation in chosen]
+    return [_played(allocation, blocks, model, seed, clock) for allocation in chosen]
 
 
-def _played(allocation: Allocation, blocks: Blocks, seed: int, clock: Clock) -> MethodResult:
+def _played(allocation: Allocation, blocks: Blocks, channels: ChannelModel | None, seed: int, clock: Clock) -> MethodResult:
     stream = streams.STARTS if allocation.kind == "negotiated" else streams.ALLOCATIONS
     generator, num_slots = streams.generator(seed, stream), blocks.config.num_slots
 
     def allocate(some: Blocks) -> Powers:
         return allocation.allocate(some.gains, some.user_budgets, some.config, generator)
 
-    anew = partial(_slot_by_slot, allocation, blocks.config, len(blocks), seed, generator)
+    anew = partial(_slot_by_slot, allocation, blocks.config, channels, len(blocks), seed, generator)
     std_over_starts = None
     if allocation.kind == "negotiated":
-        starts = np.stack([anew() if blocks.moves else _negotiated(allocation, blocks, allocate) for _ in range(allocation.num_starts)])
-        per_slot = starts.mean(axis=0)
+        starts = [anew() if blocks.moves else _negotiated(allocation, blocks, allocate) for _ in range(allocation.num_starts)]
         if allocation.num_starts > 1:
-            std_over_starts = float(starts[..., -1].std(axis=0, ddof=1).mean())
+            std_over_starts = float(np.std([start.per_slot[:, -1] for start in starts], axis=0, ddof=1).mean())
         # How long a slot takes does not depend on where it opens.
         ms = clock(lambda one: _iterated(allocation, one, fractions_of(uniform_allocation(one.gains, one.user_budgets), one)))
     elif blocks.moves:
-        per_slot, ms = anew(), clock(allocate)
+        starts, ms = [anew()], clock(allocate)
     else:
         draws = 1 if allocation.kind == "static" else num_slots
-        per_slot = np.repeat(np.stack([_capacity(allocate(blocks), blocks) for _ in range(draws)], axis=-1), num_slots // draws, axis=1)
-        ms = clock(allocate)
-    is_bound = allocation.is_bound(blocks.config)
-    return MethodResult(allocation.name, per_slot, allocation.knowledge, ms, std_over_starts, is_bound)
+        slots = [Slot.of_powers(allocate(blocks), blocks) for _ in range(draws)] * (num_slots // draws)
+        starts, ms = [Record.of(slots, blocks.config.user_mask)], clock(allocate)
+    return MethodResult(
+        allocation.name,
+        np.mean([start.per_slot for start in starts], axis=0),
+        allocation.knowledge,
+        ms,
+        std_over_starts,
+        allocation.is_bound(blocks.config),
+        user_rates=tuple(np.stack([start.user_rates for start in starts], axis=1)),
+        measurements=Measurements(_iterations(blocks.config), allocation.pilots) if allocation.pilots else NOTHING_MEASURED,
+    )
 
 
-def _negotiated(allocation: Allocation, blocks: Blocks, allocate: Callable[[Blocks], Powers]) -> Float[np.ndarray, "block slot"]:
-    """Capacity of a negotiation from one opening, k iterations a slot."""
+def _negotiated(allocation: Allocation, blocks: Blocks, allocate: Callable[[Blocks], Powers]) -> Record:
+    """A negotiation from one opening, k iterations a slot."""
     blocks.restart()
     slots = [_iterated(allocation, blocks, fractions_of(allocate(blocks), blocks))]
     slots += [_iterated(allocation, blocks, blocks.hold()) for _ in range(1, blocks.config.num_slots)]
     blocks.restart()
-    return np.stack(slots, axis=-1)
+    return Record.of(slots, blocks.config.user_mask)
 
 
 def _slot_by_slot(
-    allocation: Allocation, config: NetworkConfig, num_blocks: int, seed: int, generator: np.random.Generator
-) -> Float[np.ndarray, "block slot"]:
-    """Capacity of an allocation that is decided anew in every slot, where channels move."""
+    allocation: Allocation,
+    config: NetworkConfig,
+    channels: ChannelModel | None,
+    num_blocks: int,
+    seed: int,
+    generator: np.random.Generator,
+) -> Record:
+    """An allocation that is decided anew in every slot, where channels move."""
     # Channels that have moved do not come back: every method plays blocks of its own, which the same seed makes the same.
-    blocks, slots = draw_blocks(config, num_blocks, seed), []
+    blocks, slots = draw_blocks(config, num_blocks, seed, channels=channels), []
     nominal = blocks.user_budgets
     for _ in range(config.num_slots):
         is_negotiated = allocation.kind == "negotiated"
@@ -186,34 +297,23 @@ def _slot_by_slot(
         if is_negotiated:
             slots.append(_iterated(allocation, blocks, fractions_of(powers, blocks)))
         else:
-            slots.append(_capacity(powers, blocks))
+            slots.append(Slot.of_powers(powers, blocks))
             blocks.play_slot(fractions_of(powers, blocks), num_iterations=0, transmit=True)
         blocks.advance()
-    return np.stack(slots, axis=-1)
+    return Record.of(slots, config.user_mask)
 
 
-def _iterated(allocation: Allocation, blocks: Blocks, fractions: np.ndarray) -> Float[np.ndarray, " block"]:
-    k = blocks.config.num_iterations or DEFAULT_ITERATIONS
-    rates = blocks.play_slot(fractions, num_iterations=k, negotiation=allocation.negotiation, transmit=True)
-    return rates.mean(axis=-1, dtype=np.float64)
+def _iterated(allocation: Allocation, blocks: Blocks, fractions: np.ndarray) -> Slot:
+    k = _iterations(blocks.config)
+    return Slot.played(blocks, blocks.play_slot(fractions, num_iterations=k, negotiation=allocation.negotiation, transmit=True))
+
+
+def _iterations(config: NetworkConfig) -> int:
+    """Iterations of a negotiated allocation in a slot."""
+    return config.num_iterations or DEFAULT_ITERATIONS
 
 
 def fractions_of(powers: Powers, blocks: Blocks) -> Float[np.ndarray, "block cell band user"]:
     """Powers as fractions of each user's slot budget."""
     budgets = blocks.user_budgets[..., None, :]
     return np.divide(powers, budgets, out=np.zeros(powers.shape), where=budgets > 0)
-
-
-def _capacity(powers: Powers, blocks: Blocks) -> Float[np.ndarray, " block"]:
-    return sum_rates(powers, ingr(powers, blocks.gains)).mean(axis=-1)
-
-
-def _median_ms(decide: Callable[[Blocks], object], config: NetworkConfig, seed: int, repeats: int = 15) -> float:
-    """Median time of a decision on one block, after one call that warms caches."""
-    block = draw_blocks(config, 1, seed)
-    times = []
-    for _ in range(repeats + 1):
-        begin = time.perf_counter()
-        decide(block)
-        times.append(time.perf_counter() - begin)
-    return 1000.0 * float(np.median(times[1:]))

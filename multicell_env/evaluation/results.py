@@ -2,16 +2,29 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from multicell_env.allocations.registry import BEST_KNOWN, Knowledge
+from multicell_env.allocations.registry import BEST_KNOWN, PLAN, Knowledge, Pilot
 from multicell_env.config import NetworkConfig
+from multicell_env.evaluation.users import user_measures, utilities
 
 Slots = Literal["last_slot", "all_slots"]
 """A block's last slot, or the mean over its slots."""
+
+
+class Measurements(NamedTuple):
+    """What a method has measured in a slot before it transmits, beside the channels that beams are made of."""
+
+    rounds_per_slot: int = 0
+    """Measurement rounds: iterations of the negotiation, or rounds in which a policy acts."""
+    pilots: tuple[Pilot, ...] = ()
+    """Pilots of each."""
+
+
+NOTHING_MEASURED = Measurements()
 
 
 @dataclass(frozen=True)
@@ -34,6 +47,10 @@ class MethodResult:
     """Whether this is the best exclusive assignment of at least as many bands as there are cells."""
     acting_slots: int | None = None
     """In how many first slots a policy acted, before the negotiation went on alone; None for all."""
+    user_rates: tuple[Float[np.ndarray, "start user"], ...] = ()
+    """Of every block the rate of each user of all cells, the mean over the slots, bit/s/Hz; from each start where there are several."""
+    measurements: Measurements = NOTHING_MEASURED
+    """Measurement rounds and pilots; what must be known beforehand is `knowledge`."""
 
     @property
     def last_slot(self) -> dict[str, float]:
@@ -58,6 +75,7 @@ def as_json(results: Iterable[MethodResult], config: NetworkConfig, seed: int, n
         percent_of_best_known(results),
         percent_of_best_known(results, "all_slots"),
     )
+    of_users = utility_measures(results, config.fairness)
     methods = {
         result.name: {
             "last_slot": _json_numbers(result.last_slot),
@@ -68,6 +86,9 @@ def as_json(results: Iterable[MethodResult], config: NetworkConfig, seed: int, n
             "percent_of_best_known_all_slots": of_best_all.get(result.name),
             "ms_per_decision": None if np.isnan(result.ms_per_decision) else result.ms_per_decision,
             "knowledge": result.knowledge,
+            "measurements": result.measurements._asdict(),
+            **user_measures(result.user_rates),
+            **of_users.get(result.name, {}),
             "std_over_starts": result.std_over_starts,
         }
         for result in results
@@ -113,6 +134,31 @@ def percent_of_bound(results: Iterable[MethodResult], slots: Slots = "last_slot"
     }
     is_exceeded = any(percent >= 100.05 for of_slots in percents.values() for percent in of_slots.values())
     return {} if is_exceeded else percents[slots]
+
+
+def utility_measures(results: Iterable[MethodResult], fairness: float) -> dict[str, dict[str, Any]]:
+    """What a network with fairness seeks: the alpha-fair utility of the users' average rates, a user, for alpha = 1 in nats.
+
+    The best known of a block is the highest of all results there, as for capacities.
+
+    Args:
+        results: Of the same blocks; those without users' rates are left out.
+        fairness: alpha; 0 gives nothing.
+
+    Returns:
+        By name: `utility`, `utility_minus_planned` and `utility_minus_best_known`, each with `mean` and `ci95` (None for one block).
+        Differences are paired, block by block; without the plan, or without WMMSE, there are none: None.
+    """
+    blocks = {result.name: utilities(result.user_rates, fairness) for result in results if result.user_rates} if fairness > 0.0 else {}
+    best = np.max(list(blocks.values()), axis=0) if BEST_KNOWN in blocks else None
+    references = {"utility_minus_planned": blocks.get(PLAN), "utility_minus_best_known": best}
+    return {
+        name: {
+            "utility": _json_numbers(summary(of_blocks)),
+            **{key: None if reference is None else _json_numbers(summary(of_blocks - reference)) for key, reference in references.items()},
+        }
+        for name, of_blocks in blocks.items()
+    }
 
 
 def _percent(capacities: Float[np.ndarray, " block"], reference: Float[np.ndarray, " block"]) -> float:

@@ -8,15 +8,18 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-from multicell_env.allocations.registry import ALLOCATIONS, Knowledge
+from multicell_env.allocations.registry import ALLOCATIONS, Knowledge, Pilot
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.playing import DEFAULT_ITERATIONS
-from multicell_env.evaluation.results import MethodResult, Slots, percent_of_best_known, percent_of_bound
+from multicell_env.evaluation.results import MethodResult, Slots, percent_of_best_known, percent_of_bound, utility_measures
+from multicell_env.evaluation.users import LOW_RATE, UTILITY_MEASURES, user_measures
 
 LEAST = ("starts", "% bound", "first", "ms", "needs", "all slots")
 """What a narrow terminal can do without, in this order."""
 NEEDS: Mapping[Knowledge, str] = {"own": "own measurements", "statistics": "statistics of all", "channels": "channels of all"}
 """What must be known, in words; `Knowledge` itself where they are too long."""
+PILOT_WORDS: Mapping[Pilot, str] = {"ingr": "INGR", "price": "price"}
+"""Pilots in words."""
 
 
 def print_table(results: list[MethodResult], config: NetworkConfig, console: Console, *, title: str | None = None) -> None:
@@ -35,13 +38,13 @@ def print_table(results: list[MethodResult], config: NetworkConfig, console: Con
         "% bound": _last_and_all(percent_of_bound, results),
         "starts": ["" if result.std_over_starts is None else f"{result.std_over_starts:.2f}" for result in results],
         "ms": [f"{result.ms_per_decision:.2g}" for result in results],
-        "needs": [NEEDS[result.knowledge] for result in results],
+        "needs": [_needs(result, NEEDS[result.knowledge]) for result in results],
     }
     columns = {header: column for header, column in columns.items() if column}
     caption = _caption(results, config, columns)
     table, left_out = _table(columns, title), []
     if _width(table, console) > console.width:
-        columns["needs"] = [result.knowledge for result in results]
+        columns["needs"] = [_needs(result, result.knowledge) for result in results]
         table = _table(columns, title)
     for header in LEAST if console.is_terminal else ():
         if _width(table, console) <= console.width:
@@ -52,6 +55,58 @@ def print_table(results: list[MethodResult], config: NetworkConfig, console: Con
             table = _table(columns, title)
     table.caption = caption + (f". Not shown, because the terminal is narrow: {', '.join(left_out)}" if left_out else "")
     print_whole(table, console)
+
+
+def print_users(
+    results: list[MethodResult], console: Console, *, fairness: float = 0.0, title: str = "users: average rates over a block"
+) -> None:
+    """Print what single users got, by `user_measures`, in the order of `print_table`; nothing where no result has users' rates.
+
+    With fairness `utility_measures` stand beside it, and the highest utility first.
+    """
+    utility = utility_measures(results, fairness)
+    ranked = sorted(
+        (result for result in results if result.user_rates),
+        key=lambda result: -(utility[result.name]["utility"] if utility else result.last_slot)["mean"],
+    )
+    measures = {result.name: user_measures(result.user_rates) for result in ranked}
+    if not measures:
+        return
+    rows = measures.values()
+    columns = {
+        "method": list(measures),
+        **{
+            header: [signed_with_interval(utility[name][key], 3, signed=key != "utility") for name in measures]
+            for header, key in zip(("utility", "- planned", "- best known"), UTILITY_MEASURES, strict=True)
+            if utility
+        },
+        f"% below {LOW_RATE:g}": [f"{row['users_below_0.1']:.1f}" for row in rows],
+        "5 % rate": [f"{row['fifth_percentile']:.2f}" for row in rows],
+        "Jain": [f"{row['jain']:.3f}" for row in rows],
+        "geom. mean": [f"{row['geometric_mean']:.2f}" for row in rows],
+    }
+    columns = {header: column for header, column in columns.items() if any(column)}
+    table = _table(columns, title)
+    parts = [
+        f"% below {LOW_RATE:g}: users with an average rate below {LOW_RATE:g} bit/s/Hz; 5 % rate: what 5 % of the users do not reach; "
+        "Jain: Jain's index, mean over blocks; geom. mean: of all users' rates; rates in bit/s/Hz"
+    ]
+    if utility:
+        blind = [name for name in measures if name in ALLOCATIONS and not ALLOCATIONS[name].heeds_fairness]
+        parts = [
+            f"utility: alpha-fair utility a user with alpha = {fairness:g}, mean ± 95 % confidence interval over blocks; - planned, - best "
+            "known (the highest in this table in every block): paired differences",
+            *parts,
+            *([f"blind to fairness: {', '.join(blind)}"] if blind else []),
+        ]
+    table.caption = "; ".join(parts)
+    print_whole(table, console)
+
+
+def _needs(result: MethodResult, knowledge: str) -> str:
+    """What must be known, the number of measurement rounds in a slot, and their pilots."""
+    rounds, pilots = result.measurements
+    return f"{knowledge}: {rounds} {' + '.join(PILOT_WORDS[pilot] for pilot in pilots)}" if rounds else knowledge
 
 
 def _last_and_all(percent: Callable[[list[MethodResult], Slots], dict[str, float]], results: list[MethodResult]) -> list[str]:
@@ -71,7 +126,10 @@ def _caption(results: list[MethodResult], config: NetworkConfig, columns: Mappin
     elif "assignment_bound" in names:
         parts.append("no % bound: the best exclusive assignment is none where bands are fewer than cells or sharing one pays")
     parts += ["starts: std of the last slot over random starts", "ms: median time of one decision for all cells"]
-    parts.append("needs: what somebody must know, beside a station's own measurements the statistics or the channels of all cells")
+    parts.append(
+        "needs: what somebody must know, beside a station's own measurements the statistics or the channels of all cells; and the "
+        "measurement rounds of a slot with their pilots (INGR: users measure; price: users transmit, and stations measure)"
+    )
     negotiated = [name for name, allocation in ALLOCATIONS.items() if name in names and allocation.kind == "negotiated"]
     if config.num_iterations == 0 and negotiated:
         verb = "make" if len(negotiated) > 1 else "makes"
@@ -102,3 +160,11 @@ def with_interval(summary: Mapping[str, float | None]) -> str:
     """A mean and, where it has one, its interval."""
     half_width = summary["ci95"]
     return f"{summary['mean']:.2f}" + ("" if half_width is None or math.isnan(half_width) else f" ± {half_width:.2f}")
+
+
+def signed_with_interval(summary: Mapping[str, float | None] | None, digits: int = 2, *, signed: bool = True) -> str:
+    """A mean, with its sign unless told otherwise, and its interval where it has one; nothing where there is none."""
+    if summary is None:
+        return ""
+    half_width, sign = summary["ci95"], "+" if signed else ""
+    return f"{summary['mean']:{sign}.{digits}f}" + ("" if half_width is None else f" ± {half_width:.{digits}f}")

@@ -69,13 +69,13 @@ WRITTEN = ("slots_left", "rounds", "power_budget", "powers", "ingr", "log_ingr",
 
 
 class PriceArrays(NamedTuple):
-    """What a slot reads and writes where prices are heard; the arrays of blocks are flat."""
+    """What a slot reads and writes where prices are heard."""
 
-    prices: Float[np.ndarray, " token"]
+    prices: PowersOfBlocks
     """In nats per sigma^2; written."""
-    measured_prices: Float[np.ndarray, " token"]
+    measured_prices: PowersOfBlocks
     """The prices that actions tilt: the last ones, or what was measured in their place; read."""
-    measured_ingr: Float[np.ndarray, " token"]
+    measured_ingr: PowersOfBlocks
     """The INGR that actions answer to, in sigma^2; read."""
     victims: Int[np.ndarray, "cell victim"]
     """Which cells each cell reaches, -1 for padding; read."""
@@ -93,6 +93,25 @@ class PriceArrays(NamedTuple):
     """Whether iterations respond to prices; they pour water otherwise."""
     shows: bool
     """Whether observations have the planes of "price"."""
+
+
+class FairnessArrays(NamedTuple):
+    """What a slot reads and writes where rates do not count alike; the arrays of users are flat."""
+
+    past_rates: Float[np.ndarray, " user"]
+    """Sum of the rates in past slots, bit/s/Hz; written."""
+    rates: Float[np.ndarray, " user"]
+    """Rates in the last round, bit/s/Hz; written."""
+    weights: Float[np.ndarray, " user"]
+    """What each rate counts, for prices that are heard and answered; written."""
+    num_past: Int[np.ndarray, " block"]
+    """How many past slots there are; written."""
+    floor: float
+    """What is added to average rates, bit/s/Hz."""
+    unit: float
+    """The average rate, bit/s/Hz, that counts 1, but for the floor."""
+    alpha: float
+    """The power of averages that rates count by."""
 
 
 def victims_of(

@@ -81,6 +81,55 @@ def _zero_force(re, im, r_re, r_im, gains, num_users):
 
 
 @inner_call
+def _load(re, im, row, channels, block, cell, band, user):
+    """One user's channel as a row. Returns its squared norm."""
+    total = 0.0
+    for m in range(channels.shape[3]):
+        number = channels[block, cell, band, m, user]
+        re[row, m], im[row, m] = number.real, number.imag
+        total += re[row, m] * re[row, m] + im[row, m] * im[row, m]
+    return total
+
+
+@inner_call
+def _serve(re, im, r_re, r_im, gains, num_users, channels, block, cell, band, spare_re, spare_im, strengths, order, least_sine):
+    """As `_zero_force`, for users of whom not all can be separated: the others have a beam and a gain of 0. See `served_users`."""
+    re[:], im[:] = 0.0, 0.0  # NaN that a zero channel has left in what fills up the vectors
+    for user in range(num_users):
+        strengths[user] = _load(re, im, user, channels, block, cell, band, user)
+    for user in range(num_users):  # the strongest first, and of equals the first
+        place = user
+        while place > 0 and strengths[order[place - 1]] < strengths[user]:
+            order[place] = order[place - 1]
+            place -= 1
+        order[place] = user
+    left = 0
+    for k in range(num_users):
+        user = order[k]
+        strength = _load(re, im, left, channels, block, cell, band, user)
+        for j in range(left):
+            product_re, product_im = _inner_product(re, im, j, left)
+            _subtract(re, im, left, j, product_re, product_im)
+        rest = _inner_product(re, im, left, left)[0]
+        if strength > 0.0 and rest >= least_sine * least_sine * strength:
+            _scale(re, im, left, 1.0 / np.sqrt(rest))
+            order[left] = user
+            left += 1
+    while left > 0:
+        for k in range(left):
+            _load(re, im, k, channels, block, cell, band, order[k])
+        if _zero_force(re, im, r_re, r_im, gains, left) >= least_sine:
+            break
+        re[:], im[:] = 0.0, 0.0
+        left -= 1
+    spare_re[:], spare_im[:] = 0.0, 0.0
+    strengths[:] = 0.0
+    for k in range(left):
+        spare_re[order[k]], spare_im[order[k]], strengths[order[k]] = re[k], im[k], gains[k]
+    re[:], im[:], gains[:] = spare_re, spare_im, strengths
+
+
+@inner_call
 def _cross(gains, first, beams_re, beams_im, beam, h_re, h_im, num_users, products):
     """|w^H h|^2 from every beam of a cell to every user of another."""
     num_antennas, width = h_re.shape
@@ -108,11 +157,25 @@ def _cross(gains, first, beams_re, beams_im, beam, h_re, h_im, num_users, produc
 
 
 @compiled_entry
-def beamform(rows, channels, cross_channels, interferers, users_per_cell, signal_gains, inverse_gains, cross_gains, beamformers):
+def beamform(
+    rows,
+    channels,
+    cross_channels,
+    interferers,
+    users_per_cell,
+    least_sine,
+    blocked_gains,
+    signal_gains,
+    inverse_gains,
+    cross_gains,
+    beamformers,
+    blocked,
+):
     """`zero_forcing` and `beamforming_gains` of some blocks, into the given rows of `signal_gains`, its inverse and `cross_gains`.
 
     Arrays are C-contiguous and of one precision; `beamformers` is written where it is not empty. Zero-forcing is solved in float64
-    whatever that is, because users that are nearly in line cost digits.
+    whatever that is, because users that are nearly in line cost digits. A user that cannot be served (see `served_users`) has no beam,
+    the gain of its cell in `blocked_gains`, and no cross gains; it is marked in `blocked`, where nobody else is unmarked.
 
     Returns:
         The smallest sine that a user's channel stands off the span of the others' by; 0 where one does not.
@@ -126,11 +189,14 @@ def beamform(rows, channels, cross_channels, interferers, users_per_cell, signal
     beams_re, beams_im = beams[:num_cells], beams[num_cells:]
     h = np.zeros((2, num_antennas, padded_users), signal_gains.dtype)
     h_re, h_im, products = h[0], h[1], np.zeros((1, 2, LANES), signal_gains.dtype)[0]
+    spare = np.zeros((2, num_users, padded_antennas))
+    strengths, order = np.zeros((1, 1, num_users))[0, 0], np.zeros(num_users, np.int64)
     smallest = 1.0
     flat_gains = cross_gains.reshape(-1)
     for block in range(num_blocks):
         row = rows[block]
         for band in range(num_bands):
+            serves_all = True
             for cell in range(num_cells):
                 users = users_per_cell[cell]
                 for m in range(num_antennas):
@@ -139,6 +205,13 @@ def beamform(rows, channels, cross_channels, interferers, users_per_cell, signal
                         q_re[user, m], q_im[user, m] = number.real, number.imag
                 sine = _zero_force(q_re, q_im, r_re, r_im, own_gains, users)
                 smallest = min(smallest, sine)
+                if not sine >= least_sine:
+                    serves_all = False
+                    where = (channels, block, cell, band)
+                    _serve(q_re, q_im, r_re, r_im, own_gains, users, *where, spare[0], spare[1], strengths, order, least_sine)
+                    for user in range(users):
+                        if own_gains[user] == 0.0:
+                            own_gains[user], blocked[row, cell, band, user] = blocked_gains[cell], True
                 for user in range(num_users):
                     gain = own_gains[user] if user < users else 1.0
                     signal_gains[row, cell, band, user], inverse_gains[row, cell, band, user] = gain, 1.0 / gain
@@ -163,6 +236,10 @@ def beamform(rows, channels, cross_channels, interferers, users_per_cell, signal
                             h_re[m, user], h_im[m, user] = number.real, number.imag
                     beam = sender * num_users * padded_antennas
                     _cross(flat_gains, first, beams_re, beams_im, beam, h_re, h_im, num_users, products)
+                    if not serves_all:
+                        for user in range(num_users):
+                            if blocked[row, cell, band, user]:
+                                flat_gains[first + user : first + num_users * num_users : num_users] = 0.0
     return smallest
 
 

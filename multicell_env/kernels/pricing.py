@@ -1,4 +1,4 @@
-"""What base stations and users do where prices are heard, in vectors: weigh, hear, respond, tilt, and what an observation shows of it.
+"""What base stations and users do where prices are heard, in vectors: weigh, hear, respond, tilt.
 
 What `model/pricing.py` says in NumPy, in the units and the layout of `kernels/steps.py`.
 """
@@ -8,30 +8,27 @@ What `model/pricing.py` says in NumPy, in the units and the layout of `kernels/s
 
 import numpy as np
 
-from multicell_env.kernels.compiling import compiled_entry, inner
-from multicell_env.kernels.exponents import log10, two_to_the
-from multicell_env.kernels.loops import copy, fill, in_vectors
+from multicell_env.kernels.compiling import inner
+from multicell_env.kernels.exponents import two_to_the
+from multicell_env.kernels.fairness import count_users, over_own_count
+from multicell_env.kernels.loops import in_vectors
 from multicell_env.kernels.simd import (
     LANES,
     any_less,
     larger,
     load,
+    load_double,
     load_half,
+    load_repeated,
     multiply_add,
     smaller,
     splat,
     store,
     sum_each,
+    sum_fours,
     where_less,
 )
-from multicell_env.kernels.steps import LOG_LIMIT
 
-FLOOR = 1e-3
-"""What is added before a logarithm that an observation shows, so that nothing is not minus infinity."""
-NUM_PLANES = 9
-"""Planes of the observation "price"; `show` writes them in their order."""
-NUM_STATIC_PLANES = 3
-"""Those of them that stay through a block: gain, users and leakage."""
 MOST_STEPS = 24
 """Steps on the multiplier of a budget; three or four are enough unless the arithmetic itself has no more digits."""
 
@@ -83,6 +80,19 @@ _four_prices_wide, _four_prices_half = _four_prices(load, LANES, True), _four_pr
 
 
 @inner
+def _prices_among_four(weights, cross_gains, first_gain, band, victims, links, cell, num_bands):
+    """All beams of a cell in a band where cells have four users: the gains of a link are one vector, beam by beam."""
+    total = splat(0.0, load_repeated(weights, 0))
+    for j in range(victims.shape[1]):
+        victim = victims[cell, j]
+        if victim < 0:
+            break
+        gains = load_double(cross_gains, first_gain + links[cell, j] + 16 * band)
+        total = multiply_add(gains, load_repeated(weights, 4 * (victim * num_bands + band)), total)
+    return sum_fours(total)
+
+
+@inner
 def _add_rest(prices, first, weights, cross_gains, first_gain, band, victims, links, cell, num_bands, num_users, unit):
     """What vectors of four leave: the last beams to all users, and all beams to the last users."""
     summed = num_users - num_users % 4
@@ -101,17 +111,35 @@ def _add_rest(prices, first, weights, cross_gains, first_gain, band, victims, li
 
 
 @inner
-def hear(block, pricing, weights, powers, ingr, inverse_gains, cross_gains, transmitting, num_interferers, num_bands, num_users, unit):
+def hear(
+    block,
+    pricing,
+    fairness,
+    prices,
+    weights,
+    powers,
+    ingr,
+    inverse_gains,
+    cross_gains,
+    transmitting,
+    num_interferers,
+    num_bands,
+    num_users,
+    unit,
+):
     """Prices of all beams of a block, times `unit`: weigh every user, then add those that each beam reaches, by its gains."""
     num_cells, size = len(transmitting), num_bands * num_users
-    victims, links, prices = pricing.victims, pricing.links, pricing.prices
+    victims, links = pricing.victims, pricing.links
     _weigh(num_cells * size, weights, powers, ingr, inverse_gains, block * num_cells * size)
+    count_users(fairness, weights, block, num_cells, num_bands, num_users)
     first_gain = block * num_cells * num_interferers * size * num_users
     for cell in range(num_cells):
         for band in range(num_bands):
             first = (block * num_cells + cell) * size + band * num_users
             for user in range(0, num_users - 3, 4):
-                if num_users % LANES == 0:
+                if num_users == 4:
+                    sums = _prices_among_four(weights, cross_gains, first_gain, band, victims, links, cell, num_bands)
+                elif num_users % LANES == 0:
                     sums = _four_prices_wide(
                         weights, cross_gains, first_gain, band, user, victims, links, cell, transmitting, num_bands, num_users
                     )
@@ -126,16 +154,16 @@ def hear(block, pricing, weights, powers, ingr, inverse_gains, cross_gains, tran
 
 @in_vectors
 def _tilt(load, lanes):
-    """What an action makes of the prices and the INGR that were measured: tilted prices, both in units of `scale`."""
+    """What an action makes of the prices and the INGR that were measured: tilted prices, both in units of 1 / `noise`, a power of two."""
 
     @inner
-    def tokens(index, costs, levels, actions, prices, ingr, first, offset, octaves, scale):
+    def tokens(index, costs, levels, actions, prices, ingr, first, offset, octaves, noise):
         action = load(actions, first + index)
-        one, unit = splat(1.0, action), splat(scale, action)
+        one = splat(1.0, action)
         exponent = smaller(larger(action, splat(-1.0, action)), one) * splat(octaves, action)
-        price = multiply_add(load(prices, first + index), unit, splat(offset, action))
+        price = multiply_add(load(prices, first + index), splat(1.0 / noise, action), splat(offset, action))
         store(costs, index, price * two_to_the(exponent))
-        store(levels, index, load(ingr, first + index) / unit)
+        store(levels, index, load(ingr, first + index) * splat(noise, action))
 
     return tokens
 
@@ -225,13 +253,30 @@ def respond_to_prices(load, lanes):
 
 
 @inner
-def open_by_prices(block, cell, pricing, actions, powers, scratch, budgets, damping, num_bands, num_users, precision, scale):
+def open_by_prices(
+    block,
+    cell,
+    pricing,
+    fairness,
+    actions,
+    powers,
+    measured_prices,
+    measured_ingr,
+    scratch,
+    budgets,
+    damping,
+    num_bands,
+    num_users,
+    precision,
+    noise,
+):
     """An opening that answers to the prices that were measured last, tilted by an action."""
     size = num_bands * num_users
-    first, offset = (block * len(pricing.victims) + cell) * size, pricing.offset / pricing.nominal_powers[cell] * scale
+    first, offset = (block * len(pricing.victims) + cell) * size, pricing.offset / pricing.nominal_powers[cell] / noise
     _, costs, levels, inverses, wanted = scratch
-    _tilt(size, costs, levels, actions, pricing.measured_prices, pricing.measured_ingr, first, offset, pricing.octaves, scale)
+    _tilt(size, costs, levels, actions, measured_prices, measured_ingr, first, offset, pricing.octaves, noise)
     own, here = cell * num_users, 0
+    over_own_count(fairness, costs, here, block * len(pricing.victims) + cell, num_bands, num_users)
     respond_to_prices(
         num_users,
         powers,
@@ -249,70 +294,3 @@ def open_by_prices(block, cell, pricing, actions, powers, scratch, budgets, damp
         0.0,
         precision,
     )
-
-
-@in_vectors
-def _show_measured(load, lanes):
-    """The planes that change from round to round: INGR, prices and powers."""
-
-    @inner
-    def tokens(index, observations, to, size, log_ingr, prices, powers, first, nominal_power, share):
-        c, price, power = load(log_ingr, first + index), load(prices, first + index), load(powers, first + index)
-        floor, part = splat(FLOOR, c), smaller(power * splat(share, c), splat(1.0, c))
-        store(observations, to + size + index, c + splat(2.0, c))
-        limit = splat(LOG_LIMIT, c)
-        store(observations, to + 3 * size + index, smaller(log10(floor + price * splat(nominal_power, c)), limit))
-        store(observations, to + 5 * size + index, log10(floor + part) + splat(1.0, c))
-        store(observations, to + 6 * size + index, part)
-
-    return tokens
-
-
-@inner
-def show(
-    block,
-    static_planes,
-    observations,
-    log_ingr,
-    prices,
-    powers,
-    nominal_powers,
-    power_budget,
-    users_per_cell,
-    is_first,
-    phase,
-    size,
-):
-    """Write the nine planes of "price" of a block; `power_budget` is of the coming slot."""
-    num_cells = len(users_per_cell)
-    for cell in range(num_cells):
-        token = block * num_cells + cell
-        to, share = token * NUM_PLANES * size, users_per_cell[cell] / power_budget[block, cell]
-        for plane in range(NUM_STATIC_PLANES):  # gain, users and leakage stand between what changes
-            copy(size, observations, to + 2 * plane * size, static_planes, (NUM_STATIC_PLANES * token + plane) * size)
-        _show_measured(size, observations, to, size, log_ingr, prices, powers, token * size, nominal_powers[cell], share)
-        fill(size, observations, to + 7 * size, 1.0 if is_first else 0.0)
-        fill(size, observations, to + 8 * size, phase)
-
-
-@compiled_entry
-def show_prices(static_planes, observations, log_ingr, prices, powers, nominal_powers, power_budget, users_per_cell, is_first, phases):
-    """Observations "price" of every block as it is now."""
-    num_blocks, _, num_bands, num_users = powers.shape
-    flat_static, flat_observations, flat_log_ingr = static_planes.reshape(-1), observations.reshape(-1), log_ingr.reshape(-1)
-    flat_prices, flat_powers = prices.reshape(-1), powers.reshape(-1)
-    for block in range(num_blocks):
-        show(
-            block,
-            flat_static,
-            flat_observations,
-            flat_log_ingr,
-            flat_prices,
-            flat_powers,
-            nominal_powers,
-            power_budget,
-            users_per_cell,
-            is_first[block],
-            phases[block],
-            num_bands * num_users,
-        )

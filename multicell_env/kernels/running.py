@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from multicell_env.kernels.arrays import BlockArrays, PriceArrays, SlotOutputs
+from multicell_env.kernels.arrays import BlockArrays, FairnessArrays, PriceArrays, SlotOutputs
 from multicell_env.kernels.slot import play_slots
 from multicell_env.kernels.steps import CACHE_LINE
 from multicell_env.kernels.threads import ThreadPool
@@ -26,6 +26,33 @@ PARTS_PER_THREAD = 16
 """Parts that a thread plays its blocks in; others take what is left when they are done."""
 
 
+def as_opening(
+    actions: np.ndarray, damping: np.ndarray, tokens: tuple[int, ...], dtype: np.dtype, limits: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Opening move and damping of a round as the kernel takes them.
+
+    Args:
+        actions: `[block, cell, band, user]`, or with a plane of each user's damping `[block, cell, 2, band, user]`.
+        damping: What there is without such a plane, `[block, cell, user]`.
+        tokens: Shape of the blocks' powers.
+        dtype: Of the powers.
+        limits: Smallest and largest entry of an action.
+
+    Raises:
+        ValueError: the actions have another shape.
+    """
+    if actions.shape != tokens and actions.shape != (*tokens[:2], 2, *tokens[2:]):
+        raise ValueError(f"actions must have shape {tokens}; got {actions.shape}. Give [block, cell, band, user], or two such planes.")
+    if actions.dtype != dtype:
+        low, high = limits
+        actions = np.minimum(np.maximum(actions, low), high)  # first, because what is large in float64 is infinite in float32
+    fits = actions.dtype == dtype and actions.flags.carray
+    planes = actions if fits else np.require(actions, dtype, ONE_LAYOUT)  # which takes a microsecond to see that
+    if planes.ndim == len(tokens):
+        return planes, damping
+    return np.ascontiguousarray(planes[:, :, 0]), planes[:, :, 1].clip(0.0, 1.0).mean(axis=-2)
+
+
 class BlockRunner:
     """Runs kernels on a batch of blocks, on one thread or several; what they compute does not depend on their number.
 
@@ -38,7 +65,7 @@ class BlockRunner:
         self.threads = ThreadPool(num_threads)
         self._prefetches: dict[int, Literal[True] | None] = {}
         """By the number of iterations."""
-        self._called: set[tuple[Literal[True] | None, bool]] = set()
+        self._called: set[tuple[Literal[True] | None, bool, bool]] = set()
         """Kernels that these blocks have called."""
         self._first_blocks = num_blocks * np.arange(num_threads) // num_threads
         self._at_once = num_blocks if num_threads == 1 else max(1, num_blocks // (PARTS_PER_THREAD * num_threads))
@@ -51,6 +78,7 @@ class BlockRunner:
         forward_looking: bool,
         rounds_per_slot: int,
         pricing: PriceArrays | None,
+        fairness: FairnessArrays | None,
         outputs: SlotOutputs,
         arrays: BlockArrays,
     ) -> np.ndarray:
@@ -59,13 +87,14 @@ class BlockRunner:
         if num_iterations not in self._prefetches:
             self._prefetches[num_iterations] = self.prefetches(arrays, num_iterations)
         prefetches = self._prefetches[num_iterations]
-        call = (fractions, damping, num_iterations, float(forward_looking), rounds_per_slot, prefetches, pricing, rates, *outputs, *arrays)
+        looking = float(forward_looking)
+        call = (fractions, damping, num_iterations, looking, rounds_per_slot, prefetches, pricing, fairness, rates, *outputs, *arrays)
         next_blocks = self._first_blocks.copy()
 
         def play(thread: int) -> None:
             play_slots(next_blocks, self._at_once, thread, *call)
 
-        kernel = (prefetches, pricing is None)
+        kernel = (prefetches, pricing is None, fairness is None)
         if kernel in self._called:  # hashing a compiled function takes long
             self.threads.together(play, num_blocks)
         else:

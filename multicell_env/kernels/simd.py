@@ -41,18 +41,19 @@ def _address(context: Any, builder: Any, array_type: Any, array: Any, index: Any
     return builder.bitcast(builder.gep(data, [index]), of.as_pointer())
 
 
-def _loading(lanes: int) -> Any:
+def _loading(lanes: int, times: int = 1) -> Any:
     @intrinsic
     def loading(typing_context: Any, array: Any, index: Any) -> Any:
-        vector = VectorType(array.dtype, lanes)
-
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            of = context.get_value_type(vector)
+            of = context.get_value_type(VectorType(array.dtype, lanes))
             value = builder.load(_address(context, builder, array, *arguments, of), typ=of)
             value.align = context.get_abi_sizeof(of.element)
-            return value
+            if times == 1:
+                return value
+            repeated = ir.Constant(ir.VectorType(ir.IntType(32), times * lanes), [*range(lanes)] * times)
+            return builder.shuffle_vector(value, value, repeated)
 
-        return vector(array, types.intp), generate
+        return VectorType(array.dtype, times * lanes)(array, types.intp), generate
 
     return loading
 
@@ -63,6 +64,8 @@ load_double = _loading(2 * LANES)
 """`load_double(array, index)`: twice as many, where one factor serves them all."""
 load_half = _loading(LANES // 2)
 """`load_half(array, index)`: half as many, for cells with few users."""
+load_repeated = _loading(LANES // 2, 4)
+"""`load_repeated(array, index)`: half as many, four times side by side."""
 load_one = _loading(1)
 """`load_one(array, index)`: one, for what is left over."""
 
@@ -229,6 +232,20 @@ def sum_each(typing_context: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
         return added(*pairs, evens, odds)
 
     return sums(a, b, c, d), generate
+
+
+@intrinsic
+def sum_fours(typing_context: Any, vector: Any) -> Any:
+    """The sums of every four lanes that stand side by side."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        (value,) = arguments
+        for count in (vector.lanes // 2, vector.lanes // 4):
+            places = [ir.Constant(ir.VectorType(ir.IntType(32), count), [2 * lane + first for lane in range(count)]) for first in (0, 1)]
+            value = builder.fadd(*(builder.shuffle_vector(value, value, place) for place in places))
+        return value
+
+    return VectorType(vector.scalar, vector.lanes // 4)(vector), generate
 
 
 @intrinsic

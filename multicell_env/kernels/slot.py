@@ -8,8 +8,10 @@ import math
 import numpy as np
 
 from multicell_env.kernels.compiling import compiled_entry, inner
-from multicell_env.kernels.loops import copy, fill
-from multicell_env.kernels.pricing import hear, open_by_prices, respond_to_prices, show
+from multicell_env.kernels.fairness import over_own_count, renew_counts
+from multicell_env.kernels.loops import copy
+from multicell_env.kernels.pricing import hear, open_by_prices, respond_to_prices
+from multicell_env.kernels.showing import show, show_counts, show_slot
 from multicell_env.kernels.simd import LANES, fetch_add
 from multicell_env.kernels.steps import find_transmitting, finish, measure, open_powers, respond
 
@@ -37,6 +39,11 @@ def _negotiate(
     noise,
     next_gains,
     pricing,
+    heard,
+    measured_prices,
+    measured_ingr,
+    fairness,
+    ends_slot,
     scratch,
     precision,
 ):
@@ -50,7 +57,23 @@ def _negotiate(
             budgets[cell * num_users + user] = budget if user < users_per_cell[cell] else 0.0
             water_levels[cell * num_users + user] = np.inf
         if pricing is not None and pricing.acts:
-            open_by_prices(block, cell, pricing, fractions, powers, scratch, budgets, damping, num_bands, num_users, precision, 1.0 / noise)
+            open_by_prices(
+                block,
+                cell,
+                pricing,
+                fairness,
+                fractions,
+                powers,
+                measured_prices,
+                measured_ingr,
+                scratch,
+                budgets,
+                damping,
+                num_bands,
+                num_users,
+                precision,
+                noise,
+            )
         else:
             open_powers(num_users, fractions, powers, first + cell * size, budgets, cell * num_users, num_bands, num_users, (ahead, share))
         ahead += size * share
@@ -61,11 +84,16 @@ def _negotiate(
             measure(
                 num_users, ingr, powers, inverse_gains, cross_gains, interferers, transmitting, block, cell, num_bands, num_users, noise
             )
+        is_last = iteration == num_iterations
+        if fairness is not None and (is_last or (pricing is not None and pricing.negotiates)):
+            renew_counts(block, fairness, powers, ingr, num_cells, num_bands, num_users, is_last and ends_slot)
         if pricing is not None and (pricing.negotiates or iteration == num_iterations):
             unit = noise if iteration == num_iterations else 1.0  # those that stay are per sigma^2
             hear(
                 block,
                 pricing,
+                fairness,
+                heard,
                 scratch[0],
                 powers,
                 ingr,
@@ -81,11 +109,12 @@ def _negotiate(
             break
         if pricing is not None and pricing.negotiates:
             for cell in range(num_cells):
+                over_own_count(fairness, heard, first + cell * size, block * num_cells + cell, num_bands, num_users)
                 respond_to_prices(
                     num_users,
                     powers,
                     first + cell * size,
-                    pricing.prices,
+                    heard,
                     ingr,
                     first + cell * size,
                     scratch[3],
@@ -120,20 +149,6 @@ def _negotiate(
     return ahead
 
 
-@inner
-def _show(block, static_planes, observations, transmitted_powers, num_static_planes, powers, log_ingr, log_budget, num_cells, size):
-    """Write a block's observations and powers, while what they show is still in the cache."""
-    static_size = num_static_planes * size
-    for cell in range(num_cells):
-        token = block * num_cells + cell
-        to = token * (static_size + 2 * size)
-        copy(static_size, observations, to, static_planes, token * static_size)
-        copy(size, observations, to + static_size, log_ingr, token * size)
-        fill(size, observations, to + static_size + size, log_budget[block, cell])
-    first = block * num_cells * size
-    copy(num_cells * size, transmitted_powers, first, powers, first)
-
-
 @compiled_entry
 def play_slots(
     next_blocks,
@@ -146,6 +161,7 @@ def play_slots(
     rounds_per_slot,
     prefetches,
     pricing,
+    fairness,
     rates,
     static_planes,
     observations,
@@ -175,8 +191,8 @@ def play_slots(
     cache, and True where a block's must be fetched while the one before is played: two types, so that each has a kernel of its own and
     one costs the other nothing. `damping` is what each user keeps of its powers in an iteration, within [0, 1], `[block, cell, user]`.
     A round that is not the last of its slot books nothing. `pricing` is None where nobody hears prices, and `PriceArrays` otherwise: again
-    two types. Writes `rates` (18) `[block, cell]`, what `SlotOutputs` has, unless it has no blocks, and what
-    `BlockArrays` has.
+    two types; and so is `fairness`, None where all rates count alike, and `FairnessArrays` otherwise. Writes `rates` (18) `[block, cell]`,
+    what `SlotOutputs` has, unless it has no blocks, and what `BlockArrays` has.
     """
     num_blocks, num_cells, num_bands, num_users = powers.shape
     size = num_bands * num_users
@@ -193,7 +209,9 @@ def play_slots(
         log_ingr.reshape(-1),
     )
     # Once here: every look into the tuple counts who holds its arrays.
-    heard = pricing.prices if pricing is not None else flat_powers
+    heard = pricing.prices.reshape(-1) if pricing is not None else flat_powers
+    measured_prices = pricing.measured_prices.reshape(-1) if pricing is not None else flat_powers
+    measured_ingr = pricing.measured_ingr.reshape(-1) if pricing is not None else flat_powers
     nominal_powers = pricing.nominal_powers if pricing is not None else nominal_budgets
     flat_inverse_gains, flat_gains = inverse_gains.reshape(-1), cross_gains.reshape(-1)
     flat_static, flat_observations, flat_outputs = static_planes.reshape(-1), observations.reshape(-1), transmitted_powers.reshape(-1)
@@ -207,6 +225,7 @@ def play_slots(
         begin = fetch_add(next_blocks, whose, at_once)
         while begin < end:
             for block in range(begin, min(begin + at_once, end)):
+                transmits = rounds[block] + 1 >= rounds_per_slot
                 ahead = flat_gains.ctypes.data + (block + 1) * num_cells * size * gains_of_token
                 ahead = _negotiate(
                     block,
@@ -230,10 +249,14 @@ def play_slots(
                     1.0 / scale,
                     (ahead, share),
                     pricing,
+                    heard,
+                    measured_prices,
+                    measured_ingr,
+                    fairness,
+                    transmits,
                     scratch,
                     precision,
                 )
-                transmits = rounds[block] + 1 >= rounds_per_slot
                 for cell in range(num_cells):
                     first = (block * num_cells + cell) * size
                     finish(
@@ -277,10 +300,12 @@ def play_slots(
                         False,
                         rounds[block] / rounds_per_slot,
                         size,
+                        observations.shape[2],
                     )
+                    show_counts(block, fairness, flat_observations, num_cells, num_bands, num_users, observations.shape[2])
                     copy(num_cells * size, flat_outputs, block * num_cells * size, flat_powers, block * num_cells * size)
                 elif len(observations) > 0:
-                    _show(
+                    show_slot(
                         block,
                         flat_static,
                         flat_observations,

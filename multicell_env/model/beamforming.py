@@ -3,7 +3,7 @@
 from typing import NoReturn
 
 import numpy as np
-from jaxtyping import Bool, Complex, Int
+from jaxtyping import Bool, Complex, Float, Int
 
 from multicell_env.model.types import CrossChannels, Gains, OwnChannels
 
@@ -34,7 +34,17 @@ def zero_forcing(
     if not np.all(np.isfinite(channels)):
         raise ValueError("channels must be finite; got NaN or infinity. Repair the recording.")
     mask = np.ones((channels.shape[-4], num_users), dtype=bool) if user_mask is None else user_mask
-    columns = mask[:, None, None, :]
+    beamformers, sines = _beams(channels, mask)
+    if not np.all(sines >= MIN_SINE):
+        refuse_inseparable(np.nan_to_num(sines).min())
+    return beamformers
+
+
+def _beams(
+    channels: OwnChannels, user_mask: Bool[np.ndarray, "cell user"]
+) -> tuple[Complex[np.ndarray, "*batch cell band antenna user"], Float[np.ndarray, "*batch cell band user"]]:
+    """Beamformers, and the sine of the angle between each user's channel and the span of the others'; NaN where there is none."""
+    num_users, columns = channels.shape[-1], user_mask[:, None, None, :]
     orthogonal, triangular = np.linalg.qr(channels)
     # A padded user's column of R is zero; a one on the diagonal keeps R invertible and touches no other user.
     triangular = triangular + np.where(columns, 0.0, np.eye(num_users))
@@ -47,10 +57,48 @@ def zero_forcing(
         lengths, inverse_lengths = np.linalg.norm(channels, axis=-2), np.linalg.norm(pseudo_inverse, axis=-1)
         # For each user 1/(|h| |pinv row|) is the sine of the angle between its channel and the span of the others'.
         sines = np.where(columns[..., 0, :], 1.0 / (lengths * inverse_lengths), 1.0)
-    if not np.all(sines >= MIN_SINE):
-        refuse_inseparable(np.nan_to_num(sines).min())
-    beamformers = np.swapaxes(pseudo_inverse.conj(), -1, -2) / inverse_lengths[..., None, :]
-    return np.where(columns, beamformers, 0.0)
+        beamformers = np.swapaxes(pseudo_inverse.conj(), -1, -2) / inverse_lengths[..., None, :]
+    return np.where(columns, beamformers, 0.0), sines
+
+
+def served_users(
+    channels: OwnChannels, user_mask: Bool[np.ndarray, "cell user"] | None = None
+) -> Bool[np.ndarray, "*batch cell band user"]:
+    """Who has a beam in each band: everybody, unless zero-forcing cannot separate the users of the cell.
+
+    Then users are taken from the strongest channel to the weakest, of equals in their order, and one whose channel is zero or stands off
+    the span of those before by a sine of less than `MIN_SINE` is left out. Should those that are left be inseparable all the same, because
+    many small angles add up, the weakest go until they are not.
+
+    Args:
+        channels: H of each cell and band, users as columns.
+        user_mask: False for padded users, who have no beam.
+    """
+    *batch, _, num_users = channels.shape
+    mask = np.ones((channels.shape[-4], num_users), bool) if user_mask is None else user_mask
+    served = np.broadcast_to(mask[:, None, :], (*batch, num_users)).copy()
+    for place in np.argwhere(~np.all(_beams(channels, mask)[1] >= MIN_SINE, axis=-1)):
+        served[*place] = _separable(channels[*place], served[*place])
+    return served
+
+
+def _separable(channels: Complex[np.ndarray, "antenna user"], present: Bool[np.ndarray, " user"]) -> Bool[np.ndarray, " user"]:
+    strengths = np.sum(np.abs(channels) ** 2, axis=0)
+    kept: list[int] = []
+    for user in sorted(np.flatnonzero(present).tolist(), key=lambda user: -strengths[user]):
+        beams = np.linalg.qr(channels[:, kept])[0] if kept else np.zeros((len(channels), 0))
+        rest = channels[:, user] - beams @ (beams.conj().T @ channels[:, user])
+        if strengths[user] > 0.0 and np.sum(np.abs(rest) ** 2) >= MIN_SINE**2 * strengths[user]:
+            kept.append(user)
+    while kept and not _smallest_sine(channels[:, kept]) >= MIN_SINE:
+        kept.pop()
+    return np.isin(np.arange(len(present)), kept)
+
+
+def _smallest_sine(channels: Complex[np.ndarray, "antenna user"]) -> float:
+    """Of the angles between each user's channel and the span of the others'."""
+    lengths = np.linalg.norm(channels, axis=0) * np.linalg.norm(np.linalg.pinv(channels, rcond=0.0), axis=1)
+    return float(1.0 / lengths.max())
 
 
 def refuse_inseparable(sine: float) -> NoReturn:

@@ -4,7 +4,8 @@ from array_api_compat import array_namespace
 from jaxtyping import Float
 
 from multicell_env.config import Negotiation
-from multicell_env.model.interference import check_powers, ingr
+from multicell_env.model.fairness import RunningRates
+from multicell_env.model.interference import check_powers, ingr, spectral_efficiency
 from multicell_env.model.pricing import best_response_to_prices, prices
 from multicell_env.model.types import Array, Gains
 from multicell_env.model.waterfilling import forward_looking_levels, water_fill
@@ -18,6 +19,7 @@ def negotiate(
     *,
     negotiation: Negotiation = "flwf",
     damping: float | Float[Array, "*#batch cell user"] = 0.0,
+    running: RunningRates | None = None,
 ) -> Float[Array, "*batch cell band user"]:
     """Let all users of all cells adjust their spectrum for some iterations.
 
@@ -34,6 +36,8 @@ def negotiate(
         negotiation: The rule.
         damping: Share of its last powers that every user, or each, keeps in an iteration, in [0, 1], before the rule moves it by the rest;
             0 is the game of the paper, and a user with 1 stays where it opened.
+        running: What users have had in past slots, where rates do not count alike. "pricing" weighs users anew in every iteration, by what
+            they measure. "flwf" and "iwf" pour every user's whole budget, each user by itself, which no weight of its own changes.
 
     Raises:
         ValueError: a power or budget is negative or not finite, or a damping is outside [0, 1].
@@ -51,7 +55,8 @@ def negotiate(
     for _ in range(num_iterations):
         measured = ingr(powers, gains)
         if negotiation == "pricing":
-            response = best_response_to_prices(prices(powers, gains), measured, user_budgets)
+            weights = None if running is None else running.weights(spectral_efficiency(powers, measured))
+            response = best_response_to_prices(prices(powers, gains, weights), measured, user_budgets, weights)
         else:
             response = water_fill(forward_looking_levels(powers, measured) if negotiation == "flwf" else measured, user_budgets)
         powers = kept * powers + (1.0 - kept) * response

@@ -21,24 +21,28 @@ MOST_STEPS = 64
 """Steps on the multiplier of a budget; some five are enough unless the arithmetic itself has no more digits."""
 
 
-def prices(powers: Float[Array, "*batch cell band user"], gains: Gains) -> Float[Array, "*batch cell band user"]:
+def prices(
+    powers: Float[Array, "*batch cell band user"], gains: Gains, weights: Float[Array, "*batch cell user"] | None = None
+) -> Float[Array, "*batch cell band user"]:
     """What a unit of power on each beam costs the users of other cells, in nats of their rates, per sigma^2.
 
-        pi_{b,u}[f] = sum_{b' reached by b} sum_{u'} |w_{b,u}^H h_{b,(b',u')}|^2 S / (N (S + N))
+        pi_{b,u}[f] = sum_{b' reached by b} sum_{u'} |w_{b,u}^H h_{b,(b',u')}|^2 v_{b',u'} S / (N (S + N))
 
     with S the signal that the victim u' of cell b' receives and N its interference plus noise: its rate log(1 + S/N) falls by S / (N (S +
-    N)) for each unit of interference.
+    N)) for each unit of interference, and v is what its rate counts.
 
     Args:
         powers: Transmit powers, in sigma^2, non-negative.
         gains: Gains of the block.
+        weights: v, such as `RunningRates.weights`; 1 for everybody by default.
 
     Raises:
         ValueError: a power is negative or not finite.
     """
     signals = gains.signal_gains * powers
     noises = gains.signal_gains * ingr(powers, gains)
-    return _over_victims(signals / (signals + noises) / noises, gains)
+    costs = signals / (signals + noises) / noises
+    return _over_victims(costs if weights is None else costs * weights[..., None, :], gains)
 
 
 def leakage(gains: Gains) -> Float[Array, "*batch cell band user"]:
@@ -68,24 +72,31 @@ def _over_victims(weights: Float[Array, "*batch cell band user"], gains: Gains) 
 
 
 def best_response_to_prices(
-    prices: Float[Array, "*batch band user"], ingr: Float[Array, "*batch band user"], user_budgets: Float[Array, "*#batch user"]
+    prices: Float[Array, "*batch band user"],
+    ingr: Float[Array, "*batch band user"],
+    user_budgets: Float[Array, "*#batch user"],
+    weights: Float[Array, "*batch user"] | None = None,
 ) -> Float[Array, "*batch band user"]:
-    """Powers that gain each user most, its rate less the price of its powers.
+    """Powers that gain each user most, its rate times what it counts less the price of its powers.
 
-        p = max(0, 1 / (pi + lambda) - c),  lambda >= 0 such that sum_f p_f <= budget, 0 where less is wanted
+        p = max(0, v / (pi + lambda) - c),  lambda >= 0 such that sum_f p_f <= budget, 0 where less is wanted
 
-    Exact to rounding. A user may want less than its budget, and nothing at all.
+    which is the answer to the prices pi / v of a user that counts 1. Exact to rounding. A user may want less than its budget, and nothing
+    at all.
 
     Args:
         prices: What a unit of power costs, in nats per sigma^2, non-negative.
         ingr: Interference-plus-noise-to-gain ratio c (7), in sigma^2.
         user_budgets: Power of one user over all bands, in sigma^2, finite and non-negative.
+        weights: v, positive; 1 for everybody by default.
 
     Raises:
         ValueError: a price or a budget is negative or not finite.
     """
     check_powers(prices, "prices")
     check_powers(user_budgets, "budgets")
+    if weights is not None:
+        prices = prices / weights[..., None, :]
     xp, budgets = array_namespace(prices), user_budgets[..., None, :]
     multiplier = _multiplier(*(_without_gradients(array) for array in (prices, ingr, budgets)))
     # One step of Newton's method with gradients changes nothing at the root, and has the gradients of the implicit function.
@@ -135,10 +146,11 @@ def tilted_response(
     ingr: Float[Array, "*batch cell band user"],
     user_budgets: Float[Array, "*#batch cell user"],
     nominal_powers: Float[Array, "*#batch cell"],
+    weights: Float[Array, "*batch cell user"] | None = None,
 ) -> Float[Array, "*batch cell band user"]:
     """Powers of an action that tilts prices: the best response to prices that it has multiplied.
 
-        e = (pi + 0.05 / p0) 10^(4 a),  p = max(0, 1 / (e + lambda) - c)
+        e = (pi + 0.05 / p0) 10^(4 a),  p = max(0, v / (e + lambda) - c)
 
     Args:
         actions: a of each band and user; entries outside [-1, 1] are clipped.
@@ -146,10 +158,11 @@ def tilted_response(
         ingr: INGR (7) as it was last measured, in sigma^2.
         user_budgets: What each user may spend in the slot, in sigma^2.
         nominal_powers: p0 of each cell, in sigma^2.
+        weights: v, what each user's rate counted when prices were measured; 1 for everybody by default.
     """
     tilts = array_namespace(actions).clip(actions, min=-1.0, max=1.0)
     offset = PRICE_OFFSET / nominal_powers[..., None, None]
-    return best_response_to_prices((prices + offset) * 10.0 ** (TILT_DECADES * tilts), ingr, user_budgets)
+    return best_response_to_prices((prices + offset) * 10.0 ** (TILT_DECADES * tilts), ingr, user_budgets, weights)
 
 
 def _without_gradients(array: Array) -> Array:

@@ -96,9 +96,10 @@ def test_actions_stay_within_minus_one_and_one():
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
-def test_the_mixed_value_never_falls_when_an_agents_value_rises(seed, num_layers):
+@pytest.mark.parametrize("is_residual", [False, True])
+def test_the_mixed_value_never_falls_when_an_agents_value_rises(seed, num_layers, is_residual):
     torch.manual_seed(seed)
-    mixer = MonotonicMixer(8, 16, num_layers)
+    mixer = MonotonicMixer(8, 16, num_layers, is_residual=is_residual)
     cases = (
         (SetStateEncoder(PLANES, (8,)), torch.randn(32, AGENTS, PLANES, BANDS, USERS)),
         (FlatStateEncoder((7,), AGENTS, (8,)), torch.randn(32, 7)),
@@ -117,6 +118,32 @@ def test_the_mixer_does_weigh_agents_by_the_state():
     (slopes,) = torch.autograd.grad(mixer(values, encoder(torch.randn(2, 7))).sum(), values)
     assert not torch.allclose(slopes[:, 0], slopes[:, 1])
     assert not torch.allclose(slopes[..., 0], slopes[..., 1])
+
+
+def test_a_residual_mixer_weighs_agents_within_bounds():
+    mixer, encoder = MonotonicMixer(8, 16, 2, is_residual=True), FlatStateEncoder((7,), AGENTS, (8,))
+    values, state = torch.randn(2, 32, AGENTS, requires_grad=True), torch.randn(32, 7)
+    optimiser = torch.optim.Adam([*mixer.parameters(), *encoder.parameters()], 1e-2)
+    for _ in range(50):
+        optimiser.zero_grad()
+        loss = (mixer(values.detach(), encoder(state)) - 2.0 * values.detach()[..., 0]).square().mean()
+        loss.backward()
+        optimiser.step()
+    (slopes,) = torch.autograd.grad(mixer(values, encoder(state)).sum(), values)
+    assert slopes.min() >= 1.0 / AGENTS - 1e-6
+    assert slopes.sum(dim=-1).max() <= 2.0 + 1e-5
+    assert slopes[..., 0].mean() > slopes[..., 1:].mean() + 0.1
+
+
+def test_masks_of_every_row_are_those_of_the_rows_alone():
+    actor, critic, encoder = SetActor(PLANES, (8, 8)), SetCritic(PLANES, (8, 8)), SetStateEncoder(PLANES, (8,))
+    observation, action = torch.randn(2, AGENTS, PLANES, BANDS, USERS), torch.rand(2, AGENTS, BANDS, USERS)
+    masks = torch.rand(2, AGENTS, BANDS, USERS) < 0.7
+    for row in range(2):
+        one = slice(row, row + 1)
+        torch.testing.assert_close(actor(observation, masks)[one], actor(observation[one], masks[row]))
+        torch.testing.assert_close(critic(observation, action, masks)[:, one], critic(observation[one], action[one], masks[row]))
+        torch.testing.assert_close(encoder(observation, masks)[:, one], encoder(observation[one], masks[row]))
 
 
 def one_of(twins: torch.nn.Module, index: int) -> torch.nn.Module:

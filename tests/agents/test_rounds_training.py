@@ -46,10 +46,11 @@ def weights(actor):
     return torch.nn.utils.parameters_to_vector(actor.parameters()).detach().numpy()
 
 
-def test_what_is_climbed_is_the_reward_that_the_environment_pays():
+@pytest.mark.parametrize("fairness", [0.0, 1.0])
+def test_what_is_climbed_is_the_reward_that_the_environment_pays(fairness):
     # one network, so that the environment itself can be stepped beside the run
-    run = RoundsTraining([group("unequal-load", count=1, dtype="float64")], LEARNER, LENGTH)
-    members = group("unequal-load", count=1, dtype="float64")
+    run = RoundsTraining([group("unequal-load", count=1, dtype="float64", fairness=fairness)], LEARNER, LENGTH)
+    members = group("unequal-load", count=1, dtype="float64", fairness=fairness)
     twin = RoundsTraining([members], LEARNER, LENGTH)  # resets its environments as the first run did its own
     env, mask = members[0].stacked_env, torch.from_numpy(twin.env.action_mask)
     observations, paid = env.state(), 0.0
@@ -94,6 +95,21 @@ def test_training_raises_what_the_average_of_the_weights_earns():
     run = training(learner=learner, length=length, scenarios=("asymmetric",))
     before = earned(run, run.actor).item()
     assert earned(run, steps(run, 60).actor).item() > 1.005 * before
+
+
+def test_training_with_fairness_raises_utility_on_a_scale_of_its_own():
+    learner, length = replace(LEARNER, averaging=0.2), replace(LENGTH, num_steps=60, num_envs=12)
+    run = RoundsTraining([group("asymmetric", fairness=1.0)], learner, length)
+    before = earned(run, run.actor).item()
+    assert run.references[0] == pytest.approx(before, rel=0.05)  # no utility is negative here
+    assert earned(run, steps(run, 60).actor).item() > 1.005 * before
+
+
+def test_rewards_around_zero_leave_a_scale():
+    noisy = RoundsTraining([group("asymmetric", fairness=1.0, snr_db=-17.6)], LEARNER, LENGTH)
+    rewards = noisy._play(noisy.games[0].take(np.arange(12)), None)
+    assert min(reward.min() for reward in rewards) < 0.0 < max(reward.max() for reward in rewards)
+    assert noisy.references[0] > 1.5 * abs(earned(noisy, None).item())
 
 
 def test_the_learning_rate_rises_stays_and_falls_to_its_share():

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from scenarios import CONFIGS, assert_equal, block_of, draw_block, draw_gains, draw_powers, ragged
 
 from multicell_env.allocations.assignment import best_assignment
+from multicell_env.allocations.climbing import TOLERANCE, climb
 from multicell_env.allocations.greedy_assignment import greedy_assignment
 from multicell_env.allocations.simple import random_allocation, uniform_allocation
-from multicell_env.allocations.wmmse import START_NAMES, TOLERANCE, climb, fractional_programming, starts, wmmse
+from multicell_env.allocations.wmmse import START_NAMES, fractional_programming, starts, wmmse
 from multicell_env.config import PAPER_8X4, NetworkConfig
 from multicell_env.model.interference import ingr, sum_rates
 from multicell_env.model.types import Gains
@@ -50,9 +51,9 @@ def network_rate(powers, gains):
 def test_the_sum_rate_never_falls_and_is_that_of_the_powers(problem):
     gains, budgets, start, mask = problem
     end = climb(gains, budgets, start, tolerance=0.0, max_iterations=200)
-    assert np.all(np.diff(end.sum_rates) >= -1e-13 * end.sum_rates[1:])
-    np.testing.assert_allclose(end.sum_rates[0], network_rate(start, gains), rtol=1e-12)
-    np.testing.assert_allclose(end.sum_rates[-1], network_rate(end.powers, gains), rtol=1e-12)
+    assert np.all(np.diff(end.worth) >= -1e-13 * end.worth[1:])
+    np.testing.assert_allclose(end.worth[0], network_rate(start, gains), rtol=1e-12)
+    np.testing.assert_allclose(end.worth[-1], network_rate(end.powers, gains), rtol=1e-12)
     assert np.all(end.powers >= 0)
     assert np.all(end.powers.sum(axis=-2) <= budgets * (1 + 1e-14))
     assert np.all(end.powers.swapaxes(-1, -2)[~mask] == 0)
@@ -88,8 +89,8 @@ def test_the_end_is_a_stationary_point_of_the_sum_rate(name):
     for slope, power, budget in zip(slopes, ragged(config, end.powers), block.budgets, strict=True):
         best = np.array(budget) * np.maximum(np.max(slope, axis=0), 0.0)
         gap += float(np.sum(best) - np.sum(np.array(slope) * np.array(power)))
-    assert gap + 1e-9 * end.sum_rates[-1] >= 0
-    assert gap <= 1e-3 * end.sum_rates[-1]
+    assert gap + 1e-9 * end.worth[-1] >= 0
+    assert gap <= 1e-3 * end.worth[-1]
 
 
 def test_the_slopes_of_the_oracle_are_finite_differences():
@@ -124,15 +125,15 @@ def test_tiny_networks_are_within_a_percent_of_a_fine_grid_search(sir_db):
 def test_a_climb_ends_when_an_iteration_gains_less_than_the_tolerance():
     gains, budgets = draw_gains(CONFIGS["small"], 3), CONFIGS["small"].split_among_users(np.full(3, 100.0))
     start = uniform_allocation(gains, budgets)
-    every = climb(gains, budgets, start, tolerance=0.0, max_iterations=3000).sum_rates
+    every = climb(gains, budgets, start, tolerance=0.0, max_iterations=3000).worth
     growth = np.diff(every) / every[:, 1:]
-    rates = climb(gains, budgets, start, max_iterations=3000).sum_rates
+    rates = climb(gains, budgets, start, max_iterations=3000).worth
     for i in range(3):
         last = int(np.argmax(growth[i] < TOLERANCE)) + 1
         assert 1 < last < 3000
         np.testing.assert_array_equal(rates[i, : last + 1], every[i, : last + 1])
         assert np.all(rates[i, last:] == every[i, last])
-    short = climb(gains, budgets, start, max_iterations=4).sum_rates
+    short = climb(gains, budgets, start, max_iterations=4).worth
     np.testing.assert_array_equal(short, every[:, :5])
 
 
@@ -140,21 +141,21 @@ def test_without_interference_the_climb_ends_at_water_filling():
     block = draw_block(CONFIGS["no interference"])
     best = network_rate(selfish_water_fill(block.gains, block.user_budgets), block.gains)
     end = climb(block.gains, block.user_budgets, uniform_allocation(block.gains, block.user_budgets))
-    assert end.sum_rates[-1] == pytest.approx(best, rel=1e-4)
-    assert end.sum_rates[-1] <= best * (1 + 1e-12)
+    assert end.worth[-1] == pytest.approx(best, rel=1e-4)
+    assert end.worth[-1] <= best * (1 + 1e-12)
 
 
 def test_no_start_ends_higher_and_neither_does_the_assignment():
     config = dataclasses.replace(PAPER_8X4, dtype="float64", sir_db=12.0)
     gains, budgets = draw_gains(config, 4), config.split_among_users(config.nominal_budgets)
     best = wmmse(gains, budgets)
-    ends = {name: climb(gains, budgets, start).sum_rates[:, -1] for name, start in starts(gains, budgets).items()}
-    np.testing.assert_array_equal(best.sum_rates[:, -1], np.max(list(ends.values()), axis=0))
-    np.testing.assert_allclose(best.sum_rates[:, -1], network_rate(best.powers, gains), rtol=1e-12)
+    ends = {name: climb(gains, budgets, start).worth[:, -1] for name, start in starts(gains, budgets).items()}
+    np.testing.assert_array_equal(best.worth[:, -1], np.max(list(ends.values()), axis=0))
+    np.testing.assert_allclose(best.worth[:, -1], network_rate(best.powers, gains), rtol=1e-12)
     bound = best_assignment(gains, budgets).sum_rates.sum(axis=-1)
     np.testing.assert_allclose(ends["assignment"], bound, rtol=1e-12)
-    assert np.all(best.sum_rates[:, -1] > bound)
-    np.testing.assert_array_equal(fractional_programming(gains, budgets).sum_rates[:, -1], ends["uniform"])
+    assert np.all(best.worth[:, -1] > bound)
+    np.testing.assert_array_equal(fractional_programming(gains, budgets).worth[:, -1], ends["uniform"])
 
 
 @pytest.mark.parametrize("name", ["small", "one cell", "one band", "asymmetric, unequal users"])
@@ -166,7 +167,7 @@ def test_blocks_of_a_batch_are_independent(name):
     for i in range(3):
         alone = wmmse(block_of(gains, i), budgets[i])
         np.testing.assert_array_equal(together.powers[i], alone.powers)
-        np.testing.assert_array_equal(together.sum_rates[i], alone.sum_rates)
+        np.testing.assert_array_equal(together.worth[i], alone.worth)
 
 
 def test_a_start_above_the_budget_is_scaled_down_to_it():
@@ -183,7 +184,7 @@ def test_beyond_the_bands_of_the_best_assignment_wmmse_climbs_from_the_greedy_on
     block = draw_block(config)
     greedy = greedy_assignment(block.gains, block.user_budgets)
     np.testing.assert_array_equal(starts(block.gains, block.user_budgets)["assignment"], greedy.powers)
-    assert wmmse(block.gains, block.user_budgets).sum_rates[-1] >= greedy.sum_rates.sum() * (1 - 1e-12)
+    assert wmmse(block.gains, block.user_budgets).worth[-1] >= greedy.sum_rates.sum() * (1 - 1e-12)
 
 
 @pytest.mark.parametrize("num_bands", [1, 2, 3, 6, 17, 64])
@@ -204,10 +205,10 @@ def test_no_start_is_another_and_all_keep_the_budgets(num_cells, num_bands):
 def test_ten_links_with_one_band_reach_what_a_hundred_random_starts_reach():
     config = NetworkConfig(num_cells=10, num_antennas=1, num_users=1, num_bands=1, dtype="float64")
     gains, budgets = draw_gains(config, 12, seed=7), config.split_among_users(config.nominal_budgets)
-    reached, generator = wmmse(gains, budgets).sum_rates[:, -1], np.random.default_rng(1)
-    random = [climb(gains, budgets, budgets[:, None, :] * generator.random((10, 1, 1))).sum_rates[:, -1] for _ in range(100)]
+    reached, generator = wmmse(gains, budgets).worth[:, -1], np.random.default_rng(1)
+    random = [climb(gains, budgets, budgets[:, None, :] * generator.random((10, 1, 1))).worth[:, -1] for _ in range(100)]
     assert np.all(reached >= 0.98 * np.max(random, axis=0))
-    uniform = fractional_programming(gains, budgets).sum_rates[:, -1]
+    uniform = fractional_programming(gains, budgets).worth[:, -1]
     assert np.max(reached / uniform) > 1.1
 
 

@@ -72,7 +72,7 @@ def test_beams_from_estimates_leak_into_the_own_cell_as_the_channels_say(text: s
     made = composition(text)
     both = generators(2)
     own, cross = draw_many(config, both)
-    placed = made.amplitudes(config, both) if made.geometric else None
+    placed = made.amplitudes(config, both, own, cross) if made.geometric else None
     own, cross = made.laid_over(own, cross, placed)
     assert made.estimated is not None
     known = made.estimated.estimate(both, own)

@@ -12,6 +12,7 @@ from pages import FENCE, PAGES, ROOT, blocks, name
 NOT_EXECUTED = {
     "text": "what a command prints",
     "bibtex": "for a bibliography",
+    "matlab": "MATLAB is not installed",
     "{include}": "a part of the README, which is a page of its own here",
     "{toctree}": "the site's build reads it",
     "{eval-rst}": "the site's build reads it",

@@ -40,11 +40,17 @@ SMALL = {
     "train.py .*--preset rounds": (f"{TRAIN} --num-blocks 4", "runs/**/irregular-7.json"),
     "train.py .*--algo apg": (TRAIN, "runs/**/results.json"),
     "train.py": (f"{TRAIN} --warmup-steps 1", "runs/**/results.json"),
+    "make_drops.py": ("", "drops.npy"),
     "evaluate.py --figure all --quick": ("--num-blocks 2 --num-workers 1", "results/quick/figure11.png"),
     "evaluate.py --figure all --train": ("--num-blocks 2 --num-workers 1 --figure 5", "docs/figures/figure5.png"),  # 8 trainings of 32
     "evaluate.py --figure 5 --from": ("--num-workers 1", ""),
     "evaluate.py --claims": ("", "docs/figures/claims.md"),
     "evaluate.py --generalise": ("--num-blocks 2", "**/generalise.json"),
+    "evaluate.py rounds --curve rounds": ("--num-blocks 2 --scenarios asymmetric", "docs/curve_rounds.png"),
+    "evaluate.py rounds --curve sir": ("--num-blocks 2", "docs/curve_sir.png"),
+    "evaluate.py rounds --curve errors": ("--num-blocks 2 --scenarios asymmetric", "docs/curve_errors.png"),
+    "evaluate.py rounds --scenarios irregular-57": ("--num-blocks 1", "results/results.json"),
+    "evaluate.py rounds --scenarios irregular-133": ("--scenarios irregular-57 --num-blocks 1", "results/results.json"),
     "evaluate.py rounds --scenarios all": ("--num-blocks 2", "*/scenarios/scenarios.png"),
     "evaluate.py --scenarios all": ("--num-blocks 2", "*/scenarios/scenarios.png"),
     "evaluate.py runs/first --sir-db 3": ("--num-blocks 2", "results/comparison.png"),  # on another network than the run's
@@ -55,6 +61,7 @@ SMALL = {
     "benchmarks/torchrl_throughput.py": ("--num-envs 1 --num-slots 10 --repeats 1", "docs/torchrl_throughput.json"),
     "benchmarks/training.py": ("--network 8x4 --seeds 0 --max-steps 2", "docs/training.json"),
     "examples/animate_negotiation.py": ("--num-iterations 2 --num-blocks 2", "docs/pictures/negotiation.gif"),
+    "examples/draw_negotiation.py": ("", "docs/pictures/rounds.png"),
 }
 
 

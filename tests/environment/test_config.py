@@ -141,3 +141,15 @@ def test_a_field_that_breaks_its_rule_is_refused_with_value_rule_and_remedy(fiel
 )
 def test_the_line_on_a_network_says_which_game_it_is(fields, ending):
     assert NetworkConfig(**fields).describe().endswith(ending)
+
+
+def test_fairness_is_a_number_that_the_network_says_in_its_line():
+    assert NetworkConfig().fairness == 0.0
+    assert "fairness" not in NetworkConfig().describe()
+    assert "fairness=1.0" in NetworkConfig(fairness=1).describe()
+
+
+@pytest.mark.parametrize("value", [-0.5, math.nan, math.inf, True, "1"])
+def test_a_fairness_that_is_none_is_refused(value):
+    with pytest.raises(ValueError, match=r"fairness must be a number within \[0, 5\]; got"):
+        NetworkConfig(fairness=value)

@@ -150,8 +150,10 @@ BAD_CHANNELS: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
     "objects": (lambda dense: dense.astype(object), "object"),
     "NaN of a real user": (changed((2, 1, 4, 3, 3), np.nan), r"finite.*\(2, 1, 4, 3, 3\).*Repair"),
     "infinity": (changed((1, 1, 0, 0, 0), np.inf), r"finite.*\(1, 1, 0, 0, 0\).*Repair"),
-    "a zero channel": (changed((1, 1, 0, slice(None), 2), 0.0), "zero-forcing.*Remove"),
-    "two users on one channel": (duplicate_user, "zero-forcing.*Remove"),
+}
+UNSERVED: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
+    "a zero channel": (changed((1, 1, 0, slice(None), 2), 0.0), r"user 2 of cell 1 in band 0 is zero \(1 in all\)\. Remove the user"),
+    "two users on one channel": (duplicate_user, "user 1 of cell 0 in band 2 cannot be separated from those of stronger users"),
 }
 
 
@@ -162,6 +164,12 @@ def test_bad_channels_are_refused_and_change_neither_the_block_nor_the_generator
 ) -> None:
     channels = change(recorded_channels(NetworkConfig(**NETWORK)))
     assert_refused_without_a_trace(make, lambda env: env.reset(seed=seed, options={"channels": channels}), ValueError, message)
+
+
+@pytest.mark.parametrize(("change", "message"), UNSERVED.values(), ids=UNSERVED.keys())
+def test_users_without_a_beam_are_refused_where_that_is_asked_for(make: Any, change: Callable[[np.ndarray], Any], message: str) -> None:
+    options = {"channels": change(recorded_channels(NetworkConfig(**NETWORK))), "strict": True}
+    assert_refused_without_a_trace(make, lambda env: env.reset(options=options), ValueError, message)
 
 
 def test_a_channel_between_cells_that_do_not_interfere_is_refused() -> None:
@@ -176,6 +184,7 @@ def test_a_channel_between_cells_that_do_not_interfere_is_refused() -> None:
     )
 
 
+@pytest.mark.filterwarnings("ignore::multicell_env.channels.plausible.ChannelWarning")
 @pytest.mark.parametrize(("dtype", "weakest", "strongest"), [("float32", -9, 8), ("float64", -70, 70)])
 def test_given_channels_far_from_the_noise_are_played_right_or_refused(dtype: str, weakest: int, strongest: int) -> None:
     network = {**NETWORK, "dtype": dtype}

@@ -27,6 +27,7 @@ class Formulas:
         self.h = [[[dense[tx, rx, f, :, : users[rx]] for f in self.bands] for rx in self.cells] for tx in self.cells]
         self.w = [[self._zero_forcing(self.h[b][b][f]) for f in self.bands] for b in self.cells]
         own_gains = [1.0 if config.mean_gains is None else config.mean_gains[b][b] for b in self.cells]
+        self.own_gains = own_gains
         self.p0 = [10.0 ** (config.snr_db / 10.0) / gain for gain in own_gains]
         self.nominal_user_budget = [config.num_bands * p0 for p0 in self.p0]
 
@@ -84,7 +85,7 @@ def test_the_planes_of_the_gain_observation_are_log_gain_log_ingr_and_log_budget
         if observed is not observations:
             history.append(powers)
         for b, planes in enumerate(observed.values()):
-            np.testing.assert_allclose(planes[0], np.log10(formulas.signal_gain(b)), rtol=1e-5, atol=1e-5)
+            np.testing.assert_allclose(planes[0], np.log10(formulas.signal_gain(b) / formulas.own_gains[b]), rtol=1e-5, atol=1e-5)
             np.testing.assert_allclose(planes[1], np.log10(formulas.ingr(b, powers) / formulas.p0[b]), rtol=1e-5, atol=1e-5)
             np.testing.assert_allclose(
                 planes[2], math.log10(budget_after(history, formulas, b, env.config.num_slots)), rtol=1e-5, atol=1e-5
@@ -102,8 +103,8 @@ def test_the_planes_of_the_csi_observation_are_h_w_log_ingr_and_log_budget(netwo
             h = np.array(formulas.h[b][b]).transpose(1, 0, 2)  # [antenna, band, user]
             w = np.array(formulas.w[b]).transpose(1, 0, 2)
             parts = np.split(planes, [num_antennas * n for n in (1, 2, 3, 4)])
-            np.testing.assert_array_equal(parts[0], h.real.astype(np.float32))
-            np.testing.assert_array_equal(parts[1], h.imag.astype(np.float32))
+            np.testing.assert_allclose(parts[0], h.real / math.sqrt(formulas.own_gains[b]), rtol=1e-6)
+            np.testing.assert_allclose(parts[1], h.imag / math.sqrt(formulas.own_gains[b]), rtol=1e-6)
             np.testing.assert_allclose(parts[2], w.real, atol=1e-5)
             np.testing.assert_allclose(parts[3], w.imag, atol=1e-5)
             np.testing.assert_array_equal(parts[4], gain_planes[1:])
@@ -112,10 +113,8 @@ def test_the_planes_of_the_csi_observation_are_h_w_log_ingr_and_log_budget(netwo
 def test_before_the_first_slot_the_ingr_is_one_over_the_signal_gain(network: dict[str, Any]) -> None:
     env = multicell_v0.parallel_env(observation="gain", **network)
     observations, infos = env.reset(seed=4)
-    for b, (planes, info) in enumerate(zip(observations.values(), infos.values(), strict=True)):
-        own_gain = 1.0 if env.config.mean_gains is None else env.config.mean_gains[b][b]
-        log_p0 = env.config.snr_db / 10.0 - math.log10(own_gain)
-        np.testing.assert_allclose(planes[1], -planes[0] - log_p0, atol=1e-5)
+    for planes, info in zip(observations.values(), infos.values(), strict=True):
+        np.testing.assert_allclose(planes[1], -planes[0] - env.config.snr_db / 10.0, atol=1e-5)  # g / a_bb, and p0 a_bb is the SNR
         np.testing.assert_array_equal(planes[2], 0.0)
         np.testing.assert_array_equal(info["power"], 0.0)
 

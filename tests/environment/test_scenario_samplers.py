@@ -31,6 +31,13 @@ def test_the_same_seed_draws_the_same_networks_and_another_draws_others(name):
     assert draw_networks(scenario, 2, 5) == first[:2]
 
 
+@pytest.mark.parametrize("name", [name for name in LARGE if name.startswith("irregular")])
+def test_in_large_networks_every_cell_hears_a_few_others(name):
+    network = draw_networks(SCENARIOS[name], 1, 0)[0]
+    assert network.num_cells == int(name.rpartition("-")[2])
+    assert network.interferers.shape[1] < network.num_cells / 3
+
+
 def test_the_mixture_draws_every_choice_and_nothing_else():
     scenario = Mixture(num_cells=(2, 5), num_users=(3, 7), num_bands=(4, 9), num_iterations=(0, 6), sir_db=(-1.0, 2.0))
     networks = draw_networks(scenario, 200, 0)

@@ -9,6 +9,7 @@ from multicell_env import NetworkConfig, multicell_v0
 from multicell_env.allocations.registry import ALLOCATIONS, METHODS, Allocation
 from multicell_env.allocations.simple import uniform_allocation
 from multicell_env.evaluation import playing
+from multicell_env.evaluation import timing as timing_of
 from multicell_env.evaluation.comparison import play_policy
 from multicell_env.evaluation.pictures import STYLES, style_of
 from multicell_env.evaluation.playing import draw_blocks, evaluate_allocations, evaluate_policy, play
@@ -88,6 +89,14 @@ def test_a_policy_must_act_in_some_slot(slots):
 def test_a_result_says_in_how_many_slots_a_policy_acted():
     results = [play_policy("mine", strongest_band, SMALL, acting_slots=slots, num_blocks=1, timed=False) for slots in (None, 1, 3)]
     assert [(result.name, result.acting_slots) for result in results] == [("mine", None), ("mine_opening", 1), ("mine_3", 3)]
+
+
+@pytest.mark.parametrize(("timing", "calls"), [(0.0, 2), (1e9, 16)])
+def test_a_decision_is_timed_fewer_times_where_it_takes_long(monkeypatch, timing, calls):
+    monkeypatch.setattr(timing_of, "TIMING", timing)
+    blocks = []
+    assert timing_of.median_ms(blocks.append, draw_blocks(SMALL, 1)) > 0.0
+    assert len(blocks) == calls
 
 
 class Counting:

@@ -48,10 +48,15 @@ def test_a_wide_terminal_and_a_file_get_all_columns(results):
 
 def test_what_must_be_known_is_said_in_words_where_there_is_room(results):
     wide, narrow = printed(results, 200, terminal=True), printed(results, 100, terminal=False)
-    for method, words in (("wmmse", "channels of all"), ("planned", "statistics of all"), ("flwf", "own measurements")):
+    for method, words, measured in (
+        ("wmmse", "channels of all", ""),
+        ("planned", "statistics of all", ""),
+        ("flwf", "own measurements", ": 5 INGR"),
+        ("pricing ", "own measurements", ": 5 INGR + price"),
+    ):
         lines = [next(line for line in text.splitlines() if line.startswith(method)) for text in (wide, narrow)]
-        assert lines[0].rstrip().endswith(words)
-        assert lines[1].rstrip().endswith(words.split()[0])
+        assert lines[0].rstrip().endswith(f" {words}{measured}")
+        assert lines[1].rstrip().endswith(f" {words.split()[0]}{measured}")
 
 
 def test_the_caption_counts_the_climbs_of_wmmse_that_ran(results):

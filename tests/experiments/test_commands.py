@@ -36,7 +36,7 @@ def test_a_run_leaves_everything_that_it_promised(trained):
     assert set(config["versions"]) >= {"torch", "tianshou", "numpy", "pettingzoo"}
     assert "git_commit" in config
     with open(directory / "metrics.csv") as file:
-        assert [row["step"] for row in csv.DictReader(file)] == ["4", "8", "12"]
+        assert [row["step"] for row in csv.DictReader(file)] == ["0", "4", "8", "12"]
     for name in METHODS:
         assert name in (trained / "output.txt").read_text()
 

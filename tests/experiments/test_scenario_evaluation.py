@@ -1,6 +1,7 @@
 """Judging on many networks: every network's own results, joined, and none counted for more because it is larger."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from experiments.studies.scenario_evaluation import Validation, evaluate_network
 from multicell_env.allocations.assignment import best_assignment
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.playing import draw_blocks, evaluate_allocations, play
+from multicell_env.model.interference import spectral_efficiency
 
 NETWORKS = (
     NetworkConfig(num_slots=3, num_bands=4),
@@ -73,6 +75,18 @@ def test_validation_without_a_bound_still_measures():
     measured = validation.measure(uniform)
     assert measured["last_slot"] > 0.0
     assert np.isnan(measured["percent_of_bound"])
+
+
+def test_validation_of_fair_networks_has_the_utility_of_average_rates():
+    networks = [replace(config, fairness=1.0) for config in NETWORKS]
+    measured, expected = Validation(networks, 2, 7, "gain").measure(uniform), []
+    for index, config in enumerate(networks):
+        blocks, slots = draw_blocks(config, 2, 7 + index), []
+        for _ in range(3):
+            blocks.play_slot(np.full(blocks.powers.shape, 1.0 / config.num_bands))
+            slots.append(spectral_efficiency(blocks.powers, blocks.ingr)[:, config.user_mask])
+        expected.append(np.log(0.1 + np.mean(slots, axis=0)).mean())
+    assert measured["utility"] == pytest.approx(np.mean(expected), rel=1e-5)
 
 
 def test_the_table_of_networks_of_all_sizes_is_never_cut():

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -99,26 +100,26 @@ def test_a_worker_that_dies_is_an_error_that_names_its_point_and_loses_no_other(
     assert json.loads((tmp_path / "cache" / f"{first.key}.json").read_text())["result"] == {"doubled": 2}
 
 
-class Counting(ThreadPoolExecutor):
-    """Counts how many measurements are in work at once."""
-
-    most = in_work = 0
-
-    def submit(self, function, /, *args, **kwargs):
-        self.in_work += 1
-        self.most = max(self.most, self.in_work)
-        future = super().submit(function, *args, **kwargs)
-        future.add_done_callback(lambda _: setattr(self, "in_work", self.in_work - 1))
-        return future
-
-
 def test_any_executor_measures_and_this_process_writes(tmp_path: Path) -> None:
-    with Counting(3) as executor:
-        results = sweep(points(tmp_path, range(6)), measure, tmp_path / "cache", num_workers=2, executor=executor)
-        assert executor.most == 2
+    two_at_once, lock, in_work, most = threading.Barrier(2), threading.Lock(), 0, 0
+
+    def measure_in_pairs(settings, policy):
+        nonlocal in_work, most
+        with lock:
+            in_work += 1
+            most = max(most, in_work)
+        two_at_once.wait(timeout=60.0)  # fails where points are measured one after the other
+        with lock:
+            in_work -= 1
+        return measure(settings, policy)
+
+    with ThreadPoolExecutor(3) as executor:
+        wanted = points(tmp_path, range(6))
+        results = sweep(wanted, measure_in_pairs, tmp_path / "cache", num_workers=2, executor=executor)
         assert executor.submit(int, "3").result() == 3  # it is left open
     assert [result["doubled"] for result in results] == [0, 2, 4, 6, 8, 10]
     assert len(list((tmp_path / "cache").iterdir())) == 6
+    assert most == 2
 
 
 def wait_long(settings, policy):

@@ -40,9 +40,18 @@ def test_no_way_of_use_compiles_a_kernel_anew():
             heard.draw(range(3), [np.random.default_rng(0)] * 3)
             heard.play_slot(fractions, outputs=Observer("price", heard).outputs())
             heard.play_slot(fractions, negotiation="pricing", transmit=False)
+            fair = Blocks(replace(known, negotiation="pricing", fairness=1.0), 3)
+            fair.draw(range(3), [np.random.default_rng(0)] * 3)
+            fair.play_slot(fractions, outputs=Observer("price", fair).outputs())
+            fair.play_slot(fractions, negotiation="iwf")
+            unheard = Blocks(replace(known, fairness=1.0), 3)
+            unheard.draw(range(3), [np.random.default_rng(0)] * 3)
+            unheard.play_slot(fractions, outputs=Observer("gain", unheard).outputs())
     assert len(beamform.signatures) == 2  # one for each precision
-    # Gains are not asked for ahead and nobody hears prices, or somebody does: one for each precision.
-    assert [sum(signature.count(types.none) == count for signature in play_slots.signatures) for count in (2, 1)] == [2, 2]
+    # Where gains are not asked for ahead, prices are heard or not, and rates count alike or by fairness: one for each precision.
+    place = list(inspect.signature(play_slots.py_func).parameters).index("prefetches")
+    signatures = [signature for signature in play_slots.signatures if signature[place] == types.none]
+    assert sorted(signature.count(types.none) for signature in signatures) == [1, 1, 2, 2, 2, 2, 3, 3]
 
 
 def test_the_slots_kernel_takes_its_arrays_in_the_order_of_their_declarations():

@@ -8,7 +8,7 @@ from numba import njit
 from test_kernels import EVERY_DTYPE, EVERY_NETWORK, NETWORKS, TOLERANCE, both, fractions_of
 
 from multicell_env.kernels.exponents import log10, two_to_the
-from multicell_env.kernels.simd import load, load_half, store, sum_each
+from multicell_env.kernels.simd import load, load_double, load_half, load_repeated, store, sum_each, sum_fours
 from multicell_env.model.interference import ingr, sum_rates
 from multicell_env.model.negotiation import negotiate
 from multicell_env.model.pricing import prices, tilted_response
@@ -146,3 +146,18 @@ def test_sums_of_each_of_four_vectors_stand_side_by_side(dtype):
     _sums(numbers, wide, half)
     assert wide.tolist() == numbers.reshape(4, 8).sum(axis=1).tolist()
     assert half.tolist() == numbers.reshape(4, 8)[:, :4].sum(axis=1).tolist()
+
+
+@njit
+def _fours(numbers, sums, repeated):
+    store(sums, 0, sum_fours(load_double(numbers, 0)))
+    store(repeated, 0, load_repeated(numbers, 3))
+
+
+@EVERY_DTYPE
+def test_sums_of_fours_and_repeated_vectors_are_those_of_numpy(dtype):
+    numbers = np.arange(16, dtype=dtype) ** 2
+    sums, repeated = np.empty(4, dtype), np.empty(16, dtype)
+    _fours(numbers, sums, repeated)
+    assert sums.tolist() == numbers.reshape(4, 4).sum(axis=1).tolist()
+    assert repeated.tolist() == np.tile(numbers[3:7], 4).tolist()

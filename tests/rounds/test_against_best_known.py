@@ -1,7 +1,7 @@
 """Percent of the best known by hand, and actors that play their own game beside the others."""
 
 import io
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -12,9 +12,11 @@ from agents.joint import JointEnv
 from agents.saved_actor import ActorPolicy
 from experiments.studies.against_best_known import against_best_known, print_against_best_known
 from experiments.studies.own_game import own_rules, play_own_game
+from experiments.studies.scenario_comparison import EVERYWHERE
 from multicell_env import NetworkConfig, multicell_v0
 from multicell_env.evaluation.playing import draw_blocks, evaluate_policy
 from multicell_env.evaluation.results import MethodResult
+from multicell_env.scenarios import LARGE, SCENARIOS
 
 GAME = {"action": "price", "rounds_per_slot": 3, "num_iterations": 0, "measuring_reward": 0.1}
 NETWORK = NetworkConfig(num_users=(2, 3, 1), num_slots=4)
@@ -68,7 +70,8 @@ def actor(**fields):
 
 
 def test_only_an_actor_whose_actions_tilt_prices_has_rules_of_its_own():
-    assert own_rules(actor()) == {**GAME, "negotiation": "flwf"}
+    assert own_rules(actor()) == {**GAME, "negotiation": "flwf", "fairness": 0.0}
+    assert own_rules(actor(fairness=1.0))["fairness"] == 1.0
     assert own_rules(actor(action="powers")) == {}
     assert own_rules(lambda observations: observations) == {}
 
@@ -80,6 +83,10 @@ def test_an_actor_plays_its_rounds_on_the_blocks_of_the_network():
     assert (always.name, then.name) == ("apg_rounds", "apg_rounds_then_pricing")
     expected = evaluate_policy("any", policy, own, observation="price", num_blocks=3, seed=7, batched=True, timed=False)
     np.testing.assert_array_equal(always.per_slot, expected.per_slot)
+    assert always.measurements == then.measurements == (3, ("ingr", "price"))
+    for each in (always, then):
+        sums = [rates.sum() / 3 for rates in each.user_rates]
+        np.testing.assert_allclose(sums, each.per_slot.mean(axis=1), rtol=1e-5)
     np.testing.assert_array_equal(draw_blocks(own, 3, 7).gains.signal_gains, draw_blocks(NETWORK, 3, 7).gains.signal_gains)
 
 
@@ -101,3 +108,30 @@ def test_pricing_goes_on_from_the_powers_of_the_first_slot():
     rates = [blocks.play_slot(fractions[None], num_iterations=0).mean()]
     rates += [blocks.play_slot(blocks.hold()).mean() for _ in range(3)]
     np.testing.assert_allclose(then.per_slot[1], rates, rtol=1e-4)
+
+
+def test_large_networks_are_played_by_their_names_alone():
+    assert set(LARGE) < set(SCENARIOS)
+    assert not set(LARGE) & set(EVERYWHERE)
+
+
+def test_any_policy_that_says_the_rules_of_its_game_is_played_by_them():
+    def untilted(observations):
+        return {agent: np.zeros((len(planes), *planes.shape[2:])) for agent, planes in observations.items()}
+
+    untilted.observation, untilted.batched = "price", True
+    assert own_rules(untilted) == {}
+    untilted.rules = {"action": "price", "rounds_per_slot": 3, "num_iterations": 0}
+    results = play_own_game("mine", untilted, NetworkConfig(), num_blocks=2, seed=4, timed=False)
+    assert [result.name for result in results] == ["mine_rounds", "mine_rounds_then_pricing"]
+    blocks = draw_blocks(NetworkConfig(**untilted.rules), 2, 4)
+    rates = [blocks.play_slot(blocks.hold()).mean(axis=-1) for _ in range(3)][-1]
+    np.testing.assert_allclose(results[0].per_slot[:, 0], rates, rtol=1e-6)
+
+
+def test_an_actor_plays_by_its_own_fairness_and_pricing_by_that_of_the_network():
+    policy, fair = actor(), replace(NETWORK, fairness=1.0)
+    plain, weighted = (play_own_game("apg", policy, network, num_blocks=3, seed=7, timed=False) for network in (NETWORK, fair))
+    np.testing.assert_array_equal(plain[0].per_slot, weighted[0].per_slot)
+    np.testing.assert_array_equal(plain[1].per_slot[:, 0], weighted[1].per_slot[:, 0])
+    assert not np.array_equal(plain[1].per_slot, weighted[1].per_slot)

@@ -19,6 +19,8 @@ RULES: dict[str, dict[str, Any]] = {
     "own damping": {"num_iterations": 2, "damping_in_action": True},
     "multipliers": {"num_iterations": 0, "action": "price"},
     "multipliers, pricing": {"num_iterations": 1, "action": "price", "negotiation": "pricing", "reward": "network"},
+    "fair multipliers": {"num_iterations": 0, "action": "price", "fairness": 1.0},
+    "fair pricing": {"num_iterations": 2, "negotiation": "pricing", "fairness": 2.0, "reward": "network"},
 }
 TOLERANCE = {"float64": 1e-10, "float32": 1e-5}
 EVERY_RULE = pytest.mark.parametrize("rules", [pytest.param(rules, id=name) for name, rules in RULES.items()])

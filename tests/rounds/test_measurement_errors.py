@@ -7,6 +7,7 @@ import pytest
 
 from multicell_env import MulticellVectorEnv, NetworkConfig, multicell_v0
 from multicell_env.blocks import Blocks
+from multicell_env.evaluation.playing import draw_blocks, error_streams, evaluate_policy, play
 from multicell_env.observation import observe
 from multicell_env.streams import error_stream
 
@@ -86,3 +87,27 @@ def test_the_global_state_and_observations_show_what_was_measured(kind: Any) -> 
     shift = 2.0 if kind == "price" else 0.0
     expected = observe("gain", env._begun_blocks())[0, 0, 1] + shift
     np.testing.assert_allclose(observations["bs_0"][plane], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_policy_is_evaluated_on_the_errors_that_its_environment_has() -> None:
+    config = NetworkConfig(measurement_error_db=2.0, **GAME)
+
+    def policy(observations: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {agent: np.tanh(planes[..., 1, :, :] - planes[..., 3, :, :]) for agent, planes in observations.items()}
+
+    result = evaluate_policy("some", policy, config, observation="price", num_blocks=2, seed=5, batched=True, timed=False)
+    for block in range(2):
+        env, rates = multicell_v0.parallel_env(config, observation="price"), []
+        observations, _ = env.reset(seed=5 + block)
+        while env.agents:
+            observations, rewards, *_, infos = env.step(policy(observations))
+            if infos["bs_0"]["transmitted"]:
+                rates.append(np.mean(list(rewards.values())))
+        np.testing.assert_allclose(result.per_slot[block], rates, rtol=1e-6)
+
+
+def test_blocks_with_errors_are_not_played_without_them() -> None:
+    config = NetworkConfig(measurement_error_db=2.0, **GAME)
+    for network, errors in ((config, []), (NetworkConfig(), error_streams(config, 2))):
+        with pytest.raises(ValueError, match="there must be errors for each of the blocks"):
+            play(lambda seen: {}, draw_blocks(network, 2), "gain", errors=errors)

@@ -12,7 +12,7 @@ from scenarios import EVERY_CONFIG, ragged, ragged_channels
 from multicell_env import NetworkConfig
 from multicell_env.blocks import Blocks
 from multicell_env.channels.rayleigh import draw_channels
-from multicell_env.observation import Observer, observation_limits, observe
+from multicell_env.observation import Observer, observation_limits, observe, tilted_shares
 
 
 def played_blocks(config, num_rounds):
@@ -101,3 +101,14 @@ def test_three_planes_that_stay_are_not_taken_for_those_of_price(config):
     np.testing.assert_array_equal(outputs.observations[:, :, :3], static)
     np.testing.assert_array_equal(outputs.observations[:, :, 3:], Observer("gain", blocks).observe()[:, :, 1:])
     assert Observer("price", blocks).outputs().are_prices
+
+
+@EVERY_CONFIG
+@pytest.mark.parametrize("num_rounds", [0, 1])
+def test_what_tilts_mean_is_what_a_slot_of_nominal_budget_then_plays(config, num_rounds):
+    blocks, _, observer, _ = played_blocks(replace(config, num_iterations=0, action="price", rounds_per_slot=4), num_rounds)
+    before, tilts = observer.observe(), np.random.default_rng(2).uniform(-1, 1, blocks.powers.shape)
+    means = tilted_shares(before.astype(np.float64), tilts)
+    blocks.play_slot(tilts)
+    real = config.user_mask[:, None, None, :] > 0
+    np.testing.assert_allclose(means * real, observer.observe()[:, :, 5:7] * real, rtol=1e-3, atol=1e-3)

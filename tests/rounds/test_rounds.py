@@ -41,6 +41,10 @@ GAMES: dict[str, dict[str, Any]] = {
         "action": "price",
     },
     "errors": {**UNEQUAL, "num_iterations": 0, "action": "price", "measurement_error_db": 3.0},
+    "fair multipliers": {**UNEQUAL, "num_iterations": 0, "action": "price", "measuring_reward": 0.1, "fairness": 1.0},
+    "fair pricing": {**UNEQUAL, "num_iterations": 2, "negotiation": "pricing", "fairness": 2.0, "reward": "predicted"},
+    "fair, one round": {**UNEQUAL, "num_iterations": 1, "rounds_per_slot": 1, "fairness": 0.5},
+    "fair with errors": {**UNEQUAL, "num_iterations": 0, "action": "price", "measurement_error_db": 3.0, "fairness": 1.0},
     "errors and powers": {**UNEQUAL, "num_iterations": 0, "measurement_error_db": 1.0},
 }
 EVERY_GAME = pytest.mark.parametrize("game", [pytest.param(game, id=name) for name, game in GAMES.items()])

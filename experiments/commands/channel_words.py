@@ -1,0 +1,116 @@
+"""What --channels names: pools of recorded channels, and the networks that they are played on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Annotated, Any
+
+import tyro
+
+from experiments.command_line import check_drawn, values_of
+from multicell_env.channels.axes import AXES
+from multicell_env.channels.files import split_key
+from multicell_env.channels.pool import RecordedChannels
+from multicell_env.config import NetworkConfig
+
+AXES_HELP = f"The axes of these arrays in their order, where it is not {','.join(AXES)}."
+
+
+@dataclass(frozen=True)
+class ChannelArguments:
+    """Recorded channels, in place of channels that are drawn. The pool says the sizes and the mean gains of its network."""
+
+    channels: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="FILE[:KEY]")] = ()
+    """A pool of blocks in .npy, .npz, .mat, .h5 or .hdf5, with the noise power 1; again for more. 70 % are for training, 10 % choose the
+    best actor, and 20 % are for evaluations."""
+    channel_axes: Annotated[str | None, tyro.conf.arg(metavar="NAMES", help=AXES_HELP)] = None
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> "ChannelArguments":
+        """Those that a file keeps, none where it keeps none."""
+        return cls(tuple(kept.get("channels", ())), kept.get("channel_axes"))
+
+    @property
+    def pools(self) -> list[RecordedChannels]:
+        """The pools, which are read once.
+
+        Raises:
+            FileNotFoundError, ValueError: there is no such file, or it holds no channels.
+        """
+        return [_opened(word, self.channel_axes) for word in self.channels]
+
+
+@lru_cache(maxsize=32)
+def _opened(word: str, axes: str | None) -> RecordedChannels:
+    try:
+        return RecordedChannels(word, axes=AXES if axes is None else axes)
+    except ModuleNotFoundError as error:
+        raise ValueError(str(error)) from error
+
+
+def asked_channels(argv: list[str]) -> ChannelArguments:
+    """What a command line says of channels, before the rest of it is read: the defaults of other flags depend on it."""
+    axes = values_of("--channel-axes", argv)
+    return ChannelArguments(tuple(values_of("--channels", argv)), axes[-1] if axes else None)
+
+
+def name_of(pool: RecordedChannels) -> str:
+    """A pool's name in tables and of its files."""
+    path, key = split_key(str(pool.file))
+    return path.stem if key is None else f"{path.stem}-{key.strip('/').replace('/', '-')}"
+
+
+def network_of(pool: RecordedChannels, config: NetworkConfig) -> NetworkConfig:
+    """The network of a pool, with another network's rules, and its powers where the pool's file has none."""
+    return pool.fitted(_sized(pool, config))
+
+
+def _sized(pool: RecordedChannels, config: NetworkConfig) -> NetworkConfig:
+    powers: dict[str, Any] = {**pool.powers, "snr_db": NetworkConfig.snr_db} if pool.powers else {}
+    return replace(config, **pool.sizes, **powers, mean_gains=None, channel_model="rayleigh")
+
+
+def usual_network(recorded: ChannelArguments, usual: NetworkConfig, *, beside_scenarios: bool) -> NetworkConfig:
+    """What a network's flags have for defaults: where one pool is all that is played, its network."""
+    if len(recorded.channels) != 1 or beside_scenarios:
+        return usual
+    return _sized(recorded.pools[0], usual)
+
+
+def checked_network(recorded: ChannelArguments, config: NetworkConfig, usual: NetworkConfig, *, beside_scenarios: bool) -> NetworkConfig:
+    """The network with the mean gains of its channels, where one pool is all that is played; flags that contradict channels are refused.
+
+    Args:
+        recorded: What is said of channels.
+        config: The network as the command line says it.
+        usual: As it is without any flags.
+        beside_scenarios: Whether scenarios are played too, whose networks say their own sizes.
+
+    Raises:
+        ValueError: there are flags for sizes or gains that are not the pool's, two pools have one name, or axes are named of no array.
+    """
+    if recorded.channel_axes is not None and not recorded.channels:
+        raise ValueError(f"--channel-axes names the axes of --channels; got {recorded.channel_axes} without. Give both.")
+    pools = recorded.pools
+    names = [name_of(pool) for pool in pools]
+    if len(set(names)) < len(names):
+        raise ValueError(f"--channels must be files of different names, by which tables call them; got {', '.join(names)}. Rename one.")
+    if not pools:
+        return config
+    if config.sir_db != usual.sir_db:
+        raise ValueError(f"the channels say the mean gains; got --sir-db {config.sir_db:g} beside --channels. Leave it out.")
+    if len(pools) == 1 and not beside_scenarios:
+        return pools[0].fitted(config)
+    decided = {name: getattr(config, name) for name in ("mean_gains", "channel_model", *pools[0].sizes)}
+    check_drawn("--channels", replace(usual, **decided), usual)
+    return config
+
+
+def pools_and_networks(
+    recorded: ChannelArguments, config: NetworkConfig, *, beside_scenarios: bool
+) -> list[tuple[RecordedChannels, NetworkConfig]]:
+    """Every pool with its network, by the powers and rules of the command line; where one pool is all, the command line says it whole."""
+    pools = recorded.pools
+    if len(pools) == 1 and not beside_scenarios:
+        return [(pools[0], pools[0].fitted(config))]
+    return [(pool, network_of(pool, config)) for pool in pools]

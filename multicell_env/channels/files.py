@@ -1,0 +1,133 @@
+"""Arrays in files: NumPy's, MATLAB's and HDF5, mapped into memory where the format allows it."""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from jaxtyping import Shaped
+
+Array = Shaped[np.ndarray, "..."]
+EXTRA = "pip install 'multicell-env[files]'"
+"""How what MATLAB's files and HDF5 need is installed."""
+POWERS = ("tx_power_dbm", "noise_dbm")
+"""Numbers that a file may keep beside its channels: the fields of `NetworkConfig` that say absolute powers."""
+
+
+def read_array(source: str | Path, num_axes: int) -> Array:
+    """An array from `FILE` or `FILE:KEY`.
+
+    `.npy` and HDF5 without compression are mapped, not read. MATLAB's files are v5 to v7.3; HDF5 has the axes of the latter in reverse,
+    which is undone, and the last axes of length 1, which MATLAB drops, are added again.
+
+    Args:
+        source: File, and after a colon which of its arrays; needed where there are several.
+        num_axes: How many axes the array must have, for MATLAB's files.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: a file of another kind, or no such array in it.
+        ModuleNotFoundError: SciPy or h5py is needed and not installed.
+    """
+    path, key = split_key(source)
+    if not path.is_file():
+        raise FileNotFoundError(f"channels must be in a file; got {path}, which is none. Give FILE, or FILE:KEY for one of its arrays.")
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        if key is not None:
+            raise ValueError(f"{path} holds one array, which has no name; got {key!r}. Leave out :{key}.")
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    if suffix == ".npz":
+        with np.load(path, allow_pickle=False) as arrays:
+            return arrays[_chosen(path, key, dict.fromkeys(arrays.files, ()), lambda name: arrays[name].shape)]
+    if suffix not in (".mat", ".h5", ".hdf5"):
+        raise ValueError(f"channels must be in .npy, .npz, .mat, .h5 or .hdf5; got {path}. Save them as one of these.")
+    array = _of_hdf5(path, key, suffix == ".mat") if _is_hdf5(path) else _of_matlab(path, key)
+    return array.reshape(*array.shape, *[1] * (num_axes - array.ndim)) if suffix == ".mat" else array
+
+
+def read_powers(source: str | Path) -> dict[str, float | tuple[float, ...]]:
+    """The numbers of `POWERS` that a file keeps beside its channels; none where one of them is missing, or in `.npy`.
+
+    Args:
+        source: As for `read_array`, which has read it.
+    """
+    path, _ = split_key(source)
+    if path.suffix.lower() == ".npz":
+        with np.load(path, allow_pickle=False) as arrays:
+            found = {name: arrays[name] for name in POWERS if name in arrays.files}
+    elif path.suffix.lower() == ".npy":
+        found = {}
+    elif _is_hdf5(path):
+        with _needed("h5py", path).File(path, "r") as file:
+            found = {name: file[name][()] for name in POWERS if name in file}
+    else:
+        loaded = _needed("scipy.io", path).loadmat(path, variable_names=POWERS)
+        found = {name: loaded[name] for name in POWERS if name in loaded}
+    numbers = {name: tuple(np.ravel(value).astype(float).tolist()) for name, value in found.items()}
+    return {name: each[0] if len(each) == 1 else each for name, each in numbers.items()} if len(numbers) == len(POWERS) else {}
+
+
+def split_key(source: str | Path) -> tuple[Path, str | None]:
+    """File and key of `FILE:KEY`; a file whose own name has a colon in it is one without a key."""
+    if isinstance(source, Path) or Path(source).exists() or ":" not in source:
+        return Path(source), None
+    file, key = source.rsplit(":", 1)
+    return Path(file), key
+
+
+def _is_hdf5(path: Path) -> bool:
+    with open(path, "rb") as file:
+        start = file.read(520)
+    return b"\x89HDF\r\n\x1a\n" in (start[:8], start[512:520])  # MATLAB's header takes the first 512 bytes
+
+
+def _chosen(path: Path, key: str | None, names: Mapping[str, Any], shape: Callable[[str], tuple[int, ...]]) -> str:
+    """The array that is asked for, or the only one beside `POWERS`."""
+    names = {name: value for name, value in names.items() if name not in POWERS}
+    if key is None and len(names) == 1:
+        return next(iter(names))
+    if key is None or key not in names:
+        listed = ", ".join(f"{name} {shape(name)}" for name in names) or "none"
+        raise ValueError(f"channels must be one array of {path}; got {key!r} of: {listed}. Name it: {path}:KEY.")
+    return key
+
+
+def _of_matlab(path: Path, key: str | None) -> Array:
+    """An array of a MATLAB file up to v7."""
+    io = _needed("scipy.io", path)
+    try:
+        shapes = {name: shape for name, shape, _ in io.whosmat(path)}
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} must be a MATLAB or HDF5 file; got something else ({error}). Save it anew.") from error
+    name = _chosen(path, key, shapes, shapes.__getitem__)
+    return io.loadmat(path, variable_names=[name])[name]
+
+
+def _of_hdf5(path: Path, key: str | None, is_matlab: bool) -> Array:
+    """An array of an HDF5 file, and so of a MATLAB file of v7.3."""
+    h5py = _needed("h5py", path)
+    found: dict[str, Any] = {}
+    with h5py.File(path, "r") as file:
+
+        def find(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset):
+                found[name] = item
+
+        file.visititems(find)
+        dataset = found[_chosen(path, None if key is None else key.strip("/"), found, lambda name: found[name].shape)]
+        reverses = is_matlab or "MATLAB_class" in dataset.attrs
+        offset = None if dataset.chunks or dataset.is_virtual or dataset.external else dataset.id.get_offset()
+        where: dict[str, Any] = {"dtype": dataset.dtype, "shape": dataset.shape, "offset": offset}
+        array = dataset[()] if offset is None else np.memmap(path, mode="r", **where)
+    return array.T if reverses else array
+
+
+def _needed(name: str, path: Path) -> ModuleType:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        library = name.split(".")[0]
+        raise ModuleNotFoundError(f"{path} is read with {library}; got none. Install it: {EXTRA}.", name=library) from error
