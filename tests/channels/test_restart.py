@@ -1,5 +1,6 @@
 """Whether a slot begins without powers is an option; by default it does where channels move."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
+from multicell_env.evaluation import evaluate_allocations
+from multicell_env.model.fairness import RATE_FLOOR, UNIT_RATE
 from multicell_env.model.interference import ingr
 from multicell_env.model.pricing import prices
 from multicell_env.vector_env import MulticellVectorEnv
@@ -57,6 +60,39 @@ def test_going_on_over_new_channels_measures_the_last_powers_there() -> None:
     np.testing.assert_allclose(blocks.ingr, ingr(powers, blocks.gains), rtol=1e-12)
     np.testing.assert_allclose(blocks.prices, prices(powers, blocks.gains), rtol=1e-12)
     np.testing.assert_allclose(10.0**blocks.log_ingr, blocks.ingr / config.nominal_powers[:, None, None], rtol=1e-10)
+
+
+@pytest.mark.parametrize("alpha", [1.0, 2.0])
+def test_going_on_over_new_channels_weighs_users_by_their_rates_there(alpha: float) -> None:
+    config = NetworkConfig(channel_model="redraw", restart=False, fairness=alpha, dtype="float64", **SMALL)
+    blocks = Blocks(config, 2)
+    blocks.hear_prices()
+    blocks.draw(range(2), [np.random.default_rng(seed) for seed in range(2)])
+    assert blocks.user_rates is not None
+    past = np.zeros(blocks.user_rates.rates.shape)
+    for slot in range(1, 4):
+        blocks.play_slot(np.full(blocks.powers.shape, 0.2))
+        past += blocks.user_rates.rates
+        blocks.advance()
+        for block, cell in np.ndindex(2, 3):
+            for user in range(config.users_per_cell[cell]):
+                powers, heard = (array[block, cell, :, user] for array in (blocks.powers, blocks.ingr))
+                rate = sum(math.log2(1.0 + p / c) for p, c in zip(powers, heard, strict=True))
+                assert blocks.user_rates.rates[block, cell, user] == pytest.approx(rate, rel=1e-12)
+                average = (past[block, cell, user] + rate) / (slot + 1)
+                expected = (UNIT_RATE / (RATE_FLOOR + average)) ** alpha
+                assert blocks.user_rates.weights[block, cell, user] == pytest.approx(expected, rel=1e-9)
+        np.testing.assert_allclose(blocks.prices, prices(blocks.powers, blocks.gains, blocks.user_rates.weights), rtol=1e-12)
+
+
+def test_methods_decide_anew_in_every_slot_that_restarts() -> None:
+    restarts, still, goes_on = (
+        evaluate_allocations(NetworkConfig(**SMALL | fields), num_blocks=2, methods=("flwf", "reuse"), timed=False)
+        for fields in ({"restart": True}, {"channel_model": "fading:speed_kmh=0"}, {})
+    )
+    for one, other in zip(restarts, still, strict=True):
+        assert np.array_equal(one.per_slot, other.per_slot)
+    assert not np.array_equal(restarts[0].per_slot, goes_on[0].per_slot)
 
 
 def test_what_is_no_choice_and_gradients_through_restarts_are_refused() -> None:
