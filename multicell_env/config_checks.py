@@ -7,6 +7,11 @@ from typing import Any
 
 import numpy as np
 
+FLOAT32_LIMIT_DB = 120.0
+"""How far, in dB, the network may reach over a user's own gain in float32: squares of the ratio must stay in range."""
+FLOAT32_LIMIT_SNR_DB = 180.0
+"""Largest SNR in float32: the square of the noise over a user's power must stay in range."""
+
 
 def checked_int(name: str, value: Any, minimum: int) -> int:
     """The whole number that was given.
@@ -111,33 +116,25 @@ def checked_powers_dbm(powers: Any, noise: Any, num_cells: int) -> float | tuple
     return tuple(numbers) if len(numbers) > 1 else numbers[0]
 
 
-def checked_mean_gains(value: Any, num_cells: int) -> tuple[tuple[float, ...], ...]:
-    """A square matrix `[tx_cell][rx_cell]` of linear gains, positive on its diagonal.
+def check_float32_reaches(farthest: float, largest_snr: float, *powers: np.ndarray) -> None:
+    """Refuse a network whose numbers single precision does not hold.
+
+    Args:
+        farthest: Largest interference or nominal power over the largest power or noise over gain.
+        largest_snr: Largest mean SNR of a cell.
+        powers: Powers that occur, in sigma^2; the first ones are the nominal powers.
 
     Raises:
-        ValueError: it is not.
+        ValueError: one of them is out of range.
     """
-    try:
-        gains = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        gains = np.empty(0)
-    if gains.shape != (num_cells, num_cells):
+    if (farthest_db := 10.0 * math.log10(farthest)) > FLOAT32_LIMIT_DB + 1e-9:
         raise ValueError(
-            f"mean_gains must be a square matrix [tx_cell][rx_cell] of numbers; got shape {gains.shape} for "
-            f"{num_cells} cells. Give {num_cells} rows of {num_cells} linear gains."
+            f"dtype 'float32' needs interference within {FLOAT32_LIMIT_DB:g} dB of a user's own gain; got {farthest_db:.0f} dB. "
+            "Give dtype='float64', or raise the SIR."
         )
-    if not np.all(np.isfinite(gains)) or np.any(gains < 0):
+    snr_db = 10.0 * math.log10(largest_snr)
+    if snr_db > FLOAT32_LIMIT_SNR_DB + 1e-9 or min(map(np.min, powers)) < 1e-36 or max(map(np.max, powers)) > 1e36:
         raise ValueError(
-            f"mean_gains must be finite and non-negative (they are linear, not dB); got {gains.tolist()}. Convert decibels by 10**(dB/10)."
+            f"dtype 'float32' needs an SNR of at most {FLOAT32_LIMIT_SNR_DB:g} dB, and powers within [1e-36, 1e36] of the noise; got "
+            f"{snr_db:g} dB and nominal powers {powers[0].tolist()}. Give dtype='float64', or scale the gains."
         )
-    if np.any((gains > 0) & ((gains < 1e-30) | (gains > 1e30))):
-        raise ValueError(
-            f"mean_gains must be 0 or within [1e-30, 1e30], which is 300 dB either way; got {gains.tolist()}. Scale them to noise power 1."
-        )
-    if np.any(np.diagonal(gains) <= 0):
-        raise ValueError(
-            f"mean_gains must be positive on its diagonal (a cell must reach its own users); got "
-            f"{np.diagonal(gains).tolist()}. Give each cell a gain to itself."
-        )
-    rows: Any = gains.tolist()
-    return tuple(map(tuple, rows))

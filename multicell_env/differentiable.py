@@ -65,7 +65,7 @@ class DifferentiableGame:
         like: An array of the library that computes, on its device; NumPy by default.
 
     Raises:
-        ValueError: measurements have errors, channels move, or the observation is another.
+        ValueError: measurements have errors, channels move, slots restart, or the observation is another.
     """
 
     def __init__(self, blocks: Blocks, observation: Observation = "price", like: Array = None) -> None:
@@ -74,6 +74,8 @@ class DifferentiableGame:
             raise ValueError(f"measurement_error_db must be 0 for gradients; got {config.measurement_error_db:g}. Train without errors.")
         if blocks.moves:
             raise ValueError(f"channels must stay for gradients; got channel_model {config.channel_model!r}. Train with 'rayleigh'.")
+        if blocks.restarts:
+            raise ValueError("slots must go on from the last powers for gradients; got restart=True. Leave restart out.")
         if observation not in ("price", "gain"):
             raise ValueError(f"observation must be 'price' or 'gain' for gradients; got {observation!r}. Choose one of the two.")
         self.config: NetworkConfig = config
@@ -81,7 +83,7 @@ class DifferentiableGame:
         self.observation: Observation = observation
         self._xp = array_namespace(np.empty(0) if like is None else like)
         self._device: dict[str, Any] = {} if isinstance(like, np.ndarray) or like is None else {"device": like.device}
-        interferers, cross_gains = config.interferers, blocks.gains.cross_gains
+        interferers, cross_gains = blocks.gains.interferers, blocks.gains.cross_gains
         self.interferers: Int[np.ndarray, "cell interferer"] = interferers.copy()
 
         def of_cells(values: Any) -> Array:
@@ -95,7 +97,7 @@ class DifferentiableGame:
             self._array(cross_gains),
             self._array(blocks.gains.signal_gains),
             of_cells(config.nominal_powers),
-            of_cells(np.diagonal(config.mean_gain_matrix)),
+            of_cells(config.own_gains),
             of_cells(config.users_per_cell),
             of_cells(config.user_mask),
             of_cells(config.nominal_budgets),
@@ -153,7 +155,8 @@ class DifferentiableGame:
         if len(rules) != 1:
             raise ValueError(f"games must be at least one, with the same {', '.join(RULES)} and observation; got {sorted(rules, key=str)}.")
         if any(not np.array_equal(game.interferers, games[0].interferers) for game in games):
-            games = [game._with_all_interferers() for game in games]
+            leaks = any(bool((game.interferers == np.arange(game.config.num_cells)[:, None]).any()) for game in games)
+            games = [game._with_all_interferers(leaks) for game in games]
         joined = {field.name: _joined([getattr(game._rows, field.name) for game in games]) for field in fields(_Rows)}
         return games[0]._with(_Rows(**joined))
 
@@ -186,10 +189,10 @@ class DifferentiableGame:
         game._prepare()
         return game
 
-    def _with_all_interferers(self) -> "DifferentiableGame":
-        """The same game with every other cell as an interferer, at gains of 0 where it does not reach."""
+    def _with_all_interferers(self, leaks: bool) -> "DifferentiableGame":
+        """The same game with every other cell as an interferer, and the own one where beams leak, at gains of 0 where it does not reach."""
         cells = np.arange(self.config.num_cells)
-        everybody = np.array([cells[cells != cell] for cell in cells])
+        everybody = np.array([[*cells[cells != cell], *([cell] if leaks else [])] for cell in cells])
         # An entry past the last one stands for a cell that does not reach; it is a zero that is put there.
         places = np.full(everybody.shape, self.interferers.shape[1])
         for cell, place in np.argwhere(self.interferers >= 0):

@@ -29,7 +29,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
 
     An episode is one block: channels are drawn in `reset()` and stay for T slots, after which every agent is truncated. A step is a slot;
     with `rounds_per_slot` R > 1 it is a round, and the last of a slot's R rounds alone transmits, is paid for and spends energy. Where
-    `channel_model` moves channels, every slot begins on its own ones and without powers, as the observation before it shows.
+    `channel_model` moves channels, every slot begins on its own ones, and without powers unless `restart` is False.
 
     * Action, `Box(0, 1, (band, user), float32)`: fractions of each user's slot budget P_b(t)/U_b. Finite values outside [0, 1] are
       clipped; a user whose fractions sum to more than 1 is scaled down to 1. What is left unspent rolls over (5) when k = 0.

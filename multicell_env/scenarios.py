@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from multicell_env.config import NetworkConfig
+from multicell_env.networks.hexagonal import HexagonalDeployment
 from multicell_env.streams import NETWORKS, generator
 
 
@@ -210,13 +211,14 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
         "asymmetric": AsymmetricInterference(),
         "irregular-7": IrregularDeployment(num_cells=7),
         "irregular-12": IrregularDeployment(num_cells=12),
+        "hex-57": HexagonalDeployment(),
         "irregular-57": IrregularDeployment(num_cells=57),
         "irregular-133": IrregularDeployment(num_cells=133),
     }
 )
 """Scenarios by their names on the command line."""
-LARGE = ("irregular-57", "irregular-133")
-"""Those whose networks take seconds each to play every method on."""
+LARGE: tuple[str, ...] = ("hex-57", "irregular-57", "irregular-133")
+"""Those of so many cells that references take seconds a block: played where they are named, and not where all are."""
 
 
 UNSEEN: Mapping[str, NetworkConfig] = MappingProxyType(

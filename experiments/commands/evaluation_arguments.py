@@ -31,7 +31,10 @@ EXAMPLES = """Examples:
   python evaluate.py --figure all --quick           the paper's figures on few channels; --figure 5 --help has more
   python evaluate.py --claims                       the paper's claims beside the figures' numbers"""
 
-SCENARIOS_HELP = f"Play on networks drawn at random, one block each, of {', '.join(SCENARIOS)}, of several with commas between, or of all."
+SCENARIOS_HELP = (
+    f"Play on networks drawn at random, one block each, of {', '.join(SCENARIOS)}, of several with commas between, or of all but the large "
+    "ones."
+)
 VALUED = ("--output", "--policy", "--curve")
 """Flags whose values could be taken for a run or an actor."""
 CurveName = Literal["rounds", "sir", "errors"]

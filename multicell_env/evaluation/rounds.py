@@ -73,7 +73,7 @@ def follow_allocation(name: str, config: NetworkConfig, seed: int, *, num_blocks
 
     def act(step: int) -> Fractions:
         nonlocal opening
-        is_anew = step % rounds == 0 and (blocks.moves or allocation.kind == "redrawn")
+        is_anew = step % rounds == 0 and (blocks.moves or blocks.restarts or allocation.kind == "redrawn")
         if step == 0 or is_anew:
             opening = _allocated(name, blocks, blocks.user_budgets if is_negotiated else nominal, generator)
         return blocks.hold() if is_negotiated and step > 0 and not is_anew else fractions_of(opening, blocks)

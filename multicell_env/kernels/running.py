@@ -26,6 +26,33 @@ PARTS_PER_THREAD = 16
 """Parts that a thread plays its blocks in; others take what is left when they are done."""
 
 
+def as_opening(
+    actions: np.ndarray, damping: np.ndarray, tokens: tuple[int, ...], dtype: np.dtype, limits: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Opening move and damping of a round as the kernel takes them.
+
+    Args:
+        actions: `[block, cell, band, user]`, or with a plane of each user's damping `[block, cell, 2, band, user]`.
+        damping: What there is without such a plane, `[block, cell, user]`.
+        tokens: Shape of the blocks' powers.
+        dtype: Of the powers.
+        limits: Smallest and largest entry of an action.
+
+    Raises:
+        ValueError: the actions have another shape.
+    """
+    if actions.shape != tokens and actions.shape != (*tokens[:2], 2, *tokens[2:]):
+        raise ValueError(f"actions must have shape {tokens}; got {actions.shape}. Give [block, cell, band, user], or two such planes.")
+    if actions.dtype != dtype:
+        low, high = limits
+        actions = np.minimum(np.maximum(actions, low), high)  # first, because what is large in float64 is infinite in float32
+    fits = actions.dtype == dtype and actions.flags.carray
+    planes = actions if fits else np.require(actions, dtype, ONE_LAYOUT)  # which takes a microsecond to see that
+    if planes.ndim == len(tokens):
+        return planes, damping
+    return np.ascontiguousarray(planes[:, :, 0]), planes[:, :, 1].clip(0.0, 1.0).mean(axis=-2)
+
+
 class BlockRunner:
     """Runs kernels on a batch of blocks, on one thread or several; what they compute does not depend on their number.
 

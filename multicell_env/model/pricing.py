@@ -15,6 +15,8 @@ PRICE_OFFSET = 0.05
 """What a tilted price has added to it before it is multiplied, per nominal power: a price of 0 could not be raised otherwise."""
 TILT_DECADES = 4.0
 """Decades by which an action of 1 raises a price, and one of -1 lowers it."""
+MOST_MULTIPLIED = 64
+"""The most cells whose links are summed by a matrix of cells and links."""
 MOST_STEPS = 64
 """Steps on the multiplier of a budget; some five are enough unless the arithmetic itself has no more digits."""
 
@@ -54,11 +56,19 @@ def _over_victims(weights: Float[Array, "*batch cell band user"], gains: Gains) 
     # [victim cell, interferer, band, tx user]: what of each beam reaches the users of one cell
     costs = (gains.cross_gains @ weights[..., None, :, :, None])[..., 0]
     num_cells, num_interferers = gains.interferers.shape
-    senders = xp.arange(num_cells, device=device(gains.interferers))[:, None]
-    sends = xp.astype(senders == xp.reshape(gains.interferers, (1, -1)), weights.dtype)
     batch, tokens = costs.shape[:-4], costs.shape[-2:]
     links = xp.reshape(costs, (*batch, num_cells * num_interferers, tokens[0] * tokens[1]))
-    return xp.reshape(sends @ links, (*batch, num_cells, *tokens))
+    senders, of_links = xp.arange(num_cells, device=device(gains.interferers)), xp.reshape(gains.interferers, (-1,))
+    if num_cells <= MOST_MULTIPLIED:
+        sums = xp.astype(senders[:, None] == of_links, weights.dtype) @ links
+    else:  # the matrix would have as many entries as there are cells times links
+        order = xp.argsort(of_links, stable=True)
+        first, end = (xp.searchsorted(of_links[order], senders, side=side) for side in ("left", "right"))
+        places = first[:, None] + xp.arange(int(xp.max(end - first)), device=device(first))
+        of_sender = xp.take(order, xp.reshape(xp.clip(places, max=len(of_links) - 1), (-1,)))
+        gathered = xp.reshape(xp.take(links, of_sender, axis=-2), (*batch, *places.shape, tokens[0] * tokens[1]))
+        sums = xp.sum(xp.where((places < end[:, None])[..., None], gathered, xp.zeros_like(gathered)), axis=-2)
+    return xp.reshape(sums, (*batch, num_cells, *tokens))
 
 
 def best_response_to_prices(
