@@ -36,17 +36,17 @@ class _VectorModel(models.PrimitiveModel):
         super().__init__(data_model_manager, vector, ir.VectorType(scalar, vector.lanes))
 
 
-def _address(context: Any, builder: Any, array_type: Any, array: Any, index: Any, of: Any) -> Any:
+def address(context: Any, builder: Any, array_type: Any, array: Any, index: Any, of: Any) -> Any:
     data = context.make_array(array_type)(context, builder, value=array).data
     return builder.bitcast(builder.gep(data, [index]), of.as_pointer())
 
 
-def _loading(lanes: int, times: int = 1) -> Any:
+def loading(lanes: int, times: int = 1) -> Any:
     @intrinsic
     def loading(typing_context: Any, array: Any, index: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             of = context.get_value_type(VectorType(array.dtype, lanes))
-            value = builder.load(_address(context, builder, array, *arguments, of), typ=of)
+            value = builder.load(address(context, builder, array, *arguments, of), typ=of)
             value.align = context.get_abi_sizeof(of.element)
             if times == 1:
                 return value
@@ -58,15 +58,15 @@ def _loading(lanes: int, times: int = 1) -> Any:
     return loading
 
 
-load = _loading(LANES)
+load = loading(LANES)
 """`load(array, index)`: the numbers of a flat array from an index on."""
-load_double = _loading(2 * LANES)
+load_double = loading(2 * LANES)
 """`load_double(array, index)`: twice as many, where one factor serves them all."""
-load_half = _loading(LANES // 2)
+load_half = loading(LANES // 2)
 """`load_half(array, index)`: half as many, for cells with few users."""
-load_repeated = _loading(LANES // 2, 4)
+load_repeated = loading(LANES // 2, 4)
 """`load_repeated(array, index)`: half as many, four times side by side."""
-load_one = _loading(1)
+load_one = loading(1)
 """`load_one(array, index)`: one, for what is left over."""
 
 
@@ -78,7 +78,7 @@ def store(typing_context: Any, array: Any, index: Any, vector: Any) -> Any:
         data, position, value = arguments
         if array.dtype != vector.scalar:
             value = builder.fptrunc(value, context.get_value_type(VectorType(array.dtype, vector.lanes)))
-        written = builder.store(value, _address(context, builder, array, data, position, value.type))
+        written = builder.store(value, address(context, builder, array, data, position, value.type))
         written.align = context.get_abi_sizeof(value.type.element)
         return context.get_dummy_value()
 
@@ -255,7 +255,7 @@ def split_uniform(typing_context: Any, bits: Any, index: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         words, halves = (ir.VectorType(ir.IntType(width), LANES) for width in (64, 32))
-        raw = builder.load(_address(context, builder, bits, *arguments, words), typ=words)
+        raw = builder.load(address(context, builder, bits, *arguments, words), typ=words)
         raw.align = 8
         of = context.get_value_type(vector)
 
@@ -279,7 +279,7 @@ def store_interleaved(typing_context: Any, array: Any, index: Any, first: Any, s
             ir.VectorType(ir.IntType(32), 2 * first.lanes), [lane // 2 + lane % 2 * first.lanes for lane in range(2 * first.lanes)]
         )
         both = builder.shuffle_vector(a, b, turns)
-        written = builder.store(both, _address(context, builder, array, data, position, both.type))
+        written = builder.store(both, address(context, builder, array, data, position, both.type))
         written.align = context.get_abi_sizeof(both.type.element)
         return context.get_dummy_value()
 
