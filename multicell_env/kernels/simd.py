@@ -37,13 +37,16 @@ class _VectorModel(models.PrimitiveModel):
 
 
 def address(context: Any, builder: Any, array_type: Any, array: Any, index: Any, of: Any) -> Any:
+    """Where an entry of a flat array is, as the address of a vector."""
     data = context.make_array(array_type)(context, builder, value=array).data
     return builder.bitcast(builder.gep(data, [index]), of.as_pointer())
 
 
 def loading(lanes: int, times: int = 1) -> Any:
+    """An intrinsic that reads so many numbers of a flat array from an index on, and has them so many times side by side."""
+
     @intrinsic
-    def loading(typing_context: Any, array: Any, index: Any) -> Any:
+    def load_some(typing_context: Any, array: Any, index: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             of = context.get_value_type(VectorType(array.dtype, lanes))
             value = builder.load(address(context, builder, array, *arguments, of), typ=of)
@@ -55,7 +58,7 @@ def loading(lanes: int, times: int = 1) -> Any:
 
         return VectorType(array.dtype, times * lanes)(array, types.intp), generate
 
-    return loading
+    return load_some
 
 
 load = loading(LANES)
@@ -64,8 +67,6 @@ load_double = loading(2 * LANES)
 """`load_double(array, index)`: twice as many, where one factor serves them all."""
 load_half = loading(LANES // 2)
 """`load_half(array, index)`: half as many, for cells with few users."""
-load_repeated = loading(LANES // 2, 4)
-"""`load_repeated(array, index)`: half as many, four times side by side."""
 load_one = loading(1)
 """`load_one(array, index)`: one, for what is left over."""
 
@@ -232,20 +233,6 @@ def sum_each(typing_context: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
         return added(*pairs, evens, odds)
 
     return sums(a, b, c, d), generate
-
-
-@intrinsic
-def sum_fours(typing_context: Any, vector: Any) -> Any:
-    """The sums of every four lanes that stand side by side."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        (value,) = arguments
-        for count in (vector.lanes // 2, vector.lanes // 4):
-            places = [ir.Constant(ir.VectorType(ir.IntType(32), count), [2 * lane + first for lane in range(count)]) for first in (0, 1)]
-            value = builder.fadd(*(builder.shuffle_vector(value, value, place) for place in places))
-        return value
-
-    return VectorType(vector.scalar, vector.lanes // 4)(vector), generate
 
 
 @intrinsic

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from multicell_env.kernels.compiling import compiled_entry, inner
-from multicell_env.kernels.fairness import over_own_count, renew_counts
+from multicell_env.kernels.fairness import renew_counts
 from multicell_env.kernels.loops import copy
 from multicell_env.kernels.pricing.fours import FOUR
 from multicell_env.kernels.pricing.hearing import hear

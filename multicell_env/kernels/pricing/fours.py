@@ -13,6 +13,8 @@ from multicell_env.kernels.simd import LANES, VectorType, address, loading
 
 FOUR = LANES // 2
 """Users of a cell, and cells that are taken at once."""
+load_repeated = loading(FOUR, FOUR)
+"""`load_repeated(array, index)`: four numbers, four times side by side."""
 load_two_bands = loading(2 * FOUR * FOUR)
 """`load_two_bands(array, index)`: gains of four beams to four users in a band, and in the next."""
 
@@ -72,3 +74,17 @@ def load_two_repeated(typing_context: Any, array: Any, index: Any) -> Any:
         return builder.shuffle_vector(value, value, ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes))
 
     return VectorType(array.dtype, 2 * FOUR * FOUR)(array, types.intp), generate
+
+
+@intrinsic
+def sum_fours(typing_context: Any, vector: Any) -> Any:
+    """The sums of every four lanes that stand side by side."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        (value,) = arguments
+        for count in (vector.lanes // 2, vector.lanes // 4):
+            places = [ir.Constant(ir.VectorType(ir.IntType(32), count), [2 * lane + first for lane in range(count)]) for first in (0, 1)]
+            value = builder.fadd(*(builder.shuffle_vector(value, value, place) for place in places))
+        return value
+
+    return VectorType(vector.scalar, vector.lanes // 4)(vector), generate

@@ -9,18 +9,16 @@ In the units and the layout of `kernels/steps.py`.
 from multicell_env.kernels.compiling import inner
 from multicell_env.kernels.fairness import count_users
 from multicell_env.kernels.loops import in_vectors
-from multicell_env.kernels.pricing.fours import FOUR, load_two_bands, load_two_repeated
+from multicell_env.kernels.pricing.fours import FOUR, load_repeated, load_two_bands, load_two_repeated, sum_fours
 from multicell_env.kernels.simd import (
     LANES,
     load,
     load_double,
     load_half,
-    load_repeated,
     multiply_add,
     splat,
     store,
     sum_each,
-    sum_fours,
 )
 
 

@@ -43,7 +43,7 @@ def _tilt(load, lanes):
 def _response(load, load_users, store_users, lanes):
     """What users answer to prices, (1 / (pi + lambda) - c)^+, and where they move: all the way, or a part of it.
 
-    `load` reads what stands band by band, `apart` from each other; `load_users` and `store_users` have cells at their `places` in the block.
+    `load` reads what stands band by band, `apart` from each other. `load_users` and `store_users` take one cell, or four at their `places`.
     """
 
     @inner
