@@ -284,7 +284,7 @@ class Blocks:
     @property
     def transmits(self) -> Bool[np.ndarray, " block"]:
         """Whether the coming round is the last of its slot: it transmits, and the others measure."""
-        return self.rounds + 1 >= self.config.rounds_per_slot
+        return self.rounds >= self.config.rounds_per_slot - 1
 
     def hear_prices(self) -> None:
         """Have every round end with prices heard, from the powers as they are on."""

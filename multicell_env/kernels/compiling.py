@@ -37,4 +37,4 @@ def _digest(path: str | Path) -> str:
 
 @cache
 def _digest_of_folder() -> str:
-    return hashlib.sha256("".join(map(_digest, sorted(Path(__file__).parent.glob("*.py")))).encode()).hexdigest()
+    return hashlib.sha256("".join(map(_digest, sorted(Path(__file__).parent.rglob("*.py")))).encode()).hexdigest()
