@@ -20,7 +20,8 @@ from multicell_env.channels.pool import RecordedChannels
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.comparison import compare
 from multicell_env.evaluation.pictures import STYLES, save_comparison
-from multicell_env.evaluation.playing import METHODS, Policy
+from multicell_env.evaluation.playing import METHODS
+from multicell_env.evaluation.policies import Policy
 
 
 def evaluate(asked: Evaluation) -> dict[str, Any]:

@@ -21,9 +21,10 @@ from experiments.studies.scenario_evaluation import evaluate_networks
 from multicell_env.allocations.registry import METHODS
 from multicell_env.channels.pool import RecordedChannels
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation.comparison import play_policy, try_policy
+from multicell_env.evaluation.comparison import play_policy
 from multicell_env.evaluation.playing import evaluate_allocations
 from multicell_env.evaluation.policies import Policy
+from multicell_env.evaluation.policies.trial import try_policy
 from multicell_env.evaluation.results import MethodResult, as_json
 from multicell_env.evaluation.tables import print_table, print_users
 from multicell_env.evaluation.users import USER_MEASURES, UTILITY_MEASURES
