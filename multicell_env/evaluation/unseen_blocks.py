@@ -8,9 +8,7 @@ from multicell_env.blocks import Blocks
 from multicell_env.channels.model import ChannelModel
 from multicell_env.channels.pool import Channels, RecordedChannels, channels_of
 from multicell_env.config import NetworkConfig
-
-FIRST_SEED = 1_000_000
-"""Seed of the first unseen block: block i of an evaluation is what `env.reset(seed=seed + i)` draws."""
+from multicell_env.streams import FIRST_SEED
 
 
 def draw_blocks(
