@@ -31,6 +31,7 @@ EXAMPLES = """Examples:
   python evaluate.py --generalise                   one actor on networks that it never saw
   python evaluate.py rounds --curve rounds          an actor against measurements a slot; sir, errors: against these
   python evaluate.py --figure all --quick           the paper's figures on few channels; --figure 5 --help has more
+  python evaluate.py --submit my_module:my_policy   on the test blocks of all tasks, for the leaderboard
   python evaluate.py --claims                       the paper's claims beside the figures' numbers"""
 
 SCENARIOS_HELP = f"Play on networks drawn at random, one block each, of {', '.join(SCENARIOS)}, of several with commas between, or of all."
@@ -126,7 +127,7 @@ def evaluation(argv: list[str]) -> Evaluation:
     defaults = EvaluateArguments(scenario=network, scenarios=scenarios)
     if task is not None:
         defaults = replace(defaults, scenario=network_of(task, network), num_blocks=task.num_test_blocks)
-    arguments = parse(EvaluateArguments, argv, defaults, examples=EXAMPLES, modes=("--figure", "--claims"))
+    arguments = parse(EvaluateArguments, argv, defaults, examples=EXAMPLES, modes=("--figure", "--claims", "--submit", "--leaderboard"))
     arguments = replace(arguments, recorded=recorded)
     if arguments.run != run:
         if arguments.run is not None and arguments.run.name == str(arguments.run) and not arguments.run.exists():
