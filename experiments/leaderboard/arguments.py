@@ -21,6 +21,8 @@ class SubmitArguments:
     """Play this task alone, for a trial; again for more."""
     num_blocks: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Play so many blocks of each task, for a trial."""
+    training_steps: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Environment steps that it was trained for, where its attribute `training_steps` does not say."""
     output: Annotated[Path, tyro.conf.arg(metavar="DIRECTORY")] = Path("results/leaderboard")
     """Where NAME.json goes."""
     reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)

@@ -1,11 +1,12 @@
 """What `evaluate.py --submit` and `--leaderboard` do."""
 
+from dataclasses import replace
 from typing import Any
 
 from experiments.command_line import check_positive
 from experiments.leaderboard.arguments import LeaderboardArguments, SubmitArguments
 from experiments.leaderboard.page import make_page
-from experiments.leaderboard.submission import submit
+from experiments.leaderboard.submission import entry_of, submit
 from multicell_env.tasks.registry import TASKS, task_named
 
 
@@ -17,8 +18,10 @@ def make_submission(arguments: SubmitArguments) -> dict[str, Any]:
     """
     if arguments.num_blocks is not None:
         check_positive(num_blocks=arguments.num_blocks)
-    tasks = [task_named(name) for name in arguments.task or TASKS]
-    return submit(arguments.submit, tasks, arguments.output, arguments.num_blocks)
+    entry, tasks = entry_of(arguments.submit), [task_named(name) for name in arguments.task or TASKS]
+    if arguments.training_steps is not None:
+        entry = replace(entry, training_steps=arguments.training_steps)
+    return submit(entry, tasks, arguments.output, arguments.num_blocks)
 
 
 def make_leaderboard(arguments: LeaderboardArguments) -> dict[str, Any]:

@@ -23,10 +23,10 @@ python evaluate.py --leaderboard
 A file is written by
 
 ```console
-python evaluate.py --submit my_module:my_policy
+python evaluate.py --submit td3mix
 ```
 
-What is submitted is `module:callable`, as for [`--policy`](your_algorithm.md), a trained actor, or an allocation. The file is
+What is submitted is a trained actor, as here, an allocation, or `module:callable`, as for [`--policy`](your_algorithm.md). The file is
 `results/leaderboard/NAME.json`; add it to `docs/leaderboard` and make the page again.
 
 **The protocol.** Every method plays the same blocks, those of seeds from 1,000,000 on, and acts in every slot. It may take {MOST_ROUNDS}

@@ -56,7 +56,7 @@ def entry_of(word: str) -> Entry:
         return Entry(name or what, "allocation", lambda task, network, where: _allocated(what, task, network, where))
     if what in shipped() or Path(what).exists():
         actor = load(what)
-        return Entry(name or Path(what).stem, "actor", _plays(actor), actor.metadata.get("training_steps"))
+        return Entry(name or Path(what).stem, "actor", _plays(actor))
     ((own, named),) = named_policies([word]).items()
     return Entry(own, "policy", _plays(named, named.call), getattr(named.call, "training_steps", None))
 
@@ -88,11 +88,11 @@ def play_all(entry: Entry, tasks: Sequence[Task], num_blocks: int | None = None)
     return json.loads(json.dumps({**about, "tasks": played, **provenance()}))
 
 
-def submit(word: str, tasks: Sequence[Task], folder: Path, num_blocks: int | None = None) -> dict[str, Any]:
-    """Play what `--submit` names and write `NAME.json`; it is checked where all blocks of all tasks were played.
+def submit(entry: Entry, tasks: Sequence[Task], folder: Path, num_blocks: int | None = None) -> dict[str, Any]:
+    """Play an entry and write `NAME.json`; it is checked where all blocks of all tasks were played.
 
     Args:
-        word: As for `entry_of`.
+        entry: The method.
         tasks: The tasks.
         folder: Where the file goes.
         num_blocks: As for `play_all`.
@@ -100,7 +100,7 @@ def submit(word: str, tasks: Sequence[Task], folder: Path, num_blocks: int | Non
     Returns:
         What the file holds.
     """
-    content = play_all(entry_of(word), tasks, num_blocks)
+    content = play_all(entry, tasks, num_blocks)
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{content['name']}.json"
     file.write_text(json.dumps(content, allow_nan=False) + "\n")

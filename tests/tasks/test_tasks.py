@@ -1,8 +1,10 @@
 """Tasks: every id makes single and vector environments that keep the contract and play the same blocks."""
 
 import pickle
+import re
 import warnings
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -185,3 +187,15 @@ if hasattr(pettingzoo, "make"):  # PettingZoo has a registry from 1.26 on
         assert isinstance(env, MulticellEnv)
         assert (env.config, env.render_mode) == (TASKS["asymmetric-v0"].network_of(0), "ansi")
         assert isinstance(pettingzoo.make("aec", "multicell/asymmetric-v0"), AECEnv)
+
+
+def test_the_page_of_the_tasks_has_a_row_for_each_with_its_sizes() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "tasks.md").read_text()
+    rows = re.findall(r"(?m)^\| `(\S+)` \| (.*) \| (\d+) \| (\d+) \| ([\d, ]+) \| (\d+) \| (\d+) \| (\d+) \|$", page)
+    for row, (name, task) in zip(rows, TASKS.items(), strict=True):
+        network = task.network_of(0)
+        users = network.num_users if isinstance(network.num_users, tuple) else [network.num_users]
+        sizes = [network.num_cells, network.num_antennas, ", ".join(map(str, users)), network.num_bands]
+        networks = len({task.network_of(seed) for seed in range(200)})
+        assert row == (name, task.summary, *map(str, sizes), str(networks), str(task.num_test_blocks))
+    assert sum(rule in page for rule in RULES) == len(RULES)
