@@ -10,6 +10,7 @@ import numpy as np
 from experiments.leaderboard.rules import MOST_ROUNDS, check_submission
 from experiments.leaderboard.scores import NUM_RESAMPLES, REFERENCE, score
 from multicell_env.evaluation.results import summary
+from multicell_env.evaluation.tables import PILOT_WORDS
 from multicell_env.tasks.registry import TASKS
 
 INTRODUCTION = f"""# Leaderboard
@@ -79,7 +80,7 @@ def _scores(content: Mapping[str, Any], reference: Mapping[str, Any]) -> list[st
 def _about(content: Mapping[str, Any]) -> list[str]:
     played = list(content["tasks"].values())
     rounds = max(task["measurements"]["rounds_per_slot"] for task in played)
-    pilots = sorted({pilot for task in played for pilot in task["measurements"]["pilots"]})
+    pilots = sorted({PILOT_WORDS[pilot] for task in played for pilot in task["measurements"]["pilots"]})
     steps = content["training_steps"]
     return [played[0]["knowledge"], str(rounds), ", ".join(pilots) or "none", "" if steps is None else f"{steps:,}"]
 

@@ -91,7 +91,7 @@ class TaskVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
                     "None there."
                 )
             self._regroup(networks)
-        parts = []
+        parts: list[tuple[Observations, dict[str, Any]]] = []
         for rows, env in self._groups:
             own: Any = [seeds[row] for row in rows]
             parts.append(env.reset(seed=own, options={"reset_mask": chosen[rows]}))
@@ -111,7 +111,7 @@ class TaskVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
                 f"actions must be finite real numbers [env, cell, ..., band, user] of shape {self.action_space.shape}; got "
                 f"{given.dtype} of shape {given.shape}. Give {self.config.action_entries}."
             )
-        steps = [env.step(given[rows]) for rows, env in self._groups]
+        steps: list[Any] = [env.step(given[rows]) for rows, env in self._groups]
         observations, rewards, terminations, truncations = (self._merged([step[part] for step in steps]) for part in range(4))
         return observations, rewards, terminations, truncations, self._merged_infos([step[4] for step in steps])
 

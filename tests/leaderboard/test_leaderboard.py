@@ -43,7 +43,7 @@ def submission(name="mine", factor=1.0):
             "blocks": {slots: [factor * (50.0 + block) for block in range(task.num_test_blocks)] for slots in ("last_slot", "all_slots")},
             "ms_per_decision": 0.1,
             "knowledge": "own",
-            "measurements": {"rounds_per_slot": 5, "pilots": ["INGR"]},
+            "measurements": {"rounds_per_slot": 5, "pilots": ["ingr"]},
         }
         for task in TASKS.values()
     }
