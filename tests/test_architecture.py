@@ -42,9 +42,10 @@ MAY_IMPORT = {
     "env": (*GAME, "rendering"),
     "vector_env": (*GAME, "env"),
     "multicell_v0": (*GAME, "env"),
+    "tasks": (*GAME, "env", "tasks", "vector_env"),
     "evaluation": (*GAME, "allocations", "evaluation", "rendering"),
     "adapters": (*GAME, "adapters", "env", "multicell_v0", "vector_env"),
-    "__init__": ("config", "env", "multicell_v0", "vector_env", "version"),
+    "__init__": ("config", "env", "multicell_v0", "tasks", "vector_env", "version"),
 }
 """What each folder, and each file beside the folders, may import of the package."""
 ONLY_IN = {

@@ -20,7 +20,9 @@ from multicell_env.channels.pool import RecordedChannels
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.comparison import compare
 from multicell_env.evaluation.pictures import STYLES, save_comparison
-from multicell_env.evaluation.playing import METHODS, Policy
+from multicell_env.evaluation.playing import METHODS
+from multicell_env.evaluation.policies import Policy
+from multicell_env.tasks.registry import task_named
 
 
 def evaluate(asked: Evaluation) -> dict[str, Any]:
@@ -50,6 +52,10 @@ def evaluate(asked: Evaluation) -> dict[str, Any]:
         (networks,) = drawn_groups(arguments.scenarios, arguments.num_blocks, arguments.seed, {"fairness": arguments.scenario.fairness})
         together = {_name(actor): actor, **policies}
         return compare_on_scenario(together, arguments.scenarios, networks, seed=arguments.seed, output=asked.output)
+    if arguments.task is not None and (own_rules(actor) or task_named(arguments.task).scenario):
+        together, task = {_name(actor): actor, **policies}, task_named(arguments.task)
+        networks = [task.network_of(arguments.seed + block) for block in range(arguments.num_blocks)]
+        return compare_on_scenario(together, task.name, networks, seed=arguments.seed, output=asked.output, kind="task")
     pools = pools_and_networks(arguments.recorded, arguments.scenario, beside_scenarios=False)
     if len(pools) > 1 or (pools and own_rules(actor)):
         together = {_name(actor): actor, **policies}

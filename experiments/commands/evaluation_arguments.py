@@ -12,6 +12,7 @@ from agents.run_directory import RunDirectory
 from experiments.command_line import Reporting, check_drawn, check_folder, check_positive, parse
 from experiments.commands.channel_words import ChannelArguments, asked_channels, checked_network, usual_network
 from experiments.commands.scenario_words import scenario_names
+from experiments.commands.task_words import TASK_HELP, asked_task, check_task, network_of
 from experiments.named_policies import ACTING_SLOTS
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.playing import FIRST_SEED
@@ -24,11 +25,13 @@ EXAMPLES = """Examples:
   python evaluate.py --policy my_module:my_policy   any callable from observations to actions beside them
   python evaluate.py --policy rule=file.py:act --policy file.py:other --num-antennas 32 --num-users 16
   python evaluate.py --num-blocks 50 --json > table.json
+  python evaluate.py --task irregular-7-v0          the test blocks of a task
   python evaluate.py --scenarios irregular-7        networks drawn at random; all: where a plan wins, in one picture
   python evaluate.py --channels FILE.npy            recorded channels [block, tx_cell, rx_cell, band, antenna, user]; again for more
   python evaluate.py --generalise                   one actor on networks that it never saw
   python evaluate.py rounds --curve rounds          an actor against measurements a slot; sir, errors: against these
   python evaluate.py --figure all --quick           the paper's figures on few channels; --figure 5 --help has more
+  python evaluate.py --submit my_module:my_policy   on the test blocks of all tasks, for the leaderboard
   python evaluate.py --claims                       the paper's claims beside the figures' numbers"""
 
 SCENARIOS_HELP = (
@@ -67,6 +70,7 @@ class EvaluateArguments:
     """Directory for results.json and comparison.png; the run's, or results/ without a run, on another network or with policies."""
     num_threads: int = 1
     """Threads of torch; small networks are fastest on one."""
+    task: Annotated[str | None, tyro.conf.arg(metavar="NAME", help=f"Play the test blocks of a task. {TASK_HELP}")] = None
     scenarios: Annotated[str | None, tyro.conf.arg(metavar="NAME", help=SCENARIOS_HELP)] = None
     curve: CurveName | None = None
     """Play an actor that acts in rounds where one thing changes: rounds, the measurements of a slot, beside FLWF and pricing with as many;
@@ -112,28 +116,34 @@ def evaluation(argv: list[str]) -> Evaluation:
         FileNotFoundError: there is no such run or actor.
         ValueError: the arguments break a rule, or are of several kinds that do not go together.
     """
-    flags = {word.split("=")[0] for word in argv}
-    usual = "rounds" if "--curve" in flags else "generalist" if flags & {"--scenarios", "--generalise"} else "td3mix"
+    flags, task = {word.split("=")[0] for word in argv}, asked_task(argv)
+    is_of_many = flags & {"--scenarios", "--generalise"} or (task is not None and task.scenario)
+    usual = "rounds" if "--curve" in flags else "generalist" if is_of_many else "td3mix"
     run, actor = _run_and_actor(argv, usual)
     # The network that the actor was trained on is the default, so it must be known before the command line is read.
     trained, recorded = metadata_of(actor), asked_channels(argv)
     own_channels = ChannelArguments() if trained.get("scenarios") else ChannelArguments.of(trained)
-    if not recorded.channels and not flags & {"--scenarios", "--generalise", "--channel-axes"} and run is not None:
+    if not recorded.channels and not flags & {"--task", "--scenarios", "--generalise", "--channel-axes"} and run is not None:
         recorded = own_channels
     network = usual_network(recorded, NetworkConfig.from_json(trained["config"]), beside_scenarios=False)
-    scenarios = None if recorded.channels else trained.get("scenarios")
+    scenarios = None if recorded.channels or task is not None else trained.get("scenarios")
     defaults = EvaluateArguments(scenario=network, scenarios=scenarios)
-    arguments = parse(EvaluateArguments, argv, defaults, examples=EXAMPLES, modes=("--figure", "--claims"))
+    if task is not None:
+        defaults = replace(defaults, scenario=network_of(task, network), num_blocks=task.num_test_blocks)
+    arguments = parse(EvaluateArguments, argv, defaults, examples=EXAMPLES, modes=("--figure", "--claims", "--submit", "--leaderboard"))
     arguments = replace(arguments, recorded=recorded)
     if arguments.run != run:
         if arguments.run is not None and arguments.run.name == str(arguments.run) and not arguments.run.exists():
             locate(str(arguments.run))  # says which actors there are
         RunDirectory(arguments.run or Path()).config()  # says what is wrong with it
         raise ValueError(f"it is not clear which run to evaluate: {run} or {arguments.run}. Give the run directory first.")
+    if task is not None:
+        beside = bool(recorded.channels or arguments.scenarios or arguments.generalise or arguments.curve)
+        check_task(task, arguments.scenario, defaults.scenario, beside=beside)
     _check(arguments, defaults)
     network = checked_network(recorded, arguments.scenario, defaults.scenario, beside_scenarios=False)
     is_own = (arguments.scenario, arguments.scenarios) == (defaults.scenario, defaults.scenarios) and not arguments.policies.policy
-    is_own, arguments = is_own and recorded == own_channels, replace(arguments, scenario=network)
+    is_own, arguments = is_own and recorded == own_channels and task is None, replace(arguments, scenario=network)
     return Evaluation(arguments, actor, arguments.output or (run if run is not None and run.is_dir() and is_own else Path("results")))
 
 

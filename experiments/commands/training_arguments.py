@@ -14,6 +14,7 @@ from agents.run_directory import RunDirectory
 from experiments.command_line import Reporting, check_drawn, check_folder, check_positive, parse, values_of
 from experiments.commands.channel_words import ChannelArguments, asked_channels, checked_network, usual_network
 from experiments.commands.scenario_words import TRAINED_ON, check_mixing, scenario_names
+from experiments.commands.task_words import TASK_HELP, asked_task, check_task, network_of
 from experiments.game_rules import drawn_by
 from multicell_env.config import NetworkConfig
 from multicell_env.observation import Observation
@@ -22,6 +23,7 @@ from multicell_env.scenarios import SCENARIOS
 EXAMPLES = """Examples:
   python train.py                                                            TD3-MIX on the paper's network, a minute on two cores
   python train.py --num-antennas 32 --num-users 16 --name large
+  python train.py --algo apg --task irregular-7-v0                           on the training networks of a task
   python train.py --algo apg --scenarios mixture --num-networks 64           networks drawn at random take turns
   python train.py --algo apg --preset rounds --scenarios all                 one actor that acts in every round, for four scenarios
   python train.py --preset rounds --scenarios asymmetric                     TD3-MIX in every round, on one of them
@@ -75,6 +77,7 @@ class TrainArguments:
     """Blocks of these evaluations, always the same."""
     final_blocks: int = 200
     """Unseen blocks of the closing table."""
+    task: Annotated[str | None, tyro.conf.arg(metavar="NAME", help=f"Train on a task. {TASK_HELP}")] = None
     scenarios: Annotated[str | None, tyro.conf.arg(metavar="NAME", help=SCENARIOS_HELP)] = None
     num_networks: int = 16
     """Networks to draw of each scenario; they take turns, or stand in one batch (apg with slots ahead, td3mix where it mixes networks).
@@ -143,14 +146,19 @@ def new_run(argv: list[str]) -> TrainArguments:
         raise ValueError(f"--preset {preset} holds hyperparameters of {owner}; got --algo {learner.name}. {remedy}")
     others = {f"--algo {other.name}": defaults_of(other) for other in LEARNERS.values() if other is not learner}
     defaults, recorded = defaults_of(learner, preset), asked_channels(argv)
-    network = usual_network(recorded, defaults.scenario, beside_scenarios=bool(values_of("--scenarios", argv)))
+    task, of_scenarios = asked_task(argv), bool(values_of("--scenarios", argv))
+    network = usual_network(recorded, defaults.scenario, beside_scenarios=of_scenarios)
     defaults = dataclasses.replace(defaults, scenario=network)
+    if task is not None:
+        defaults = dataclasses.replace(defaults, scenario=network_of(task, network), scenarios=task.scenario)
     arguments = parse(TrainArguments, argv, defaults, examples=EXAMPLES, others=others)
     arguments = dataclasses.replace(arguments, recorded=recorded)
     if arguments.explain:
         if arguments.preset not in PRESETS:
             raise ValueError(f"--explain is for a preset; got none. Give --preset {' or --preset '.join(PRESETS)}.")
         return arguments
+    if task is not None:
+        check_task(task, arguments.scenario, defaults.scenario, beside=of_scenarios or bool(recorded.channels))
     _check(arguments)
     beside = arguments.scenarios is not None
     network = checked_network(recorded, arguments.scenario, defaults.scenario, beside_scenarios=beside)

@@ -21,9 +21,10 @@ from experiments.studies.scenario_evaluation import evaluate_networks
 from multicell_env.allocations.registry import METHODS
 from multicell_env.channels.pool import RecordedChannels
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation.comparison import play_policy, try_policy
+from multicell_env.evaluation.comparison import play_policy
 from multicell_env.evaluation.playing import evaluate_allocations
 from multicell_env.evaluation.policies import Policy
+from multicell_env.evaluation.policies.trial import try_policy
 from multicell_env.evaluation.results import MethodResult, as_json
 from multicell_env.evaluation.tables import print_table, print_users
 from multicell_env.evaluation.users import USER_MEASURES, UTILITY_MEASURES
@@ -57,10 +58,12 @@ def compare_on_scenario(
     methods: Collection[str] = METHODS,
     file: str = "results.json",
     channels: RecordedChannels | None = None,
+    kind: str = "scenario",
 ) -> dict[str, Any]:
     """Play policies, by their names, and every allocation on one block of each network, print the table, write the file.
 
-    With recorded channels the networks are that of the pool, as often as it has blocks to play.
+    With recorded channels the networks are that of the pool, as often as it has blocks to play. `kind` is what tables and the file call
+    where networks are from, a scenario or a task.
 
     Returns:
         What the file holds.
@@ -79,14 +82,14 @@ def compare_on_scenario(
     console = Console(width=None if sys.stdout.isatty() else 110)
     with Console(stderr=True).status(f"playing {len(networks)} unseen {'networks' if channels is None else 'blocks'} of {scenario} ..."):
         results = evaluate_networks(networks, play_all)
-    kind = {"scenario": scenario} if channels is None else {"channels": channels.description}
-    content = as_json(results, networks[0], seed, len(networks), **kind, **provenance())
+    source = {kind: scenario} if channels is None else {"channels": channels.description}
+    content = as_json(results, networks[0], seed, len(networks), **source, **provenance())
     against = against_best_known(results)
     for name, row in against.items():
         content["methods"][name] |= {"of_best_known": row["percent_of_best_known"], "minus_planned": row["minus_planned"]}
     _write(output / file, content)
     fair = f", fairness {networks[0].fairness:g}" if networks[0].fairness > 0.0 else ""
-    drawn = f"{len(networks)} networks of the scenario {scenario}, one block each{fair}"
+    drawn = f"{len(networks)} networks of the {kind} {scenario}, one block each{fair}"
     pool = f"{len(networks)} blocks of {scenario}: {networks[0].describe()}"
     print_table(results, networks[0], console, title=drawn if channels is None else pool)
     if against:

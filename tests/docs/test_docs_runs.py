@@ -54,6 +54,9 @@ SMALL = {
     "evaluate.py rounds --scenarios irregular-57": ("--num-blocks 1", "results/results.json"),
     "evaluate.py rounds --scenarios irregular-133": ("--scenarios irregular-57 --num-blocks 1", "results/results.json"),
     "evaluate.py rounds --scenarios all": ("--num-blocks 2", "*/scenarios/scenarios.png"),
+    "evaluate.py .*--task": ("--num-blocks 2", "results/results.json"),
+    "evaluate.py --submit": ("--num-blocks 1 --task paper-8x4-v0", "results/leaderboard/*.json"),
+    "evaluate.py --leaderboard": ("", "docs/leaderboard.md"),
     "evaluate.py --scenarios all": ("--num-blocks 2", "*/scenarios/scenarios.png"),
     "evaluate.py runs/first --sir-db 3": ("--num-blocks 2", "results/comparison.png"),  # on another network than the run's
     "evaluate.py runs/": ("--num-blocks 2", "runs/*/comparison.png"),

@@ -26,3 +26,19 @@ def test_a_policy_from_the_readme_alone_stands_in_the_table_and_the_picture(tmp_
     methods = json.loads((tmp_path / "results" / "results.json").read_text())["methods"]
     assert methods[command[3]]["percent_of_bound"] > 95.0
     assert (tmp_path / "results" / "comparison.png").stat().st_size > 10_000
+
+
+def test_a_torch_module_and_a_gru_stand_in_the_table_from_under_twenty_lines(tmp_path):
+    page = (ROOT / "docs" / "your_algorithm.md").read_text()
+    file, block = re.findall(r"say `(\w+\.py)`:\n\n```python\n(.*?)```", page, flags=re.DOTALL)[0]
+    (command,) = re.findall(rf"^python (evaluate\.py .*{file}.*)", page, flags=re.MULTILINE)
+    names = re.findall(rf"{file}:(\w+)", command)
+    assert (len(block.splitlines()) < 20, "GRUCell" in block, len(names)) == (True, True, 2)
+    (tmp_path / file).write_text(block)
+    script, *words = command.split()
+    evaluate = [sys.executable, str(ROOT / script), *words, "--num-blocks", "3"]
+    done = subprocess.run(evaluate, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    methods = json.loads((tmp_path / "results" / "results.json").read_text())["methods"]
+    assert {ending for name in names for ending in (name, f"{name}_opening")} < set(methods)
+    assert methods["mine"]["per_slot"] != methods["gru"]["per_slot"]
