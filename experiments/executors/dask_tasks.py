@@ -1,5 +1,6 @@
 """Tasks of Dask as an executor: `Client.get_executor()`, and what an interruption needs."""
 
+import importlib
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -17,14 +18,15 @@ class DaskTasks(Executor):
     """
 
     is_cluster = True
-    tries = 1
-    """The scheduler itself begins a task anew whose worker died, as often as its setting `allowed-failures` says: three times."""
 
     def __init__(self, address: str | None = None, num_workers: int | None = None) -> None:
-        import distributed
+        dask: Any = importlib.import_module("dask")  # an extra
+        distributed: Any = importlib.import_module("distributed")  # an extra
 
         self._own = None
         if address is None:
+            # Who hands out jobs tries again, and counts.
+            dask.config.set({"distributed.scheduler.allowed-failures": 0})
             self._own = distributed.LocalCluster(n_workers=num_workers, threads_per_worker=1, dashboard_address=None)
         self._client = distributed.Client(address or self._own)
         self._executor = self._client.get_executor(pure=False)

@@ -94,7 +94,7 @@ def run_jobs(
     Args:
         jobs: What to do, the longest first if some are much longer.
         finish: Takes a job and its result; it may return what is to be done next of it.
-        workers: Where. The executor is left open; its attribute `tries`, where it has one, says how often this begins a job.
+        workers: Where. The executor is left open.
         progress: What the bar says.
 
     Raises:
@@ -127,7 +127,6 @@ def run_jobs(
 
 
 def _run_in(executor: Executor, num_workers: int, state: _State, take: Callable[[Job, _Outcome], None], say: Callable[[str], None]) -> None:
-    most = getattr(executor, "tries", TRIES)
     code = _digest() if getattr(executor, "is_cluster", False) else None
 
     def collect(done: set[Future[_Outcome]]) -> None:
@@ -137,12 +136,12 @@ def _run_in(executor: Executor, num_workers: int, state: _State, take: Callable[
                 take(job, future.result())
                 continue
             state.tries[job] += 1
-            if state.tries[job] < most:
+            if state.tries[job] < TRIES:
                 state.waiting.append(job)
                 say(f"{job.name}: its worker died ({_described(error)}); trying again")
             else:
                 state.died.append((job, error))
-                say(f"{job.name}: its workers died {most} times ({_described(error)}); it is given up")
+                say(f"{job.name}: its workers died {TRIES} times ({_described(error)}); it is given up")
 
     try:
         while state.waiting or state.in_work:
@@ -184,6 +183,8 @@ def _attempt(call: Callable[[], Any], code: str | None) -> _Outcome:
                 "on every node, and start its workers anew."
             )
         return _Outcome(call())
+    except BrokenExecutor:  # a process of the job's own died, as a worker does
+        raise
     except Exception as error:
         return _Outcome(error=_that_travels(error))
 

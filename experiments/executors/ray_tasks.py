@@ -1,5 +1,6 @@
 """Tasks of Ray as an executor."""
 
+import importlib
 import logging
 import os
 from collections.abc import Callable
@@ -22,7 +23,7 @@ class RayTasks(Executor):
     def __init__(self, address: str | None = None) -> None:
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
-        import ray
+        ray: Any = importlib.import_module("ray")  # an extra
 
         self._ray = ray
         settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}

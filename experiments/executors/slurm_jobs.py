@@ -1,6 +1,7 @@
 """Jobs of SLURM as an executor, by submitit."""
 
 import contextlib
+import importlib
 import shutil
 import threading
 import time
@@ -37,7 +38,7 @@ class SlurmJobs(Executor):
     num_workers = 64
 
     def __init__(self, folder: Path, *, is_local: bool = False) -> None:
-        import submitit
+        submitit: Any = importlib.import_module("submitit")  # an extra
 
         if not is_local and shutil.which("sbatch") is None:
             raise ValueError(
@@ -46,7 +47,7 @@ class SlurmJobs(Executor):
             )
         self._inner = submitit.AutoExecutor(folder.resolve(), cluster="local" if is_local else "slurm")
         self._inner.update_parameters(timeout_min=MINUTES, cpus_per_task=1, name="multicell")
-        self._jobs: dict[Future[Any], submitit.Job[Any]] = {}
+        self._jobs: dict[Future[Any], Any] = {}
         self._lock, self._is_open = threading.Lock(), True
         self._watch = threading.Thread(target=self._look, daemon=True, name="jobs of SLURM")
         self._watch.start()

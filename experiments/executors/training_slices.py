@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -69,6 +70,8 @@ class _Start:
                 words = ["--runs", "runs", "--name", name, *flags]
             with open(Path(folder, "log"), "w+") as log:
                 code = _run(guarded(str(ROOT / "train.py"), *words, patience=0.0), folder, log, self.seconds)
+                if code < 0:
+                    raise BrokenExecutor(f"training {name} was ended by signal {-code}")
                 log.seek(0)
                 return Slice(_packed(path) if (path / "config.json").exists() else b"", log.read(), code)
 
