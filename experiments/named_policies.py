@@ -8,11 +8,12 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import cast
+from typing import Any, cast
 
+import cloudpickle
 import numpy as np
 
 from multicell_env.evaluation.policies import Policy, in_one_line, shown_name
@@ -43,6 +44,14 @@ class NamedPolicy:
     def __call__(self, observations: dict[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         """Actions of all agents."""
         return self.call(observations)
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Any], tuple[bytes]]:
+        """Pickled with the code of its module, which other machines have not."""
+        return _unpickled, (cloudpickle.dumps((self.call, self.observation, self.batched)),)
+
+
+def _unpickled(content: bytes) -> NamedPolicy:
+    return NamedPolicy(*cloudpickle.loads(content))
 
 
 def named_policies(
@@ -82,6 +91,8 @@ def named_policies(
 
 def _callable(module: str, attribute: str) -> Policy:
     names, value = attribute.split("."), _module(module)
+    if "site-packages" not in str(getattr(value, "__file__", "")):
+        cloudpickle.register_pickle_by_value(value)
     for name in names:
         if not hasattr(value, name):
             near = difflib.get_close_matches(name, [other for other in vars(value) if not other.startswith("_")], n=1)
