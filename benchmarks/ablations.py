@@ -23,6 +23,8 @@ import tyro
 from ablations_report import PEERS, write_report
 from tqdm import tqdm
 
+from experiments.executors.parents import guarded
+
 ROOT = Path(__file__).parents[1]
 
 # What to print -> what train.py is told. Names of one group share a panel; equal flags share their runs.
@@ -138,10 +140,10 @@ def start(command: list[str], log: Path) -> Process:
     with open(log, "ab") as file:
         # A session of its own, because train.py writes its checkpoint at the first signal and gives up at a second one.
         return subprocess.Popen(
-            command,
+            guarded(*command[1:]),
             cwd=ROOT,
             env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # its end, when this process dies, ends the run with a checkpoint
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,

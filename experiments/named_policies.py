@@ -8,10 +8,12 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
+
+import cloudpickle
 
 from multicell_env.evaluation.policies import AnyPolicy, Policy, as_policy, in_one_line, is_stacked, shown_name
 from multicell_env.observation import Observation
@@ -42,6 +44,14 @@ class NamedPolicy:
     def __call__(self, observations: Any) -> Any:
         """Actions of all agents, or of all rows."""
         return self.call(observations)
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Any], tuple[bytes]]:
+        """Pickled with the code of its module, which other machines have not."""
+        return _unpickled, (cloudpickle.dumps((self.call, self.observation, self.batched)),)
+
+
+def _unpickled(content: bytes) -> NamedPolicy:
+    return NamedPolicy(*cloudpickle.loads(content))
 
 
 def named_policies(
@@ -81,6 +91,8 @@ def named_policies(
 
 def _callable(module: str, attribute: str) -> Policy:
     names, value = attribute.split("."), _module(module)
+    if "site-packages" not in str(getattr(value, "__file__", "")):
+        cloudpickle.register_pickle_by_value(value)
     for name in names:
         if not hasattr(value, name):
             near = difflib.get_close_matches(name, [other for other in vars(value) if not other.startswith("_")], n=1)

@@ -183,7 +183,8 @@ class NetworkConfig:
         others = {"R": "rounds_per_slot", "negotiation": "negotiation", "action": "action", "error_db": "measurement_error_db"}
         others |= {"fairness": "fairness", "channels": "channel_model", "restart": "restart"}
         changed = [f" {short}={getattr(self, name)}" for short, name in others.items() if getattr(self, name) != getattr(type(self), name)]
-        power = f"SNR={self.snr_db:g} dB" if self.tx_power_dbm is None else f"P={_rounded(self.tx_power_dbm)} dBm N={_rounded(self.noise_dbm)} dBm"
+        absolute = f"P={_rounded(self.tx_power_dbm)} dBm N={_rounded(self.noise_dbm)} dBm"
+        power = f"SNR={self.snr_db:g} dB" if self.tx_power_dbm is None else absolute
         return (
             f"B={self.num_cells} M={self.num_antennas} U={self.num_users} F={self.num_bands} "
             f"{interference} {power} T={self.num_slots} k={self.num_iterations}{damping}{''.join(changed)}"
@@ -312,4 +313,4 @@ PAPER_32X16 = NetworkConfig(num_antennas=32, num_users=16)
 
 def _rounded(value: object) -> str:
     """A number, or one for each cell, without digits that nobody reads."""
-    return ", ".join(f"{one:g}" for one in value) if isinstance(value, tuple) else f"{value:g}"
+    return ", ".join(map(_rounded, value)) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float | int) else str(value)

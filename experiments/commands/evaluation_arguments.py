@@ -13,6 +13,7 @@ from experiments.command_line import Reporting, check_drawn, check_folder, check
 from experiments.commands.channel_words import ChannelArguments, asked_channels, checked_network, usual_network
 from experiments.commands.scenario_words import scenario_names
 from experiments.commands.task_words import TASK_HELP, asked_task, check_task, network_of
+from experiments.executors.engines import PROCESSES, ClusterArguments, check_cluster
 from experiments.named_policies import ACTING_SLOTS
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.playing import FIRST_SEED
@@ -81,6 +82,10 @@ class EvaluateArguments:
     """With --generalise: in how many slots an actor acts, in the mode between every slot and the first alone."""
     train: tyro.conf.FlagCreatePairsOff[bool] = False
     """With --generalise or --scenarios all: train an actor for each network or scenario that has none in runs/own-<name>."""
+    num_workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """With --scenarios, --curve or --generalise: parts played at once; 1 on this machine, on a cluster as many as it has processors."""
+    workers: tyro.conf.OmitArgPrefixes[ClusterArguments] = field(default_factory=ClusterArguments)
+    """With --scenarios, --curve or --generalise: where networks are played, and with --train actors trained."""
     policies: tyro.conf.OmitArgPrefixes[PolicyArguments] = field(default_factory=PolicyArguments)
     """Any callables from observations to actions, beside the actor in the table and the picture."""
     reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
@@ -158,6 +163,7 @@ def _check(arguments: EvaluateArguments, defaults: EvaluateArguments) -> None:
     check_positive(num_blocks=arguments.num_blocks, num_threads=arguments.num_threads, acting_slots=arguments.acting_slots)
     if arguments.acting_slots != ACTING_SLOTS and not arguments.generalise:
         raise ValueError(f"--acting-slots goes with --generalise; got {arguments.acting_slots} without. Leave it out.")
+    _check_workers(arguments)
     if arguments.seed < 0:
         raise ValueError(f"--seed must not be negative; got {arguments.seed}. Give 0 or more.")
     check_folder(output=arguments.output)
@@ -175,6 +181,15 @@ def _check(arguments: EvaluateArguments, defaults: EvaluateArguments) -> None:
         raise ValueError("--train goes with --generalise or --scenarios all; got it alone. python train.py trains an actor.")
     if arguments.curve is not None:
         _check_curve(arguments, defaults)
+
+
+def _check_workers(arguments: EvaluateArguments) -> None:
+    check_cluster(arguments.workers)
+    if arguments.num_workers is not None:
+        check_positive(num_workers=arguments.num_workers)
+    plays_many = arguments.generalise or arguments.scenarios is not None or arguments.curve is not None
+    if not plays_many and (arguments.num_workers is not None or arguments.workers != PROCESSES):
+        raise ValueError("--num-workers and --executor go with --scenarios, --curve or --generalise; got none of these. Leave them out.")
 
 
 def _check_curve(arguments: EvaluateArguments, defaults: EvaluateArguments) -> None:
