@@ -5,7 +5,7 @@ import math
 from array_api_compat import array_namespace
 from jaxtyping import Float
 
-from multicell_env.model.tracing import is_traced
+from multicell_env.model.folded import FoldedGains
 from multicell_env.model.types import Array, Gains
 
 
@@ -23,7 +23,9 @@ def check_powers(powers: Float[Array, "..."], what: str = "powers") -> None:
         )
 
 
-def ingr(powers: Float[Array, "*batch cell band user"], gains: Gains, *, checked: bool = True) -> Float[Array, "*batch cell band user"]:
+def ingr(
+    powers: Float[Array, "*batch cell band user"], gains: Gains | FoldedGains, *, checked: bool = True
+) -> Float[Array, "*batch cell band user"]:
     """Interference-plus-noise-to-gain ratio that every user measures, in units of power.
 
         c_{b,u}[f] = (sum_{b' in I_b} sum_{u'} |w_{b',u'}^H h_{b',(b,u)}|^2 p_{b',u'}[f] + sigma^2) / |w_{b,u}^H h_{b,(b,u)}|^2      (7)
@@ -38,12 +40,11 @@ def ingr(powers: Float[Array, "*batch cell band user"], gains: Gains, *, checked
     """
     if checked:
         check_powers(powers)
-    xp, interfering = array_namespace(powers), powers[..., gains.interferers, :, :]
-    if is_traced(powers):
-        received = xp.sum(interfering[..., None] * gains.cross_gains, axis=-2)
-    else:
-        received = (interfering[..., None, :] @ gains.cross_gains)[..., 0, :]
-    return (xp.sum(received, axis=-3) + 1.0) / gains.signal_gains
+    if isinstance(gains, FoldedGains):
+        return (gains.received(powers) + 1.0) / gains.signal_gains
+    interfering = powers[..., gains.interferers, :, :]
+    received = (interfering[..., None, :] @ gains.cross_gains)[..., 0, :]
+    return (array_namespace(powers).sum(received, axis=-3) + 1.0) / gains.signal_gains
 
 
 def log2_of_1_plus(sinr: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

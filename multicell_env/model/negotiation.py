@@ -5,6 +5,7 @@ from jaxtyping import Float
 
 from multicell_env.config import Negotiation
 from multicell_env.model.fairness import RunningRates
+from multicell_env.model.folded import FoldedGains
 from multicell_env.model.interference import check_powers, ingr, spectral_efficiency
 from multicell_env.model.pricing import best_response_to_prices, prices
 from multicell_env.model.types import Array, Gains
@@ -13,7 +14,7 @@ from multicell_env.model.waterfilling import forward_looking_levels, water_fill
 
 def negotiate(
     powers: Float[Array, "*batch cell band user"],
-    gains: Gains,
+    gains: Gains | FoldedGains,
     user_budgets: Float[Array, "*#batch cell user"],
     num_iterations: int,
     *,

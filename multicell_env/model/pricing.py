@@ -8,8 +8,9 @@ Source: J. Huang, R. A. Berry and M. L. Honig, "Distributed interference compens
 from array_api_compat import array_namespace, device
 from jaxtyping import Float
 
+from multicell_env.model.folded import FoldedGains
 from multicell_env.model.interference import check_powers, ingr
-from multicell_env.model.tracing import is_traced, without_gradients
+from multicell_env.model.tracing import without_gradients
 from multicell_env.model.types import Array, Gains
 
 PRICE_OFFSET = 0.05
@@ -24,7 +25,7 @@ UNCHECKED_STEPS = 12
 
 def prices(
     powers: Float[Array, "*batch cell band user"],
-    gains: Gains,
+    gains: Gains | FoldedGains,
     weights: Float[Array, "*batch cell user"] | None = None,
     *,
     checked: bool = True,
@@ -51,19 +52,18 @@ def prices(
     return _over_victims(costs if weights is None else costs * weights[..., None, :], gains)
 
 
-def leakage(gains: Gains) -> Float[Array, "*batch cell band user"]:
+def leakage(gains: Gains | FoldedGains) -> Float[Array, "*batch cell band user"]:
     """Sum of the gains of each beam to all users of other cells."""
     return _over_victims(array_namespace(gains.signal_gains).ones_like(gains.signal_gains), gains)
 
 
-def _over_victims(weights: Float[Array, "*batch cell band user"], gains: Gains) -> Float[Array, "*batch cell band user"]:
+def _over_victims(weights: Float[Array, "*batch cell band user"], gains: Gains | FoldedGains) -> Float[Array, "*batch cell band user"]:
     """Sum of the gains of each beam to all users of other cells, each times the user's weight."""
+    if isinstance(gains, FoldedGains):
+        return gains.over_victims(weights)
     xp = array_namespace(weights)
     # [victim cell, interferer, band, tx user]: what of each beam reaches the users of one cell
-    if is_traced(weights):
-        costs = xp.sum(gains.cross_gains * weights[..., None, :, None, :], axis=-1)
-    else:
-        costs = (gains.cross_gains @ weights[..., None, :, :, None])[..., 0]
+    costs = (gains.cross_gains @ weights[..., None, :, :, None])[..., 0]
     num_cells, num_interferers = gains.interferers.shape
     senders = xp.arange(num_cells, device=device(gains.interferers))[:, None]
     sends = xp.astype(senders == xp.reshape(gains.interferers, (1, -1)), weights.dtype)

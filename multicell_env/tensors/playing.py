@@ -11,12 +11,14 @@ from jaxtyping import Bool, Float
 
 from multicell_env.config import NetworkConfig
 from multicell_env.model.fairness import RunningRates
+from multicell_env.model.folded import FoldedGains
 from multicell_env.model.interference import ingr, spectral_efficiency
 from multicell_env.model.negotiation import negotiate
 from multicell_env.model.pricing import prices, tilted_response
 from multicell_env.model.types import Array, Gains
 from multicell_env.model.waterfilling import believed_ingr, opening_powers
 from multicell_env.rewards import predicts, rewards_of, worth_of_users
+from multicell_env.tensors.folding import fold, folded_gains, folded_rates, unfold
 
 
 class Network(NamedTuple):
@@ -94,6 +96,7 @@ def measure(
     *,
     hears_prices: bool,
     checked: bool = True,
+    folds: bool = False,
 ) -> Measured:
     """What the users count by their rates, and the prices of the beams, beside the INGR.
 
@@ -105,11 +108,17 @@ def measure(
         rates: Of the users in the round.
         hears_prices: Whether prices are heard.
         checked: As for `multicell_env.model.negotiation.negotiate`.
+        folds: As for `play_round`.
     """
     running = running_rates(config, progress)
     weights = None if running is None else running.weights(rates)
-    heard = prices(progress.powers, network.gains, weights, checked=checked) if hears_prices else None
-    return Measured(ingr, weights, heard)
+    if not hears_prices:
+        return Measured(ingr, weights, None)
+    if not folds:
+        return Measured(ingr, weights, prices(progress.powers, network.gains, weights, checked=checked))
+    folded_weights = None if weights is None else fold(weights)
+    heard = prices(fold(progress.powers), folded_gains(network.gains), folded_weights, checked=checked)
+    return Measured(ingr, weights, unfold(heard, len(rates)))
 
 
 def play_round(
@@ -121,6 +130,7 @@ def play_round(
     *,
     predicted: bool = False,
     checked: bool = True,
+    folds: bool = False,
 ) -> Round:
     """Play one round: open, negotiate k iterations, measure; the last round of a slot transmits and rolls over what is unspent (5).
 
@@ -134,27 +144,50 @@ def play_round(
         actions: Opening move, as `Blocks.play_slot` takes it.
         predicted: Whether to say what the users predict in the last iteration.
         checked: As for `multicell_env.model.negotiation.negotiate`.
+        folds: Whether the blocks of tensors with one batch axis stand last while they negotiate; see `multicell_env.model.folded`.
 
     Raises:
         ValueError: `checked`, and the actions make a power that is not finite.
     """
-    gains, budget = network.gains, progress.power_budget
+    budget = progress.power_budget
     xp = array_namespace(budget)
     user_budgets = xp.where(network.user_mask, (budget / network.num_users)[..., None], xp.zeros_like(progress.past_rates))
     opening, damping = _opening(config, network, measured, xp.astype(actions, budget.dtype), user_budgets, checked)
-    rules: dict[str, Any] = {"negotiation": config.negotiation, "damping": damping, "running": running_rates(config, progress)}
+    gains, running = network.gains, running_rates(config, progress)
+    if folds:
+        damping = damping if isinstance(damping, float) else fold(damping)
+        opening, user_budgets, gains, running = fold(opening), fold(user_budgets), folded_gains(gains), folded_rates(running)
+    played = _negotiated(config, gains, opening, user_budgets, damping, running, predicted, checked)
+    if folds:
+        played = (None if array is None else unfold(array, len(budget)) for array in played)
+    powers, heard, rates, believed_rates = played
+    after, transmits = _after(config, progress, powers, rates)
+    hears = measured.prices is not None
+    now = measure(config, network, after, heard, rates, hears_prices=hears, checked=checked, folds=folds)
+    return Round(after, now, rates, believed_rates, transmits)
+
+
+def _negotiated(
+    config: NetworkConfig,
+    gains: Gains | FoldedGains,
+    opening: Array,
+    user_budgets: Array,
+    damping: Array,
+    running: RunningRates | None,
+    predicted: bool,
+    checked: bool,
+) -> tuple[Array, Array, Array, Array | None]:
+    """Powers after the negotiation, what is measured at them, the rates, and with `predicted` the rates that users believe in."""
+    rules: dict[str, Any] = {"negotiation": config.negotiation, "damping": damping, "running": running, "checked": checked}
     k, last, believed_rates = config.num_iterations, opening, None
     if predicted:
-        last = negotiate(opening, gains, user_budgets, k - 1, checked=checked, **rules)
-    powers = negotiate(last, gains, user_budgets, 1 if predicted else k, checked=checked, **rules)
+        last = negotiate(opening, gains, user_budgets, k - 1, **rules)
+    powers = negotiate(last, gains, user_budgets, 1 if predicted else k, **rules)
     if predicted:
         believed = believed_ingr(powers, last, ingr(last, gains, checked=checked), gains.signal_gains)
         believed_rates = spectral_efficiency(powers, believed)
     heard = ingr(powers, gains, checked=checked)
-    rates = spectral_efficiency(powers, heard)
-    after, transmits = _after(config, progress, powers, rates)
-    now = measure(config, network, after, heard, rates, hears_prices=measured.prices is not None, checked=checked)
-    return Round(after, now, rates, believed_rates, transmits)
+    return powers, heard, spectral_efficiency(powers, heard), believed_rates
 
 
 def _opening(
@@ -215,7 +248,8 @@ def play_for_rewards(
     actions: Float[Array, "*batch band user"],
     *,
     checked: bool = True,
+    folds: bool = False,
 ) -> tuple[Round, Float[Array, "*batch cell"]]:
     """`play_round` and `rewards_of_round` in one."""
-    played = play_round(config, network, progress, measured, actions, predicted=predicts(config), checked=checked)
+    played = play_round(config, network, progress, measured, actions, predicted=predicts(config), checked=checked, folds=folds)
     return played, rewards_of_round(config, network, progress, played)

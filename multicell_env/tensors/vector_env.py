@@ -93,7 +93,7 @@ class TorchVectorEnv(VectorEnv[Any, Any, Any]):
         hears = "price" in (observation, config.action) or config.negotiation == "pricing"
         self._beginning = Beginning(config, observation, self.device, hears_prices=hears)
         slot = partial(_slot, config, observation)
-        self._slot: Any = torch.compile(slot, fullgraph=True, dynamic=False) if compiled else slot
+        self._slot: Any = torch.compile(slot, fullgraph=True, dynamic=False, options=_options(self.device)) if compiled else slot
         self._blocks: BlockState | None = None
         self._seeds, self._numbers = np.zeros(self.num_envs, np.int64), np.zeros(self.num_envs, np.int64)
         self._has_seed = np.zeros(self.num_envs, bool)
@@ -170,7 +170,9 @@ class TorchVectorEnv(VectorEnv[Any, Any, Any]):
         """
         blocks = self._playing()
         network = self._beginning.on(blocks)
-        return play_for_rewards(self.config, network, blocks.progress, blocks.measured, self._checked(actions), checked=False)[1]
+        return play_for_rewards(self.config, network, blocks.progress, blocks.measured, self._checked(actions), checked=False, folds=True)[
+            1
+        ]
 
     def state(self) -> Float[Tensor, "env cell plane band user"]:
         """Global state for centralised training: the "gain" planes of all cells, or "price" where these are observed; float32.
@@ -256,10 +258,15 @@ def _slot(
     power_unit: float,
 ) -> tuple[Progress, Measured, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """One round of every block: progress and measurements after it, sum rates, rewards, observations, powers and whether it transmitted."""
-    played, rewards = play_for_rewards(config, network, progress, measured, actions, checked=False)
+    played, rewards = play_for_rewards(config, network, progress, measured, actions, checked=False, folds=True)
     planes = observations(observation, config, network, played.progress, played.measured, static).to(torch.float32)
     powers = (played.progress.powers * power_unit).contiguous()
     return played.progress, played.measured, played.rates.sum(dim=-1), rewards, planes, powers, played.transmits
+
+
+def _options(device: torch.device) -> dict[str, Any]:
+    """What the compiler is told: on a processor not to compute levels anew wherever they are compared."""
+    return {"unroll_reductions_threshold": 1, "realize_reads_threshold": 1} if device.type == "cpu" else {}
 
 
 def _refuse_what_is_not_on_devices(config: NetworkConfig) -> None:
