@@ -14,7 +14,7 @@ from multicell_env.model.interference import ingr, spectral_efficiency
 from multicell_env.model.types import Array, Gains
 from multicell_env.observation import Observation
 from multicell_env.rewards import predicts
-from multicell_env.tensors.playing import Network, Progress, Round, measure, play_round, rewards_of_round
+from multicell_env.tensors.playing import Network, Progress, Round, measure, play_round, rewards_of_round, split_among_users
 from multicell_env.tensors.showing import observations, static_planes
 
 RULES = (
@@ -121,7 +121,7 @@ class DifferentiableGame:
     def _progress(self) -> Progress:
         rows = self._rows
         counts = (self._array(count) for count in (rows.num_past, rows.slots_left, rows.rounds, rows.has_played))
-        return Progress(rows.powers, rows.power_budget, rows.past_rates, *counts)
+        return Progress(rows.powers, rows.power_budget, split_among_users(self._network, rows.power_budget), rows.past_rates, *counts)
 
     @classmethod
     def stack(cls, games: Sequence["DifferentiableGame"]) -> "DifferentiableGame":

@@ -55,6 +55,8 @@ class Progress(NamedTuple):
     """Of the last round."""
     power_budget: Float[Array, "*batch cell"]
     """P_b(t) of the coming slot (5)."""
+    user_budgets: Float[Array, "*batch cell user"]
+    """What each user may spend in it, P_b(t)/U_b (14); 0 for padded users."""
     past_rates: Float[Array, "*batch cell user"]
     """Sum over the past slots, bit/s/Hz; 0 throughout where no network is fair."""
     num_past: Float[Array, "*batch"]
@@ -78,6 +80,12 @@ class Round(NamedTuple):
     """What the users predict in the round's last iteration, where rewards are by that."""
     transmits: Float[Array, "*batch"]
     """1 where the round was the last of its slot, 0 where it only measured."""
+
+
+def split_among_users(network: Network, power_budget: Float[Array, "*batch cell"]) -> Float[Array, "*batch cell user"]:
+    """Equal shares P_b(t)/U_b of a slot budget (14); padded users get 0."""
+    shares = (power_budget / network.num_users)[..., None]
+    return array_namespace(shares).where(network.user_mask, shares, 0.0 * shares)
 
 
 def running_rates(config: NetworkConfig, progress: Progress) -> RunningRates | None:
@@ -149,19 +157,19 @@ def play_round(
     Raises:
         ValueError: `checked`, and the actions make a power that is not finite.
     """
-    budget = progress.power_budget
-    xp = array_namespace(budget)
-    user_budgets = xp.where(network.user_mask, (budget / network.num_users)[..., None], xp.zeros_like(progress.past_rates))
-    opening, damping = _opening(config, network, measured, xp.astype(actions, budget.dtype), user_budgets, checked)
-    gains, running = network.gains, running_rates(config, progress)
+    budgets, gains, running = progress.user_budgets, network.gains, running_rates(config, progress)
+    actions, nominal_powers = array_namespace(budgets).astype(actions, budgets.dtype), network.nominal_powers
     if folds:
-        damping = damping if isinstance(damping, float) else fold(damping)
-        opening, user_budgets, gains, running = fold(opening), fold(user_budgets), folded_gains(gains), folded_rates(running)
-    played = _negotiated(config, gains, opening, user_budgets, damping, running, predicted, checked)
+        gains, running = folded_gains(gains), folded_rates(running)
+        actions, budgets, measured = fold(actions), fold(budgets), folded_measured(measured)
+    opening, damping = _opening(config, nominal_powers, measured, actions, budgets, checked)
+    played = _negotiated(config, gains, opening, budgets, damping, running, predicted, checked)
     if folds:
-        played = (None if array is None else unfold(array, len(budget)) for array in played)
+        played = (None if array is None else unfold(array, len(progress.powers)) for array in played)
     powers, heard, rates, believed_rates = played
-    after, transmits = _after(config, progress, powers, rates)
+    after, transmits = _after(config, network, progress, powers, rates)
+    if folds:  # so that the blocks lie side by side in the next round
+        after = after._replace(user_budgets=unfold(fold(after.user_budgets), len(powers)))
     hears = measured.prices is not None
     now = measure(config, network, after, heard, rates, hears_prices=hears, checked=checked, folds=folds)
     return Round(after, now, rates, believed_rates, transmits)
@@ -190,12 +198,17 @@ def _negotiated(
     return powers, heard, spectral_efficiency(powers, heard), believed_rates
 
 
+def folded_measured(measured: Measured) -> Measured:
+    """What was measured, with the blocks last."""
+    return Measured(*(None if array is None else fold(array) for array in measured))
+
+
 def _opening(
-    config: NetworkConfig, network: Network, measured: Measured, actions: Array, user_budgets: Array, checked: bool
+    config: NetworkConfig, nominal_powers: Array, measured: Measured, actions: Array, user_budgets: Array, checked: bool
 ) -> tuple[Float[Array, "*batch cell band user"], float | Float[Array, "*batch cell user"]]:
     """Opening powers and damping."""
     if config.action == "price":
-        heard = measured.prices, measured.ingr, user_budgets, network.nominal_powers, measured.weights
+        heard = measured.prices, measured.ingr, user_budgets, nominal_powers, measured.weights
         return tilted_response(actions, *heard, checked=checked), config.damping
     if config.damping_in_action:
         xp = array_namespace(actions)
@@ -204,16 +217,20 @@ def _opening(
     return opening_powers(actions, user_budgets), config.damping
 
 
-def _after(config: NetworkConfig, progress: Progress, powers: Array, rates: Array) -> tuple[Progress, Float[Array, "*batch"]]:
+def _after(
+    config: NetworkConfig, network: Network, progress: Progress, powers: Array, rates: Array
+) -> tuple[Progress, Float[Array, "*batch"]]:
     """Where a block is after a round, and 1 where the round transmitted."""
     xp, budget = array_namespace(powers), progress.power_budget
     transmits = xp.astype(progress.rounds + 1.0 >= config.rounds_per_slot, budget.dtype)
     unspent = xp.clip(budget - xp.sum(powers, axis=(-2, -1)), min=0.0)
     # (5): the T - t slots after this one share what it leaves; a round that only measures leaves all as it is.
     share = transmits / xp.clip(progress.slots_left - 1.0, min=1.0)
+    power_budget = budget + share[..., None] * unspent
     return Progress(
         powers=powers,
-        power_budget=budget + share[..., None] * unspent,
+        power_budget=power_budget,
+        user_budgets=split_among_users(network, power_budget),
         past_rates=progress.past_rates + transmits[..., None, None] * rates if config.fairness > 0.0 else progress.past_rates,
         num_past=progress.num_past + transmits,
         slots_left=progress.slots_left - transmits,

@@ -25,6 +25,52 @@ def static_planes(observation: Observation, network: Network) -> Float[Array, "*
     return xp.stack(shown, axis=-3)
 
 
+def changing_planes(
+    observation: Observation, config: NetworkConfig, network: Network, progress: Progress, measured: Measured
+) -> tuple[Float[Array, "*batch cell band user"], ...]:
+    """The planes that change from round to round, in their order.
+
+    Args:
+        observation: "csi", "gain" or "price".
+        config: The rules.
+        network: What stays.
+        progress: Where the blocks are.
+        measured: After the last round.
+    """
+    xp, p0 = array_namespace(measured.ingr), network.nominal_powers[..., None, None]
+    log_ingr = xp.clip(xp.log10(measured.ingr / p0), min=-LOG_LIMIT, max=LOG_LIMIT)
+    if observation != "price":
+        budget = xp.log10(progress.power_budget / network.nominal_budgets)[..., None, None]
+        return log_ingr, budget * xp.ones_like(log_ingr)
+    shares = xp.clip(progress.powers / (progress.power_budget / network.num_users)[..., None, None], max=1.0)
+    price = xp.clip(xp.log10(FLOOR + p0 * measured.prices), max=LOG_LIMIT)
+    marks = [1.0 - progress.has_played, progress.rounds / config.rounds_per_slot]
+    marks = [mark[..., None, None, None] * xp.ones_like(log_ingr) for mark in marks]
+    if measured.weights is not None:
+        weights = xp.clip(xp.log10(measured.weights), min=-COUNT_LIMIT, max=COUNT_LIMIT)
+        marks.append(weights[..., None, :] * xp.ones_like(log_ingr))
+    return (log_ingr + 2.0, price, xp.log10(FLOOR + shares) + 1.0, shares, *marks)
+
+
+def arranged(
+    observation: Observation,
+    static: Float[Array, "*batch cell plane band user"],
+    changing: tuple[Float[Array, "*batch cell band user"], ...],
+) -> Float[Array, "*batch cell plane band user"]:
+    """An observation of its planes.
+
+    Args:
+        observation: "csi", "gain" or "price".
+        static: What stays of the planes: of "csi" all but the last two, and `static_planes` otherwise.
+        changing: From `changing_planes`.
+    """
+    xp = array_namespace(static)
+    if observation != "price":
+        return xp.concat([static, *(xp.astype(plane, static.dtype)[..., None, :, :] for plane in changing)], axis=-3)
+    (gains, users, leaked), (ingr, price, *others) = (static[..., plane, :, :] for plane in range(3)), changing
+    return xp.stack([gains, ingr, users, price, leaked, *others], axis=-3)
+
+
 def observations(
     observation: Observation,
     config: NetworkConfig,
@@ -33,28 +79,5 @@ def observations(
     measured: Measured,
     static: Float[Array, "*batch cell plane band user"],
 ) -> Float[Array, "*batch cell plane band user"]:
-    """What the agents see before the coming round.
-
-    Args:
-        observation: "csi", "gain" or "price".
-        config: The rules.
-        network: What stays.
-        progress: Where the blocks are.
-        measured: After the last round.
-        static: What stays of the planes: of "csi" all but the last two, and `static_planes` otherwise.
-    """
-    xp, p0 = array_namespace(static), network.nominal_powers[..., None, None]
-    log_ingr = xp.clip(xp.log10(measured.ingr / p0), min=-LOG_LIMIT, max=LOG_LIMIT)
-    if observation != "price":
-        budget = xp.log10(progress.power_budget / network.nominal_budgets)[..., None, None]
-        changing = xp.stack([log_ingr, budget * xp.ones_like(log_ingr)], axis=-3)
-        return xp.concat([static, xp.astype(changing, static.dtype)], axis=-3)
-    shares = xp.clip(progress.powers / (progress.power_budget / network.num_users)[..., None, None], max=1.0)
-    price = xp.clip(xp.log10(FLOOR + p0 * measured.prices), max=LOG_LIMIT)
-    marks = [1.0 - progress.has_played, progress.rounds / config.rounds_per_slot]
-    marks = [mark[..., None, None, None] * xp.ones_like(log_ingr) for mark in marks]
-    if measured.weights is not None:
-        weights = xp.clip(xp.log10(measured.weights), min=-COUNT_LIMIT, max=COUNT_LIMIT)
-        marks.append(weights[..., None, :] * xp.ones_like(log_ingr))
-    gains, users, leaked = (static[..., plane, :, :] for plane in range(3))
-    return xp.stack([gains, log_ingr + 2.0, users, price, leaked, xp.log10(FLOOR + shares) + 1.0, shares, *marks], axis=-3)
+    """What the agents see before the coming round; arguments as for `changing_planes` and `arranged`."""
+    return arranged(observation, static, changing_planes(observation, config, network, progress, measured))

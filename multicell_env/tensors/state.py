@@ -11,7 +11,7 @@ from multicell_env.model.types import Gains
 from multicell_env.observation import CHANNEL_LIMIT, Observation
 from multicell_env.tensors.beams import Parts, cross_gains, zero_forcing
 from multicell_env.tensors.drawing import complex_normal
-from multicell_env.tensors.playing import Measured, Network, Progress, measure
+from multicell_env.tensors.playing import Measured, Network, Progress, measure, split_among_users
 from multicell_env.tensors.showing import observations, static_planes
 
 NUMBERS_AT_ONCE = {"cpu": 2**18}
@@ -135,7 +135,14 @@ class Beginning:
         rates = block_last(torch.zeros((num_blocks, config.num_cells, config.max_users), dtype=self._dtype, device=self._device))
         budgets = block_last(network.nominal_budgets.expand(num_blocks, -1))
         progress = Progress(
-            torch.zeros_like(signal_gains), budgets, rates, count(0.0), count(float(config.num_slots)), count(0.0), count(0.0)
+            torch.zeros_like(signal_gains),
+            budgets,
+            block_last(split_among_users(network, budgets)),
+            rates,
+            count(0.0),
+            count(float(config.num_slots)),
+            count(0.0),
+            count(0.0),
         )
         silent = 1.0 / signal_gains
         measured = measure(config, network, progress, silent, rates, hears_prices=self._hears_prices, checked=False)

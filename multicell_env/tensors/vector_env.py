@@ -17,9 +17,9 @@ from multicell_env.channels.recorded import split_channels
 from multicell_env.config import NetworkConfig
 from multicell_env.env import MulticellEnv
 from multicell_env.observation import Observation, observation_limits, state_kind
-from multicell_env.tensors.playing import Measured, Network, Progress, play_for_rewards
-from multicell_env.tensors.showing import observations
-from multicell_env.tensors.state import Beginning, BlockState, put
+from multicell_env.tensors.playing import Measured, Network, Progress, Round, play_for_rewards
+from multicell_env.tensors.showing import arranged, changing_planes
+from multicell_env.tensors.state import Beginning, BlockState, block_last, put
 
 Observations = Float[Tensor, "env cell plane band user"]
 Step = tuple[Observations, Float[Tensor, "env cell"], Bool[Tensor, " env"], Bool[Tensor, " env"], dict[str, Tensor]]
@@ -148,13 +148,13 @@ class TorchVectorEnv(VectorEnv[Any, Any, Any]):
         """
         blocks = self._playing()
         network = self._beginning.on(blocks)
-        progress, measured, rates, rewards, planes, power, transmits = self._slot(
-            network, blocks.progress, blocks.measured, blocks.static, self._checked(actions), self.config.power_unit
-        )
-        self._blocks = blocks._replace(progress=progress, measured=measured)
+        played, rewards, changing = self._slot(network, blocks.progress, blocks.measured, block_last(self._checked(actions)))
+        planes = arranged(self.observation, blocks.static, changing).to(torch.float32)
+        power, rates = (played.progress.powers * self.config.power_unit).contiguous(), played.rates.sum(dim=-1)
+        self._blocks = blocks._replace(progress=played.progress, measured=played.measured)
         self._steps_left -= 1
         over = self._steps_left == 0
-        infos = {"power": power, "sum_rate": rates, **self._marks(transmits)}
+        infos = {"power": power, "sum_rate": rates, **self._marks(played.transmits)}
         truncated = self._flags(over)
         if over.any() and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
             infos |= {"final_obs": planes, "_final_obs": truncated.clone()}
@@ -248,20 +248,11 @@ class TorchVectorEnv(VectorEnv[Any, Any, Any]):
 
 
 def _slot(
-    config: NetworkConfig,
-    observation: Observation,
-    network: Network,
-    progress: Progress,
-    measured: Measured,
-    static: Tensor,
-    actions: Tensor,
-    power_unit: float,
-) -> tuple[Progress, Measured, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """One round of every block: progress and measurements after it, sum rates, rewards, observations, powers and whether it transmitted."""
+    config: NetworkConfig, observation: Observation, network: Network, progress: Progress, measured: Measured, actions: Tensor
+) -> tuple[Round, Tensor, tuple[Tensor, ...]]:
+    """One round of every block: what it gives, the rewards, and the planes of the observation that change."""
     played, rewards = play_for_rewards(config, network, progress, measured, actions, checked=False, folds=True)
-    planes = observations(observation, config, network, played.progress, played.measured, static).to(torch.float32)
-    powers = (played.progress.powers * power_unit).contiguous()
-    return played.progress, played.measured, played.rates.sum(dim=-1), rewards, planes, powers, played.transmits
+    return played, rewards, changing_planes(observation, config, network, played.progress, played.measured)
 
 
 def _options(device: torch.device) -> dict[str, Any]:
