@@ -1,6 +1,7 @@
 """Many environments on a device of torch: blocks are drawn, played and shown there, and a step copies nothing to the host."""
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -93,7 +94,7 @@ class TorchVectorEnv(VectorEnv[Any, Any, Any]):
         hears = "price" in (observation, config.action) or config.negotiation == "pricing"
         self._beginning = Beginning(config, observation, self.device, hears_prices=hears)
         slot = partial(_slot, config, observation)
-        self._slot: Any = torch.compile(slot, fullgraph=True, dynamic=False, options=_options(self.device)) if compiled else slot
+        self._slot: Any = _compiled(slot, self.device) if compiled else slot
         self._blocks: BlockState | None = None
         self._seeds, self._numbers = np.zeros(self.num_envs, np.int64), np.zeros(self.num_envs, np.int64)
         self._has_seed = np.zeros(self.num_envs, bool)
@@ -255,9 +256,19 @@ def _slot(
     return played, rewards, changing_planes(observation, config, network, played.progress, played.measured)
 
 
-def _options(device: torch.device) -> dict[str, Any]:
-    """What the compiler is told: on a processor not to compute levels anew wherever they are compared."""
-    return {"unroll_reductions_threshold": 1, "realize_reads_threshold": 1} if device.type == "cpu" else {}
+def _compiled(slot: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
+    """The slot as one program."""
+    # On a processor, what is compared and summed several times is computed once and kept.
+    options = {"unroll_reductions_threshold": 1, "realize_reads_threshold": 1} if device.type == "cpu" else {}
+    program = torch.compile(slot, fullgraph=True, dynamic=False, options=options)
+
+    def play(*arguments: Any) -> Any:
+        with warnings.catch_warnings():
+            # What is cached is which library an array is of. Nothing of ours.
+            warnings.filterwarnings("ignore", "Dynamo detected a call to a `functools.lru_cache`", UserWarning)
+            return program(*arguments)
+
+    return play
 
 
 def _refuse_what_is_not_on_devices(config: NetworkConfig) -> None:
