@@ -35,7 +35,8 @@ MAY_IMPORT = {
     "allocations": ("allocations", "config", "kernels.compiling", "model"),
     "links": ("channels", "config", "kernels", "model"),
     "blocks": ("channels.model", "config", "kernels", "links", "model"),
-    "differentiable": ("blocks", "config", "kernels", "model", "observation", "rewards"),
+    "differentiable": ("blocks", "config", "model", "observation", "rewards", "tensors.playing", "tensors.showing"),
+    "tensors": (*GAME, "env", "tensors"),
     "observation": ("blocks", "channels.plausible", "config", "kernels", "model"),
     "rewards": ("blocks", "config", "kernels", "model"),
     "rendering": GAME,
@@ -44,14 +45,15 @@ MAY_IMPORT = {
     "multicell_v0": (*GAME, "env"),
     "tasks": (*GAME, "env", "tasks", "vector_env"),
     "evaluation": (*GAME, "allocations", "evaluation", "rendering"),
-    "adapters": (*GAME, "adapters", "env", "multicell_v0", "vector_env"),
+    "adapters": (*GAME, "adapters", "env", "multicell_v0", "tensors", "vector_env"),
     "__init__": ("config", "env", "multicell_v0", "tasks", "vector_env", "version"),
 }
 """What each folder, and each file beside the folders, may import of the package."""
 ONLY_IN = {
     "numba": ("multicell_env/kernels",),
     "llvmlite": ("multicell_env/kernels",),
-    "torch": ("agents", "experiments", "multicell_env/adapters"),
+    "torch": ("agents", "experiments", "multicell_env/adapters", "multicell_env/tensors"),
+    "jax": ("multicell_env/model/tracing.py",),
     "tianshou": ("agents", "experiments", "multicell_env/adapters"),
     "matplotlib": ("multicell_env/evaluation", "multicell_env/rendering.py", "experiments"),
     "rich": ("multicell_env/evaluation", "experiments"),
