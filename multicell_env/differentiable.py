@@ -252,7 +252,7 @@ class DifferentiableGame:
 
         Raises:
             RuntimeError: a block has ended.
-            ValueError: the actions make a power that is not finite.
+            ValueError: the actions have a wrong shape, are not finite, or make a power that is not.
         """
         return self._xp.sum(self._play(actions, predicted=False), axis=-1)
 
@@ -260,6 +260,7 @@ class DifferentiableGame:
         """Play one round, and say what the users get, or what they predict in its last iteration."""
         if self.is_over:
             raise RuntimeError("A block has ended: begin a new game from blocks that have slots left.")
+        self._check(actions)
         xp, rows, config, budgets = self._xp, self._rows, self.config, self._user_budgets
         actions, damping = xp.astype(actions, budgets.dtype), config.damping
         if config.damping_in_action:
@@ -292,6 +293,17 @@ class DifferentiableGame:
         )
         self._measure(measured, rates)
         return rates if believed is None else spectral_efficiency(powers, believed)
+
+    def _check(self, actions: Float[Array, "block cell *plane band user"]) -> None:
+        """Refuse what would be broadcast to something else than every block's actions, or what is no number."""
+        xp, shape = self._xp, (len(self), self.config.num_cells, *self.config.action_shape(self.config.max_users))
+        if tuple(actions.shape) != shape or not xp.isdtype(actions.dtype, ("real floating", "integral", "bool")):
+            raise ValueError(
+                f"actions must be real numbers [block, cell, ..., band, user] of shape {shape}; got {actions.dtype} of shape "
+                f"{tuple(actions.shape)}. Give {self.config.action_entries}."
+            )
+        if not bool(xp.all(xp.isfinite(actions))):
+            raise ValueError(f"actions must be finite; got NaN or infinity. Give {self.config.action_entries}.")
 
     def rewards(self, actions: Float[Array, "block cell *plane band user"]) -> Float[Array, "block cell"]:
         """Play one round as `step` does, and get the rewards of the environment's own `step`."""

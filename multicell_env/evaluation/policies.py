@@ -9,6 +9,7 @@ from typing import Protocol, get_args
 import numpy as np
 from jaxtyping import Float
 
+from multicell_env.arguments import as_array
 from multicell_env.observation import Observation, Observer
 
 ROOT = Path(__file__).parents[2]
@@ -90,10 +91,7 @@ def decide(policy: Policy, observer: Observer, batched: bool) -> Float[np.ndarra
             )
         for agent, (cell, users) in agents.items():
             target = padded[rows, cell, ..., :users]
-            try:
-                action = np.asarray(actions[agent])
-            except ValueError:  # ragged lists
-                action = np.empty(0, dtype=object)
+            action = as_array(actions[agent], f"the policy's action of {agent}")
             is_real = action.dtype.kind in "fiub"
             is_finite = is_real and bool(np.isfinite(action).all())
             if not is_finite or action.shape != target.shape:
