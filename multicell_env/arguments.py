@@ -13,7 +13,7 @@ from jaxtyping import Bool
 from multicell_env.channels.model import ChannelModel
 from multicell_env.channels.pool import RecordedChannels
 from multicell_env.config import NetworkConfig
-from multicell_env.config_checks import checked_int
+from multicell_env.config_checks import checked_int, shown
 
 MOST = {"num_envs": 10**8, "num_threads": 4096}
 """The largest counts: environments of the smallest network in 64 GB, and threads that a system starts."""
@@ -53,18 +53,19 @@ def resolve_config(
 def _slots(config: NetworkConfig, max_cycles: int | None, overrides: Mapping[str, Any]) -> dict[str, int]:
     if max_cycles is None:
         return {}
-    checked_int("max_cycles", max_cycles, 1, 10**18)
+    if isinstance(max_cycles, bool) or not isinstance(max_cycles, int | np.integer):
+        raise ValueError(f"max_cycles must be a whole number of steps; got {shown(max_cycles)}. Give such a number.")
     rounds = overrides.get("rounds_per_slot", config.rounds_per_slot)
-    num_slots: Any = max_cycles
-    if isinstance(rounds, int) and rounds > 1 and isinstance(max_cycles, int):
+    max_cycles = num_slots = int(max_cycles)
+    if isinstance(rounds, int | np.integer) and rounds > 1:
         num_slots, left = divmod(max_cycles, rounds)
         if left or not num_slots:
             raise ValueError(
-                f"max_cycles must be a whole number of slots of {rounds} rounds; got {max_cycles}. Give a multiple of {rounds}."
+                f"max_cycles must be a whole number of slots of {rounds} rounds; got {shown(max_cycles)}. Give a multiple of {rounds}."
             )
     if overrides.get("num_slots", num_slots) != num_slots:
         raise ValueError(
-            f"max_cycles is another name for num_slots times rounds_per_slot; got {max_cycles} and {overrides['num_slots']}. "
+            f"max_cycles is another name for num_slots times rounds_per_slot; got {shown(max_cycles)} and {shown(overrides['num_slots'])}. "
             "Give one of them."
         )
     return {"num_slots": num_slots} if "num_slots" not in overrides else {}
@@ -132,12 +133,11 @@ def whole_seed(seed: Any) -> int:
     try:
         if isinstance(seed, bool | np.bool_) or (isinstance(seed, np.ndarray) and seed.dtype == bool):
             raise TypeError
-        number = operator.index(seed)
+        if (number := operator.index(seed)) >= 0:
+            return number
     except TypeError:
-        raise ValueError(f"seed must be a whole number of at least 0, or None; got {seed!r}. Give such a number.") from None
-    if number < 0:
-        raise ValueError(f"seed must not be negative; got {seed!r}. Give a whole number of at least 0.")
-    return number
+        pass
+    raise ValueError(f"seed must be a whole number of at least 0, or None; got {shown(seed)}. Give such a number.")
 
 
 def seeds_of_each(seed: Any, num_envs: int) -> list[int | None]:

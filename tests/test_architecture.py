@@ -18,13 +18,14 @@ MOST_FILES = 16
 LONGEST_NAME = 80
 
 GAME = (
-    *("arguments", "blocks", "channels", "config", "differentiable", "kernels", "links", "model", "observation", "rewards", "scenarios"),
-    *("streams", "version"),
+    *("arguments", "batched", "blocks", "channels", "config", "differentiable", "kernels", "links", "model", "observation"),
+    *("rewards", "scenarios", "streams", "version"),
 )
 MAY_IMPORT = {
     "config": ("config_checks",),
     "config_checks": (),
-    "arguments": ("channels", "config"),
+    "arguments": ("channels", "config", "config_checks"),
+    "batched": ("arguments", "channels", "config", "kernels.running"),
     "version": (),
     "scenarios": ("config", "streams"),
     "streams": (),

@@ -17,6 +17,7 @@ from agents.networks import MLPActor, SetActor
 from agents.replay_buffer import CompactReplayBuffer
 from agents.stacked import StackedEnv, StackedVectorEnv
 from agents.streams import seeds_of_parts
+from agents.td3_mix import clock
 from agents.td3_mix.algorithm import TD3Mix
 from agents.td3_mix.baseline import with_baseline
 from agents.td3_mix.config import TD3MixConfig, TrainingConfig
@@ -53,6 +54,7 @@ class Training:
         stacked_env: StackedEnv | None = None,
         pool: "Training | Literal['first'] | None" = None,
     ) -> None:
+        clock.never_go_back()
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002 - Tianshou's buffer and noise draw from the global generator
         torch.manual_seed(seed)

@@ -157,7 +157,13 @@ def compare_claims(arguments: ClaimsArguments) -> list[dict[str, Any]]:
     found = {n: read_figure(path) for n in PAPER_FIGURES if (path := arguments.figures / f"figure{n}.json").exists()}
     for number in sorted(set(PAPER_FIGURES) - set(found)):
         print(f"figure {number} is missing: python evaluate.py --figure {number} --train --output {arguments.figures}", file=sys.stderr)
-    judged = verdicts(found)
+    try:
+        judged = verdicts(found)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"the figures in {arguments.figures} must be those of evaluate.py --figure; one has other points ({type(error).__name__}: "
+            f"{error}). Make them again: python evaluate.py --figure all --train --output {arguments.figures}"
+        ) from error
     content = as_json(judged)
     arguments.figures.mkdir(parents=True, exist_ok=True)
     (arguments.figures / "claims.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
