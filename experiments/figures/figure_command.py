@@ -27,6 +27,7 @@ from experiments.sources import digest_of_sources
 from experiments.sweep import Point, Result, sweep
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.playing import FIRST_SEED
+from multicell_env.evaluation.writing import write_text
 
 if TYPE_CHECKING:
     from agents.saved_actor import ActorPolicy
@@ -166,8 +167,8 @@ def compare_claims(arguments: ClaimsArguments) -> list[dict[str, Any]]:
         ) from error
     content = as_json(judged)
     arguments.figures.mkdir(parents=True, exist_ok=True)
-    (arguments.figures / "claims.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-    (arguments.figures / "claims.md").write_text(as_markdown(judged, found))
+    write_text(arguments.figures / "claims.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
+    write_text(arguments.figures / "claims.md", as_markdown(judged, found))
     save_claims(judged, arguments.figures / "claims.png")
     print(as_markdown(judged, found))
     return content

@@ -14,6 +14,7 @@ from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.playing import FIRST_SEED, draw_blocks, evaluate_allocations, evaluate_policy, judged_on
 from multicell_env.evaluation.policies import Policy, begin, decide, in_one_line, is_batched, observation_of, shown_name
 from multicell_env.evaluation.results import MethodResult, as_json
+from multicell_env.evaluation.writing import write_text
 from multicell_env.observation import Observer
 
 MODES = (None, 1)
@@ -90,7 +91,7 @@ def compare(
     written = ""
     if output is not None:  # before anything is printed, which may fail
         file, picture = Path(output) / "results.json", Path(output) / "comparison.png"
-        file.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+        write_text(file, json.dumps(content, indent=2, allow_nan=False) + "\n")
         save_comparison(content, picture)
         written = f"wrote {file} and {picture}"
     print_table(results, config, console, title=f"{model.name}: {config.describe()}" if isinstance(model, RecordedChannels) else None)

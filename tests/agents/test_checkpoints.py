@@ -235,7 +235,7 @@ def test_what_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
 
     monkeypatch.setattr("builtins.open", closed)
     for read in (directory.config, directory.load_checkpoint, lambda: agents.load(directory.path)):
-        with pytest.raises(PermissionError, match="must be readable; got: Permission denied. It may well be whole"):
+        with pytest.raises(PermissionError, match=r"must be readable; got: Permission denied\. It may well be whole"):
             read()
 
 
