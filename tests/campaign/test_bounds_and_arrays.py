@@ -17,7 +17,7 @@ pytestmark = pytest.mark.campaign
     [
         (
             {"num_slots": 10**400},
-            r"num_slots must be at most 1000000000; got int that cannot be shown|num_slots must be at most.*characters",
+            r"num_slots must be at most 1000000000; got 1000.*\(401 characters\)",
         ),
         ({"num_bands": 10**30}, "num_bands must be at most 100000; got 1000000000000"),
         ({"num_iterations": 10**30}, "num_iterations must be at most 1000000"),
@@ -45,7 +45,7 @@ def test_max_cycles_is_a_whole_number_of_steps(steps):
         if steps is None:
             assert make(max_cycles=None).config.num_slots == 10
             continue
-        with pytest.raises(ValueError, match="max_cycles must be a whole number|num_slots must be at most"):
+        with pytest.raises(ValueError, match=r"max_cycles must be a whole number|num_slots must be at most"):
             make(max_cycles=steps)
 
 

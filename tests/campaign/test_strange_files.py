@@ -18,6 +18,7 @@ from multicell_env import NetworkConfig
 
 pytestmark = pytest.mark.campaign
 CONFIG = dataclasses.asdict(NetworkConfig())
+NO_NAMES = ["a:b", "CON", "con.txt", "a*b?", "a/b", "..", "", " a", "a.", "-a", "\x1b[31m", "n" * 201, 'a"b', "a|b", "LPT1"]
 
 
 @pytest.mark.parametrize(
