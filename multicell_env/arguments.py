@@ -157,12 +157,13 @@ def seeds_of_each(seed: Any, num_envs: int) -> list[int | None]:
     return seeds
 
 
-def as_array(given: Any, whose: str) -> np.ndarray:
+def as_array(given: Any, whose: str, shape: tuple[int, ...]) -> np.ndarray:
     """What was given as an array of numbers.
 
     Args:
         given: An array, a tensor, or lists of numbers.
         whose: What an error calls it.
+        shape: What an error says that it must have; it is not looked at.
 
     Raises:
         ValueError: it is none: ragged lists, a tensor that has gradients or is on another device, or an array with masked entries.
@@ -174,4 +175,28 @@ def as_array(given: Any, whose: str) -> np.ndarray:
     except (RuntimeError, TypeError, ValueError) as error:
         # Ragged lists, and what torch says of tensors that NumPy cannot read.
         reason = f"{type(given).__module__.split('.')[0]}.{type(given).__name__}: {' '.join(str(error).split())[:120]}"
-        raise ValueError(f"{whose} must be an array of numbers; got {reason}. For a tensor give tensor.detach().cpu().numpy().") from error
+        raise ValueError(
+            f"{whose} must be an array of numbers of shape {shape}; got {reason}. For a tensor give tensor.detach().cpu().numpy()."
+        ) from error
+
+
+def check_actions(xp: Any, actions: Any, *, config: NetworkConfig, num_blocks: int) -> None:
+    """Refuse what would be broadcast to something else than every block's actions, or what is no number.
+
+    Args:
+        xp: The library of the actions.
+        actions: An array of it.
+        config: The network.
+        num_blocks: How many blocks are to be played.
+
+    Raises:
+        ValueError: another shape, a type that is no real number, NaN or infinity.
+    """
+    shape = (num_blocks, config.num_cells, *config.action_shape(config.max_users))
+    if tuple(actions.shape) != shape or not xp.isdtype(actions.dtype, ("real floating", "integral", "bool")):
+        raise ValueError(
+            f"actions must be real numbers [block, cell, ..., band, user] of shape {shape}; got {actions.dtype} of shape "
+            f"{tuple(actions.shape)}. Give {config.action_entries}."
+        )
+    if not bool(xp.all(xp.isfinite(actions))):
+        raise ValueError(f"actions must be finite; got NaN or infinity. Give {config.action_entries}.")

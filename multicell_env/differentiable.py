@@ -9,6 +9,7 @@ import numpy as np
 from array_api_compat import array_namespace
 from jaxtyping import Bool, Float, Int
 
+from multicell_env.arguments import check_actions
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
 from multicell_env.kernels.showing import COUNT_LIMIT, FLOOR
@@ -260,7 +261,7 @@ class DifferentiableGame:
         """Play one round, and say what the users get, or what they predict in its last iteration."""
         if self.is_over:
             raise RuntimeError("A block has ended: begin a new game from blocks that have slots left.")
-        self._check(actions)
+        check_actions(self._xp, actions, config=self.config, num_blocks=len(self))
         xp, rows, config, budgets = self._xp, self._rows, self.config, self._user_budgets
         actions, damping = xp.astype(actions, budgets.dtype), config.damping
         if config.damping_in_action:
@@ -293,17 +294,6 @@ class DifferentiableGame:
         )
         self._measure(measured, rates)
         return rates if believed is None else spectral_efficiency(powers, believed)
-
-    def _check(self, actions: Float[Array, "block cell *plane band user"]) -> None:
-        """Refuse what would be broadcast to something else than every block's actions, or what is no number."""
-        xp, shape = self._xp, (len(self), self.config.num_cells, *self.config.action_shape(self.config.max_users))
-        if tuple(actions.shape) != shape or not xp.isdtype(actions.dtype, ("real floating", "integral", "bool")):
-            raise ValueError(
-                f"actions must be real numbers [block, cell, ..., band, user] of shape {shape}; got {actions.dtype} of shape "
-                f"{tuple(actions.shape)}. Give {self.config.action_entries}."
-            )
-        if not bool(xp.all(xp.isfinite(actions))):
-            raise ValueError(f"actions must be finite; got NaN or infinity. Give {self.config.action_entries}.")
 
     def rewards(self, actions: Float[Array, "block cell *plane band user"]) -> Float[Array, "block cell"]:
         """Play one round as `step` does, and get the rewards of the environment's own `step`."""

@@ -284,7 +284,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         fractions = np.zeros((self.config.num_cells, *self.config.action_shape(self.config.max_users)))
         for agent, cell in self._cell_of.items():
             shape, given = self.action_spaces[agent].shape, actions[agent]
-            action = given if type(given) is np.ndarray else as_array(given, f"the action of {agent}")
+            action = given if type(given) is np.ndarray else as_array(given, f"the action of {agent}", shape)
             if action.shape != shape or action.dtype.kind not in "fiub":
                 self._refuse(agent, action, f"shape {action.shape}" if action.shape != shape else f"{action.dtype}, which is no number")
             fractions[cell, ..., : shape[-1]] = action

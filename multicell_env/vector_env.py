@@ -236,7 +236,7 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
 
     def _checked(self, actions: np.ndarray) -> np.ndarray:
         self._check_all_play()
-        fractions = actions if type(actions) is np.ndarray else as_array(actions, "actions")
+        fractions = actions if type(actions) is np.ndarray else as_array(actions, "actions", self.action_space.shape)
         if fractions.shape != self.action_space.shape or fractions.dtype.kind not in "fiub":
             raise ValueError(
                 f"actions must be real numbers [env, cell, ..., band, user] of shape {self.action_space.shape}; got {fractions.dtype} of "

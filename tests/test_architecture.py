@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "allocations": ("allocations", "config", "kernels.compiling", "model"),
     "links": ("channels", "config", "kernels", "model"),
     "blocks": ("channels.model", "config", "kernels", "links", "model"),
-    "differentiable": ("blocks", "config", "kernels", "model", "observation", "rewards"),
+    "differentiable": ("arguments", "blocks", "config", "kernels", "model", "observation", "rewards"),
     "observation": ("blocks", "channels.plausible", "config", "kernels", "model"),
     "rewards": ("blocks", "config", "kernels", "model"),
     "rendering": GAME,

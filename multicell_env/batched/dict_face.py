@@ -48,8 +48,8 @@ class DictFace:
         config = self.env.config
         stacked = np.zeros((self.num_envs, config.num_cells, *config.action_shape(config.max_users)))
         for cell, (agent, users) in enumerate(self._users.items()):
-            own = as_array(actions[agent], f"the actions of {agent}")
             shape = (self.num_envs, *config.action_shape(users))
+            own = as_array(actions[agent], f"the actions of {agent}", shape)
             if own.shape != shape or own.dtype.kind not in "fiub":
                 raise ValueError(
                     f"the actions of {agent} must be real numbers [env, ..., band, user] of shape {shape}; got {own.dtype}, {own.shape}. "

@@ -132,7 +132,14 @@ def actor_file(path, **changed):
 )
 def test_an_actors_file_is_refused_for_what_it_says_before_any_memory_is_taken(tmp_path, changed, message, monkeypatch):
     path = actor_file(tmp_path / "actor.safetensors", **changed)
-    monkeypatch.setattr(torch, "empty", lambda *shape, **options: pytest.fail("memory was taken"))
+    empty = torch.empty
+
+    def without_memory(*shape, **options):
+        made = empty(*shape, **options)
+        assert made.is_meta
+        return made
+
+    monkeypatch.setattr(torch, "empty", without_memory)
     with pytest.raises(ValueError, match=message) as refused:
         agents.load(path)
     assert "\x1b" not in str(refused.value)

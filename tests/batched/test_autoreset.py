@@ -25,7 +25,7 @@ def test_a_mode_may_be_given_by_its_name_or_its_value(mode):
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_next_step_begins_a_block_in_the_step_after_and_is_the_single_environment_otherwise(network):
+def test_next_step_begins_a_block_in_the_step_after_one_that_ended(network):
     settings = {"observation": "gain", "num_slots": 3, **NETWORKS[network]}
     env = MulticellVectorEnv(2, autoreset_mode="NEXT_STEP", **settings)
     singles = [multicell_v0.parallel_env(**settings) for _ in range(2)]
@@ -88,6 +88,7 @@ WRAPPERS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast:RuntimeWarning")  # Gymnasium's, of its own bounds
 @pytest.mark.parametrize("name", WRAPPERS)
 def test_a_wrapper_of_observations_and_actions_goes_on_the_batch_in_its_mode(name):
     wrap, mode = WRAPPERS[name]
