@@ -236,11 +236,20 @@ def run_command(main: Callable[[list[str]], None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered must go somewhere when Python exits
         sys.exit(141)
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
+        sys.exit(2)
+    except MemoryError as error:
+        reason = " ".join(str(error).split()) or "no room is left"
+        print(f"error: what was asked for must fit into memory; {reason}. Ask for less.", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted; what was written before is whole", file=sys.stderr)
         sys.exit(130)
+
+
+def printable(words: str) -> str:
+    """Words without signs that a terminal takes for commands, which names of files may have."""
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else repr(sign)[1:-1] for sign in words)
 
 
 def values_of(flag: str, argv: list[str]) -> list[str]:

@@ -4,20 +4,24 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from numbers import Real
 from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from multicell_env.config_checks import (
+    LARGEST_SIZES,
+    LONGEST_BLOCK,
+    MOST_ITERATIONS,
     check_choice,
     check_float32_reaches,
+    check_size,
     checked_db,
     checked_int,
     checked_num_users,
     checked_number,
     checked_powers_dbm,
+    real_number,
 )
 from multicell_env.networks.mean_gains import GainTable, MeanGains, SparseGains, checked_mean_gains, gains_from_json, table_of
 
@@ -94,15 +98,15 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         for name in ("num_cells", "num_antennas", "num_bands", "num_slots", "rounds_per_slot"):
-            object.__setattr__(self, name, checked_int(name, getattr(self, name), minimum=1))
-        object.__setattr__(self, "num_iterations", checked_int("num_iterations", self.num_iterations, minimum=0))
+            object.__setattr__(self, name, checked_int(name, getattr(self, name), 1, LARGEST_SIZES.get(name, LONGEST_BLOCK)))
+        object.__setattr__(self, "num_iterations", checked_int("num_iterations", self.num_iterations, 0, MOST_ITERATIONS))
         object.__setattr__(self, "num_users", checked_num_users(self.num_users, self.num_cells, self.num_antennas))
         for name in ("sir_db", "snr_db"):
             object.__setattr__(self, name, checked_db(name, getattr(self, name)))
         self._check_absolute_powers()
         if self.mean_gains is not None:
             object.__setattr__(self, "mean_gains", checked_mean_gains(self.mean_gains, self.user_mask))
-        if isinstance(self.damping, bool) or not isinstance(self.damping, Real) or not 0.0 <= float(self.damping) < 1.0:
+        if not 0.0 <= real_number(self.damping) < 1.0:
             raise ValueError(
                 f"damping must be in [0, 1) (1 would freeze the negotiation); got {self.damping!r}. Give 0 for the paper's game."
             )
@@ -112,7 +116,7 @@ class NetworkConfig:
             raise ValueError(
                 f"damping must be 0 with damping_in_action (each user's own takes its place); got {self.damping!r}. Give one of the two."
             )
-        if self.reward not in get_args(Reward):
+        if not isinstance(self.reward, str) or self.reward not in get_args(Reward):
             raise ValueError(f"reward must be one of {get_args(Reward)}; got {self.reward!r}. Choose 'cell' for (18), as it is measured.")
         check_choice("negotiation", self.negotiation, get_args(Negotiation))
         check_choice("action", self.action, get_args(Action))
@@ -133,6 +137,8 @@ class NetworkConfig:
                 f"num_iterations must be 0 with measurement_error_db (the iterations inside a step measure without error); got "
                 f"{self.num_iterations} and {self.measurement_error_db:g} dB. Give num_iterations=0 and more rounds_per_slot."
             )
+        num_links = int(np.count_nonzero(self.mean_gain_matrix)) - self.num_cells
+        check_size(self.num_cells, num_links, self.num_bands, self.num_antennas, self.max_users, self.num_iterations)
         if self.dtype == "float32":
             self._check_float32_reaches()
 

@@ -8,6 +8,7 @@ import numpy as np
 from array_api_compat import array_namespace
 from jaxtyping import Bool, Float, Int
 
+from multicell_env.arguments import check_actions
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
 from multicell_env.model.interference import ingr, spectral_efficiency
@@ -221,7 +222,7 @@ class DifferentiableGame:
 
         Raises:
             RuntimeError: a block has ended.
-            ValueError: the actions make a power that is not finite.
+            ValueError: the actions have a wrong shape, are not finite, or make a power that is not.
         """
         return self._xp.sum(self._play(actions, predicted=False)[1].rates, axis=-1)
 
@@ -233,6 +234,7 @@ class DifferentiableGame:
         """Play one round; progress before it, and what it gave."""
         if self.is_over:
             raise RuntimeError("A block has ended: begin a new game from blocks that have slots left.")
+        check_actions(self._xp, actions, config=self.config, num_blocks=len(self))
         rows, before, transmits = self._rows, self._progress(), self.transmits
         played = play_round(self.config, self._network, before, self._measured, actions, predicted=predicted)
         self._rows = replace(

@@ -18,14 +18,15 @@ MOST_FILES = 16
 LONGEST_NAME = 80
 
 GAME = (
-    *("arguments", "blocks", "channels", "config", "differentiable", "kernels", "links", "model", "observation", "rewards", "scenarios"),
-    *("streams", "version"),
+    *("arguments", "batched", "blocks", "channels", "config", "differentiable", "kernels", "links", "model", "observation"),
+    *("rewards", "scenarios", "streams", "version"),
 )
 MAY_IMPORT = {
     "config": ("config_checks", "networks.mean_gains"),
     "config_checks": (),
-    "networks": ("config", "networks"),
-    "arguments": ("channels", "config"),
+    "networks": ("config", "config_checks", "networks"),
+    "arguments": ("channels", "config", "config_checks"),
+    "batched": ("arguments", "channels", "config", "kernels.running"),
     "version": (),
     "scenarios": ("config", "networks", "streams"),
     "streams": (),
@@ -35,7 +36,7 @@ MAY_IMPORT = {
     "allocations": ("allocations", "config", "kernels.compiling", "model"),
     "links": ("channels", "config", "kernels", "model"),
     "blocks": ("channels.model", "config", "kernels", "links", "model"),
-    "differentiable": ("blocks", "config", "model", "observation", "rewards", "tensors.playing", "tensors.showing"),
+    "differentiable": ("arguments", "blocks", "config", "model", "observation", "rewards", "tensors.playing", "tensors.showing"),
     "tensors": (*GAME, "env", "tensors"),
     "observation": ("blocks", "channels.plausible", "config", "kernels", "model"),
     "rewards": ("blocks", "config", "kernels", "model"),

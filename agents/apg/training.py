@@ -35,6 +35,14 @@ class DifferentiableEnv(Protocol):
         """Observations and more; an episode that ends is followed by the next one at once."""
         ...
 
+    def state_dict(self) -> dict[str, Any]:
+        """Where the environments stand, as numbers."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        ...
+
 
 class APGTraining:
     """A run of the analytic policy gradient that can be stopped after any vector step, saved, and continued bit for bit.
@@ -100,7 +108,7 @@ class APGTraining:
         return {
             "actor": self.actor.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "envs": self.envs,
+            "envs": self.envs.state_dict(),
             "observations": self._observations,
             "steps_done": self.steps_done,
             "last_losses": self.last_losses,
@@ -110,9 +118,10 @@ class APGTraining:
         """Go on from a saved state.
 
         Raises:
-            KeyError, RuntimeError: the state is of another network or incomplete.
+            KeyError, RuntimeError, TypeError, ValueError: the state is of another network or incomplete.
         """
         self.actor.load_state_dict(state["actor"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.envs, self._observations = state["envs"], state["observations"]
+        self.envs.load_state_dict(state["envs"])
+        self._observations = np.array(state["observations"])
         self.steps_done, self.last_losses = state["steps_done"], state["last_losses"]

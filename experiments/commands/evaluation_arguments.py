@@ -1,9 +1,10 @@
 """Arguments of evaluate.py on one network, on a scenario or on all; reading them imports no torch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import tyro
 
@@ -127,10 +128,11 @@ def evaluation(argv: list[str]) -> Evaluation:
     run, actor = _run_and_actor(argv, usual)
     # The network that the actor was trained on is the default, so it must be known before the command line is read.
     trained, recorded = metadata_of(actor), asked_channels(argv)
+    trained_on = _network_of(actor, trained)
     own_channels = ChannelArguments() if trained.get("scenarios") else ChannelArguments.of(trained)
     if not recorded.channels and not flags & {"--task", "--scenarios", "--generalise", "--channel-axes"} and run is not None:
         recorded = own_channels
-    network = usual_network(recorded, NetworkConfig.from_json(trained["config"]), beside_scenarios=False)
+    network = usual_network(recorded, trained_on, beside_scenarios=False)
     scenarios = None if recorded.channels or task is not None else trained.get("scenarios")
     defaults = EvaluateArguments(scenario=network, scenarios=scenarios)
     if task is not None:
@@ -150,6 +152,27 @@ def evaluation(argv: list[str]) -> Evaluation:
     is_own = (arguments.scenario, arguments.scenarios) == (defaults.scenario, defaults.scenarios) and not arguments.policies.policy
     is_own, arguments = is_own and recorded == own_channels and task is None, replace(arguments, scenario=network)
     return Evaluation(arguments, actor, arguments.output or (run if run is not None and run.is_dir() and is_own else Path("results")))
+
+
+def _network_of(actor: str, trained: Mapping[str, Any]) -> NetworkConfig:
+    """The network that an actor says it was trained on.
+
+    Raises:
+        ValueError: what is saved with it is not what train.py writes.
+    """
+    try:
+        for name, usual in (("algo", "td3mix"), ("observation", "gain"), ("scenarios", "")):
+            if not isinstance(value := usual if trained.get(name) is None else trained[name], str):
+                raise TypeError(f"{name} = {value!r:.80}")
+        if trained.get("observation", "gain") not in get_args(Observation):
+            raise ValueError(f"observation = {trained['observation']!r:.80}")
+        ChannelArguments.of(trained)
+        return NetworkConfig.from_json(trained["config"])
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{actor} must say what it was trained on, as train.py writes it; got something else ({type(error).__name__}: {error}). Give a "
+            "run's best.safetensors."
+        ) from error
 
 
 def _run_and_actor(argv: list[str], usual: str) -> tuple[Path | None, str]:

@@ -1,9 +1,10 @@
 """Arguments of train.py, and reading them; torch is not imported for it."""
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import tyro
 
@@ -33,6 +34,8 @@ EXAMPLES = """Examples:
   python train.py --resume runs/NAME                                         after Ctrl-C, SIGTERM or a power cut
   python train.py --resume runs/NAME --num-steps 2000                        a finished run learns on"""
 COUNTS = ("num_threads", "eval_interval", "eval_blocks", "final_blocks", "num_networks")
+LONGEST_NAME = 200
+"""Bytes of a run's name: systems store 255, and tools add to it."""
 USUAL = next(iter(LEARNERS.values()))
 PRESETS = tuple(dict.fromkeys(name for learner in LEARNERS.values() for name in learner.presets))
 """Names of the presets of all learners; several may have one of the same name."""
@@ -174,13 +177,29 @@ def _check(arguments: TrainArguments) -> None:
         scenario_names(arguments.scenarios, TRAINED_ON)
     if not 0 <= arguments.seed < 2**32:  # what NumPy's global generator takes
         raise ValueError(f"--seed must be from 0 to {2**32 - 1}; got {arguments.seed}. Give one of these.")
-    if (name := arguments.name) is not None and (Path(name).name != name or name in ("", "..")):
-        raise ValueError(f"--name must be a plain name; got {name!r}. Leave it out for date and time, and choose the place by --runs.")
+    if arguments.name is not None:
+        check_name(arguments.name)
     if arguments.start_from is not None:
         if LEARNERS[arguments.algo].start_from is None:
             able = " or ".join(learner.name for learner in LEARNERS.values() if learner.start_from is not None)
             raise ValueError(f"--start-from is for {able}; got --algo {arguments.algo}. Leave one of them out.")
         locate(str(arguments.start_from))
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is none of a folder, on this system or on another one that the run may be copied to.
+
+    Raises:
+        ValueError: it is such a name.
+    """
+    is_reserved = re.fullmatch(r"(con|prn|aux|nul|(com|lpt)\d)(\..*)?", name, re.IGNORECASE) is not None
+    if not name or is_reserved or name[0] in ". -" or name[-1] in ". " or not name.isprintable() or set(name) & set('<>:"/\\|?*'):
+        raise ValueError(
+            f"--name must be a plain name that every system can store; got {name!r:.80}. Leave it out for date and time, and choose the "
+            "place by --runs."
+        )
+    if len(name.encode(errors="replace")) > LONGEST_NAME:
+        raise ValueError(f"--name must be at most {LONGEST_NAME} bytes; got {len(name)} characters. Give a shorter one.")
 
 
 def explained(arguments: TrainArguments) -> list[dict[str, Any]]:
@@ -216,12 +235,19 @@ def _stored_arguments(directory: RunDirectory) -> TrainArguments:
         fields = dict(stored["arguments"])
         of = LEARNERS[fields["algo"]]
         learner, start_from, recorded = {**fields.pop("learner")}, fields.get("start_from"), fields.pop("recorded", {})
-        return TrainArguments(
+        for name in (*COUNTS, "seed"):
+            if type(value := fields.get(name, 1)) is not int:
+                raise TypeError(f"{name} = {value!r:.80}")
+        stored_arguments = TrainArguments(
             scenario=NetworkConfig.from_json(fields.pop("scenario")),
             learner=of.config(**{**learner, "hidden_sizes": tuple(learner["hidden_sizes"])}),
             training=of.length(**fields.pop("training")),
             recorded=ChannelArguments.of(recorded),
             **{**fields, "runs": Path(fields["runs"]), "start_from": start_from and Path(start_from), "resume": None},
         )
-    except (KeyError, TypeError) as error:
+        _check(dataclasses.replace(stored_arguments, start_from=None))  # which a run that goes on needs no more
+        if stored_arguments.observation not in get_args(Observation):
+            raise ValueError(f"observation = {stored_arguments.observation!r:.80}")
+        return stored_arguments
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ValueError(f"{directory.config_path} must be what train.py wrote; got something else ({error}). Use another run.") from error

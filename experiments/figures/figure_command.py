@@ -30,6 +30,7 @@ from experiments.sweep import Point, Result, sweep
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.playing import FIRST_SEED
 from multicell_env.evaluation.policies import Policy
+from multicell_env.evaluation.writing import write_text
 
 if TYPE_CHECKING:
     from agents.saved_actor import ActorPolicy
@@ -172,11 +173,17 @@ def compare_claims(arguments: ClaimsArguments) -> list[dict[str, Any]]:
     found = {n: read_figure(path) for n in PAPER_FIGURES if (path := arguments.figures / f"figure{n}.json").exists()}
     for number in sorted(set(PAPER_FIGURES) - set(found)):
         print(f"figure {number} is missing: python evaluate.py --figure {number} --train --output {arguments.figures}", file=sys.stderr)
-    judged = verdicts(found)
+    try:
+        judged = verdicts(found)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"the figures in {arguments.figures} must be those of evaluate.py --figure; one has other points ({type(error).__name__}: "
+            f"{error}). Make them again: python evaluate.py --figure all --train --output {arguments.figures}"
+        ) from error
     content = as_json(judged)
     arguments.figures.mkdir(parents=True, exist_ok=True)
-    (arguments.figures / "claims.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-    (arguments.figures / "claims.md").write_text(as_markdown(judged, found))
+    write_text(arguments.figures / "claims.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
+    write_text(arguments.figures / "claims.md", as_markdown(judged, found))
     save_claims(judged, arguments.figures / "claims.png")
     print(as_markdown(judged, found))
     return content

@@ -27,6 +27,7 @@ from multicell_env.evaluation.playing import evaluate_allocations
 from multicell_env.evaluation.policies import Policy
 from multicell_env.evaluation.results import MethodResult, summary
 from multicell_env.evaluation.tables import print_whole, with_interval
+from multicell_env.evaluation.writing import write_text
 from multicell_env.scenarios import draw_networks, scenario_named
 
 MEASUREMENTS = (1, 2, 3, 5)
@@ -111,7 +112,7 @@ def measure_curve(asked: Asked, curve: str, output: Path) -> dict[str, Any]:
         **provenance(),
         "panels": {panel: {"methods": points, **more} for panel, (points, more) in measured.items()},
     }
-    (output / f"curve_{curve}.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    write_text(output / f"curve_{curve}.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
     save_curve(content, output / f"curve_{curve}.png")
     _print(content, console)
     console.print(f"wrote {output / f'curve_{curve}.json'} and {output / f'curve_{curve}.png'}", highlight=False)

@@ -32,6 +32,7 @@ from multicell_env.evaluation.policies.trial import try_policy
 from multicell_env.evaluation.results import MethodResult, as_json
 from multicell_env.evaluation.tables import print_table, print_users
 from multicell_env.evaluation.users import USER_MEASURES, UTILITY_MEASURES
+from multicell_env.evaluation.writing import write_text
 from multicell_env.scenarios import LARGE, PAPER_SETTINGS, SCENARIOS, UNSEEN, draw_networks
 
 OWN_RUNS = Path("runs")
@@ -242,4 +243,4 @@ def _flags(config: NetworkConfig) -> tuple[str, ...]:
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")

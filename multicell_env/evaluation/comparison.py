@@ -14,6 +14,7 @@ from multicell_env.evaluation.policies import AnyPolicy, is_batched, observation
 from multicell_env.evaluation.policies.trial import try_policy
 from multicell_env.evaluation.results import MethodResult, as_json
 from multicell_env.evaluation.unseen_blocks import FIRST_SEED, judged_on
+from multicell_env.evaluation.writing import write_text
 
 MODES = (None, 1)
 """In how many slots every policy acts: in all, and in the first alone."""
@@ -90,7 +91,7 @@ def compare(
     written = ""
     if output is not None:  # before anything is printed, which may fail
         file, picture = Path(output) / "results.json", Path(output) / "comparison.png"
-        file.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+        write_text(file, json.dumps(content, indent=2, allow_nan=False) + "\n")
         save_comparison(content, picture)
         written = f"wrote {file} and {picture}"
     print_table(results, config, console, title=f"{model.name}: {config.describe()}" if isinstance(model, RecordedChannels) else None)

@@ -151,9 +151,11 @@ def table_of(gains: Float[np.ndarray, "tx_cell rx_cell *user"] | SparseGains, nu
 
 
 def _numbers(value: Any) -> Float[np.ndarray, "..."]:
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError("mean_gains must have all of its entries; got a masked array. Fill what is masked: array.filled(0).")
     try:
         return np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (OverflowError, RuntimeError, TypeError, ValueError):
         return np.empty(0)
 
 

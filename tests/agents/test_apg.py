@@ -1,10 +1,9 @@
 """The analytic policy gradient: it climbs the environment's own rewards, learns at once, and goes on bit for bit."""
 
-import io
-
 import numpy as np
 import pytest
 import torch
+from checkpoint_files import reread
 from games import MeetingGame
 
 from agents import APGConfig, APGTraining
@@ -73,11 +72,9 @@ def test_the_same_seed_trains_the_same_actor_bit_for_bit_and_another_does_not():
 def test_a_saved_run_goes_on_bit_for_bit_as_if_it_had_not_been_stopped(before):
     # blocks have 3 slots: 1 and 5 stop in the middle of one
     whole = weights(steps(training(**UNEQUAL), before + 7))
-    file = io.BytesIO()
-    torch.save(steps(training(**UNEQUAL), before).state_dict(), file)
-    file.seek(0)
+    state = reread(steps(training(**UNEQUAL), before).state_dict())
     continued = training(seed=5, **UNEQUAL)
-    continued.load_state_dict(torch.load(file, weights_only=False))
+    continued.load_state_dict(state)
     assert continued.steps_done == before
     np.testing.assert_array_equal(weights(steps(continued, 7)), whole)
 

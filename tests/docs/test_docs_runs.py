@@ -61,6 +61,7 @@ SMALL = {
     "evaluate.py runs/first --sir-db 3": ("--num-blocks 2", "results/comparison.png"),  # on another network than the run's
     "evaluate.py runs/": ("--num-blocks 2", "runs/*/comparison.png"),
     "evaluate.py": ("--num-blocks 2", "results/comparison.png"),
+    "tests/campaign/run.py": ("--networks 1 --inputs 8 --kills 0 --steps 0", "campaign.json"),
     "benchmarks/ablations.py": ("--num-steps 2 --seeds 0 --variants mixer-sum", "docs/ablations.png"),
     "benchmarks/throughput.py": ("--quick", "docs/throughput.png"),
     "benchmarks/torchrl_throughput.py": ("--num-envs 1 --num-slots 10 --repeats 1", "docs/torchrl_throughput.json"),

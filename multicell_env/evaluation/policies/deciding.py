@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from multicell_env.evaluation.policies.modules import as_array, as_policy
+from multicell_env.arguments import as_array
+from multicell_env.evaluation.policies.modules import as_policy, without_gradients
 from multicell_env.evaluation.policies.policy import AnyPolicy, RowPolicy, is_stacked
 from multicell_env.observation import Observer
 
@@ -53,7 +54,7 @@ def _of_rows(policy: RowPolicy, observer: Observer) -> Actions:
 
 
 def _checked(given: Any, shape: tuple[int, ...], whose: str, entries: str) -> np.ndarray:
-    action = as_array(given)
+    action = as_array(without_gradients(given), f"the policy's action {whose}", shape)
     is_real = action.dtype.kind in "fiub"
     is_finite = is_real and bool(np.isfinite(action).all())
     if not is_finite or action.shape != shape:

@@ -56,15 +56,12 @@ class ModulePolicy:
                 part.training = True
 
 
-def as_array(action: Any) -> np.ndarray:
-    """An action as an array: of torch tensors, on any device and with gradients too, or of whatever NumPy takes."""
+def without_gradients(action: Any) -> Any:
+    """An action that NumPy can read: tensors from any device, and with gradients too."""
     if is_tensor(action):
         action = action.detach().cpu()
         action = action.double() if action.is_floating_point() else action  # NumPy has no bfloat16
-    try:
-        return np.asarray(action)
-    except ValueError:  # ragged lists
-        return np.empty(0, dtype=object)
+    return action
 
 
 def is_tensor(value: object) -> bool:
