@@ -2,7 +2,8 @@
 
     python examples/run.py sb3_ppo           # one
     python examples/run.py sb3_ppo -- --num-steps 1000   # what follows -- goes to the example
-    python examples/run.py --all             # all, and the table in docs/frameworks.md
+    python examples/run.py --all             # all frameworks, and the table in docs/frameworks.md
+    python examples/run.py sionna_pool -- --output umi-3.npz   # a pool of channels, which needs no training
 
 What `requirements/NAME.txt` pins wins over constraints.txt, because frameworks differ in what they want of the same packages.
 """
@@ -23,6 +24,8 @@ REQUIREMENTS = ROOT / "examples" / "requirements"
 ENVIRONMENTS = ROOT / "build" / "examples"
 RESULTS = ROOT / "results" / "examples"
 TABLE = ROOT / "docs" / "frameworks.md"
+TOOLS = ("sionna_pool",)
+"""Examples that make something and compare nothing: they stand in no table."""
 REFERENCES = ("td3mix", "flwf", "assignment_bound")
 """Methods that stand below the examples in the table."""
 MARKS = ("<!-- table -->", "<!-- end of table -->")
@@ -84,10 +87,10 @@ def last_error(output: str) -> str:
 
 
 def run(name: str, words: list[str]) -> Outcome:
-    """Install and run one example."""
+    """Install and run one example. The outcome of one of `TOOLS` has no numbers."""
     begin, log = time.monotonic(), RESULTS / name / "log.txt"
     log.parent.mkdir(parents=True, exist_ok=True)
-    print(f"{name}: installing, then training ...", flush=True)
+    print(f"{name}: installing, then running ...", flush=True)
     try:
         python = python_of(name)
         with open(log, "w") as file:
@@ -103,7 +106,7 @@ def run(name: str, words: list[str]) -> Outcome:
     except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
         return Outcome(name, None, str(error))
     print(f"{name}: done in {time.monotonic() - begin:.0f} s", flush=True)
-    return Outcome(name, json.loads((RESULTS / name / "results.json").read_text()))
+    return Outcome(name, {} if name in TOOLS else json.loads((RESULTS / name / "results.json").read_text()))
 
 
 def table(outcomes: list[Outcome]) -> str:
@@ -155,12 +158,16 @@ def main(argv: list[str]) -> int:
     if words in (["--help"], ["-h"]):
         print(f"{__doc__}\nExamples: {', '.join(examples())}.\nExit codes: 0 all ran; 1 one did not; 2 refused.")
         return 0
-    names = examples() if words == ["--all"] else words
+    names = [name for name in examples() if name not in TOOLS] if words == ["--all"] else words
     if not names or set(names) - set(examples()):
         print(f"error: give --all, or some of {', '.join(examples())}; got {' '.join(words) or 'nothing'}.", file=sys.stderr)
         return 2
     outcomes = [run(name, rest) for name in names]
-    print(table(outcomes))
+    for outcome in outcomes:
+        if outcome.name in TOOLS and outcome.result is None:
+            print(f"error: {outcome.name} does not run here: {outcome.error}", file=sys.stderr)
+    if compared := [outcome for outcome in outcomes if outcome.name not in TOOLS]:
+        print(table(compared))
     if words == ["--all"] and not rest:
         write_table(outcomes)
     return int(any(outcome.result is None for outcome in outcomes))

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from examples.run import REFERENCES, REQUIREMENTS, Outcome, constraints_beside, examples, main, python_of, table
+from examples.run import REFERENCES, REQUIREMENTS, TOOLS, Outcome, constraints_beside, examples, main, python_of, table
 
 ROOT = Path(__file__).parents[2]
 # Other scripts of the folder draw pictures and compare nothing.
 SCRIPTS = {path.stem: path for path in sorted((ROOT / "examples").glob("*.py")) if "from report import" in path.read_text()}
+INSTALLED = SCRIPTS | {name: ROOT / "examples" / f"{name}.py" for name in TOOLS}
 RESULT = {
     "algorithm": "ppo",
     "packages": {"framework": "1.2", "numpy": "2.0"},
@@ -25,16 +26,17 @@ RESULT = {
 
 def test_every_example_has_requirements_and_requirements_have_an_example():
     assert SCRIPTS
-    assert examples() == sorted(SCRIPTS)
+    assert examples() == sorted(INSTALLED)
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", INSTALLED)
 def test_an_example_says_how_it_is_run(name):
-    docstring = ast.get_docstring(ast.parse(SCRIPTS[name].read_text())) or ""
-    assert f"python examples/run.py {name}" in [line.strip() for line in docstring.splitlines()]
+    docstring = ast.get_docstring(ast.parse(INSTALLED[name].read_text())) or ""
+    lines = [line.strip().split(" -- ")[0] for line in docstring.splitlines()]
+    assert f"python examples/run.py {name}" in lines
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", INSTALLED)
 def test_an_example_pins_what_it_requires(name):
     lines = [line for line in (REQUIREMENTS / f"{name}.txt").read_text().splitlines() if not line.startswith("#")]
     assert lines
@@ -55,7 +57,7 @@ def test_a_name_that_is_no_example_is_refused_before_anything_is_installed(words
     assert main(words) == 2
     said = capsys.readouterr().err
     assert got in said
-    assert f"give --all, or some of {', '.join(sorted(SCRIPTS))}" in said
+    assert f"give --all, or some of {', '.join(sorted(INSTALLED))}" in said
 
 
 def test_the_table_has_the_numbers_of_what_ran_and_the_error_of_what_did_not():
