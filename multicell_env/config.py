@@ -22,6 +22,7 @@ from multicell_env.config_checks import (
     checked_number,
     checked_powers_dbm,
     real_number,
+    rounded,
 )
 from multicell_env.networks.mean_gains import GainTable, MeanGains, SparseGains, checked_mean_gains, gains_from_json, table_of
 
@@ -189,7 +190,7 @@ class NetworkConfig:
         others = {"R": "rounds_per_slot", "negotiation": "negotiation", "action": "action", "error_db": "measurement_error_db"}
         others |= {"fairness": "fairness", "channels": "channel_model", "restart": "restart"}
         changed = [f" {short}={getattr(self, name)}" for short, name in others.items() if getattr(self, name) != getattr(type(self), name)]
-        absolute = f"P={_rounded(self.tx_power_dbm)} dBm N={_rounded(self.noise_dbm)} dBm"
+        absolute = f"P={rounded(self.tx_power_dbm)} dBm N={rounded(self.noise_dbm)} dBm"
         power = f"SNR={self.snr_db:g} dB" if self.tx_power_dbm is None else absolute
         return (
             f"B={self.num_cells} M={self.num_antennas} U={self.num_users} F={self.num_bands} "
@@ -315,8 +316,3 @@ PAPER_8X4 = NetworkConfig()
 """The paper's smaller network: 8 antennas, 4 users per cell."""
 PAPER_32X16 = NetworkConfig(num_antennas=32, num_users=16)
 """The paper's larger network: 32 antennas, 16 users per cell."""
-
-
-def _rounded(value: object) -> str:
-    """A number, or one for each cell, without digits that nobody reads."""
-    return ", ".join(map(_rounded, value)) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float | int) else str(value)

@@ -200,3 +200,8 @@ def check_float32_reaches(farthest: float, largest_snr: float, *powers: np.ndarr
             f"dtype 'float32' needs an SNR of at most {FLOAT32_LIMIT_SNR_DB:g} dB, and powers within [1e-36, 1e36] of the noise; got "
             f"{snr_db:g} dB and nominal powers {powers[0].tolist()}. Give dtype='float64', or scale the gains."
         )
+
+
+def rounded(value: object) -> str:
+    """A number, or one for each cell, without digits that nobody reads."""
+    return ", ".join(map(rounded, value)) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float | int) else str(value)
