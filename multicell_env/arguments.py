@@ -68,7 +68,7 @@ def _slots(config: NetworkConfig, max_cycles: int | None, overrides: Mapping[str
             f"max_cycles is another name for num_slots times rounds_per_slot; got {shown(max_cycles)} and {shown(overrides['num_slots'])}. "
             "Give one of them."
         )
-    return {"num_slots": num_slots} if "num_slots" not in overrides else {}
+    return {"num_slots": int(num_slots)} if "num_slots" not in overrides else {}
 
 
 def checked_counts(**counts: Any) -> list[int]:

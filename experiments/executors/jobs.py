@@ -25,6 +25,10 @@ CODE_ROOTS = (
 """Files whose sources, with all that they import, must be the same where a job runs."""
 
 
+class ForeignCodeError(ValueError):
+    """A worker has other code than whoever sends it jobs, so that its results would be others."""
+
+
 class Workers(NamedTuple):
     """Where jobs run, and how many at once."""
 
@@ -99,6 +103,7 @@ def run_jobs(
 
     Raises:
         ChildProcessError: workers died at some jobs.
+        ForeignCodeError: a worker of a cluster has other code; the others are cancelled.
         Exception: what a job raised, with its name; the notes name all others.
     """
     state = _State(deque(jobs))
@@ -109,6 +114,8 @@ def run_jobs(
             bar.write(line, file=sys.stderr)
 
         def take(job: Job, outcome: _Outcome) -> None:
+            if isinstance(outcome.error, ForeignCodeError):
+                raise outcome.error  # no other job would end better
             if outcome.error is not None:
                 state.failed.append((job, outcome.error))
                 say(f"{job.name} failed: {_described(outcome.error)}")
@@ -178,7 +185,7 @@ def _attempt(call: Callable[[], Any], code: str | None) -> _Outcome:
     """Do a job where it was sent to."""
     try:
         if code is not None and code != _digest():
-            raise ValueError(
+            raise ForeignCodeError(
                 f"workers must have the code of whoever sends them jobs, {code}; got a worker with {_digest()}. Check out the same commit "
                 "on every node, and start its workers anew."
             )

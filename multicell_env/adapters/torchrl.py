@@ -159,7 +159,8 @@ class TorchRLTensorEnv(EnvBase):
         self.env, self._seed, self._scale, self._agents = env, seed, checked_scale(reward_scale), num_agents
         self.group_map = {GROUP: list(env.possible_agents)}
         """Names of the agents in their group, as TorchRL's multi-agent tools ask for them."""
-        observation, actions = _bounded(env.single_observation_space, num_envs), _bounded(env.single_action_space, num_envs)
+        spaces: Any = env  # whose spaces are boxes, which Gymnasium's types do not say
+        observation, actions = _bounded(spaces.single_observation_space, num_envs), _bounded(spaces.single_action_space, num_envs)
         specs = {
             GROUP: Composite({"observation": observation}, shape=(num_envs, num_agents)),
             "state": _bounded(env.single_state_space, num_envs),

@@ -15,11 +15,12 @@ from numba.core.caching import IndexDataCacheFile
 
 def _compiled(options: dict[str, Any], function: Callable[..., Any]) -> Any:
     # Vectors (kernels/simd.py) exist in compiled code alone, so there is no other way to run these functions.
-    before, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, 0  # pyright: ignore[reportAttributeAccessIssue]
+    settings: Any = vars(numba)["config"]  # which numba's stubs leave out
+    before, settings.DISABLE_JIT = settings.DISABLE_JIT, 0
     try:
         return numba.njit(**options)(function)
     finally:
-        numba.config.DISABLE_JIT = before  # pyright: ignore[reportAttributeAccessIssue]
+        settings.DISABLE_JIT = before
         if before:
             say_once("NUMBA_DISABLE_JIT has no effect here: these functions exist compiled alone")
 
