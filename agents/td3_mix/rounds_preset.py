@@ -19,7 +19,7 @@ ROUNDS: Mapping[str, Setting] = {
     "is_centred": Setting(False, "the common level of a user's multipliers decides whether it falls silent"),
     "head_scale": Setting(0.1, "it begins near untilted prices, a good policy already"),
     "critic_input": Setting("meaning", "the shares of the budget that an action takes; a multiplier alone says little of them"),
-    "mixer": Setting("sum", "every agent counts alike; a mixer that learns weights lags behind, bounded ones (residual) least"),
+    "mixer": Setting("residual", "a QMIX whose weights are bounded, beside the sum: no state or agent counts for much more than another"),
     # Exploration, baseline and target.
     "warm_up": Setting("actor", "random multipliers show powers that no good policy plays"),
     "baseline": Setting("middle", "networks differ far more than actions do"),
