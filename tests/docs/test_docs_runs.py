@@ -22,6 +22,7 @@ from experiments.studies import scenario_comparison
 
 SHOWN = [page for page in PAGES if {"python", "console"} & {language for language, _ in blocks(page)}]
 ENVIRONMENT = ".ci/run makes an environment and installs into it"
+CLUSTER = "tests/executors/test_clusters.py starts clusters"
 NOT_RUN = {
     "python3 -m venv": ENVIRONMENT,
     ". .venv/bin/activate": ENVIRONMENT,
@@ -31,6 +32,10 @@ NOT_RUN = {
     "pyright": ".ci/run",
     "sphinx-build": ".ci/run",
     "pytest": "what is running",
+    "ray start": CLUSTER,
+    "dask worker": CLUSTER,
+    "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=0 dask scheduler": CLUSTER,
+    "export SBATCH_PARTITION": CLUSTER,
 }
 TRAIN = "--num-steps 2 --num-envs 2 --num-networks 2 --eval-interval 2 --eval-blocks 1 --final-blocks 2"
 # How a command begins -> flags that make it short, and the files that it writes (none: it only prints). The first row that fits counts.
@@ -44,6 +49,7 @@ SMALL = {
     "make_drops.py": ("", "drops.npy"),
     "evaluate.py --figure all --quick": ("--num-blocks 2 --num-workers 1", "results/quick/figure11.png"),
     "evaluate.py --figure all --train": ("--num-blocks 2 --num-workers 1 --figure 5", "docs/figures/figure5.png"),  # 8 trainings of 32
+    "evaluate.py --figure 5 --quick --executor": ("--executor process --cluster None --num-blocks 2 --num-workers 1", "**/figure5.png"),
     "evaluate.py --figure 5 --quick": ("--num-blocks 2 --num-workers 1", "results/quick/figure5.png"),
     "evaluate.py --figure 5 --from": ("--num-workers 1", ""),
     "evaluate.py --claims": ("", "docs/figures/claims.md"),
@@ -165,7 +171,7 @@ def test_what_a_page_shows_works(page: Path, clone: Path, monkeypatch: pytest.Mo
 def test_every_command_of_a_page_works_as_it_is_printed(page: Path, clone: Path) -> None:
     write_files_of(page, clone)
     for words in commands_of(page):
-        if words[0] == "python":
+        if words[0] == "python" and "--executor" not in words:  # a cluster must be there
             assert subprocess.run([sys.executable, *expanded(words[1:], clone)], cwd=clone, check=False).returncode == 0, words
 
 
