@@ -47,12 +47,13 @@ def water_fill(
 
 
 def _water_level(depths: Float[Array, "*batch band user"], budget: Float[Array, "*batch #user"]) -> Float[Array, "*batch 1 user"]:
-    """The water level as `water_fill` has it, without a sort: for each band the level if it and all that lie no higher carried power."""
-    xp = array_namespace(depths)
-    is_open = depths[..., None, :, :] <= depths[..., :, None, :]
-    num_open = xp.sum(xp.astype(is_open, depths.dtype), axis=-2)
-    covered = xp.sum(xp.where(is_open, depths[..., None, :, :], xp.zeros_like(depths[..., None, :, :])), axis=-2)
-    return xp.min((budget[..., None, :] + covered) / num_open, axis=-2, keepdims=True)
+    """The water level as `water_fill` has it, without a sort: a band carries power if the budget lifts the level above it."""
+    xp, budget = array_namespace(depths), budget[..., None, :]
+    up_to_it = xp.sum(xp.clip(depths[..., :, None, :] - depths[..., None, :, :], min=0.0), axis=-2)
+    # As numbers: a compiler for processors keeps what it needs twice, and reads truth values one by one.
+    is_open = xp.astype(up_to_it < budget, depths.dtype)
+    num_open = xp.clip(xp.sum(is_open, axis=-2, keepdims=True), min=1.0)  # none where there is nothing to spend
+    return (budget + xp.sum(is_open * depths, axis=-2, keepdims=True)) / num_open
 
 
 def interference_derivative(

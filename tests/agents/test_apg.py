@@ -8,6 +8,7 @@ from games import MeetingGame
 
 from agents import APGConfig, APGTraining
 from multicell_env import MulticellVectorEnv, multicell_v0
+from multicell_env.tensors import TorchVectorEnv
 
 UNEQUAL = {"num_users": (2, 4, 1), "num_slots": 3}
 
@@ -119,3 +120,24 @@ def test_wrong_hyperparameters_are_refused(wrong, message):
 def test_nothing_is_foreseen_before_there_is_a_block():
     with pytest.raises(RuntimeError, match=r"have no block to play.*call reset"):
         MulticellVectorEnv(2).differentiable_rewards(torch.zeros(2, 3, 6, 4))
+
+
+def test_a_run_on_tensors_learns_there_and_goes_on_bit_for_bit():
+    learner, rules = APGConfig(hidden_sizes=(8,), learning_rate=1e-2), {"num_iterations": 0, "observation": "gain", **UNEQUAL}
+
+    def on_tensors():
+        return APGTraining(lambda: multicell_v0.parallel_env(**rules), TorchVectorEnv(4, **rules), learner)
+
+    run, twin = on_tensors(), on_tensors()
+    for _ in range(2):
+        actions = run.act().detach()
+        run.step()
+        rewards = twin.envs.step(actions)[1]
+        assert run.last_losses["actor_loss"] == pytest.approx(-rewards.mean().item(), rel=1e-5)
+    saved = io.BytesIO()
+    torch.save(run.state_dict(), saved)
+    saved.seek(0)
+    other = on_tensors()
+    other.load_state_dict(torch.load(saved, weights_only=False))
+    assert np.array_equal(weights(steps(run, 3)), weights(steps(other, 3)))
+    assert np.mean(losses(run, 40)[-4:]) < np.mean(losses(on_tensors(), 4))
