@@ -21,6 +21,8 @@ from multicell_env.scenarios import SCENARIOS
         (evaluate, [], ("network", "policies", "reporting")),
         (evaluate, ["--figure", "5"], ("reporting",)),
         (evaluate, ["--claims"], ("reporting",)),
+        (evaluate, ["--submit", "td3mix"], ("reporting",)),
+        (evaluate, ["--leaderboard"], ("reporting",)),
     ],
 )
 def test_help_is_grouped_and_shows_exit_codes_and_units(module, words, groups):
@@ -42,7 +44,8 @@ def test_the_help_names_every_scenario(module):
 @pytest.mark.parametrize("module", [train, evaluate])
 def test_every_flag_in_the_examples_of_the_help_is_one_that_there_is(module):
     shown = call(module, "--help")[1]
-    modes = call(module, "--figure", "5", "--help")[1] + call(module, "--claims", "--help")[1] if module is evaluate else ""
+    kinds = (["--figure", "5"], ["--claims"], ["--submit", "td3mix"], ["--leaderboard"]) if module is evaluate else ()
+    modes = "".join(call(module, *kind, "--help")[1] for kind in kinds)
     flags = set(re.findall(r"^[│| ]*(?:-h, )?(--[a-z-]+)", shown + modes, flags=re.MULTILINE))
     examples = [line for line in shown.splitlines() if line.strip().startswith("python ")]
     assert len(examples) >= 5
