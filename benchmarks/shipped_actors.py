@@ -27,11 +27,13 @@ COMMANDS = {
     "rounds": "`python train.py --algo apg --preset rounds --scenarios all --seed 0`",
     "rounds_3gpp": (
         "three pools by `examples/sionna_pool.py` (`--model umi`; `--model uma --seed 1`; `--model umi --cells 7 --drops 1000 --seed 2`), "
-        "then `python train.py --algo apg --preset rounds --scenarios all --channels umi-3.npz --channels uma-3.npz --channels umi-7.npz "
-        "--num-steps 4500 --eval-interval 4500`"
+        "then `python train.py --algo apg --preset rounds "
+        "--scenarios paper,any-sir,many-users,unequal-load,asymmetric,irregular-7,irregular-12 "
+        "--channels umi-3.npz --channels uma-3.npz --channels umi-7.npz --num-steps 4500 --eval-interval 4500`"
     ),
     "rounds_fair": (
-        "the same pools, then `python train.py --algo apg --preset rounds --fairness 1 --scenarios paper,unequal-load,asymmetric,irregular-7 "
+        "the same pools, then `python train.py --algo apg --preset rounds --fairness 1 "
+        "--scenarios paper,unequal-load,asymmetric,irregular-7 "
         "--channels umi-3.npz --channels uma-3.npz --channels umi-7.npz --num-steps 2400 --eval-interval 2400 --going-on 0.8 "
         "--batch-growth 2`"
     ),

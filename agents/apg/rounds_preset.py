@@ -31,8 +31,8 @@ ROUNDS: Mapping[str, Setting] = {
     "num_blocks": Setting(1024, "four of each of 256 networks"),
     "num_networks": Setting(256, "so many of each scenario that none is learned by heart"),
     "batch_growth": Setting(4, "small steps profit from gradients with less noise"),
-    "num_steps": Setting(4500, "some 600 of each of seven scenarios, in about 20 minutes; 500 of each get nearly as far"),
-    "eval_interval": Setting(4500, "the average of the weights at the end of the falling rate is kept; checkpoints at Ctrl-C, too"),
+    "num_steps": Setting(3000, "500 of each of six scenarios, in about 15 minutes"),
+    "eval_interval": Setting(3000, "the average of the weights at the end of the falling rate is kept; checkpoints at Ctrl-C, too"),
     "eval_blocks": Setting(20, "networks of each scenario"),
     "final_blocks": Setting(20, "networks of each scenario; evaluate.py plays more"),
 }

@@ -8,7 +8,7 @@ from agents.learner import Learner
 from multicell_env.config import NetworkConfig
 from multicell_env.scenarios import draw_networks, scenario_named
 
-TRAINED_ON = ("paper", "any-sir", "many-users", "unequal-load", "asymmetric", "irregular-7", "irregular-12")
+TRAINED_ON = ("paper", "many-users", "unequal-load", "asymmetric", "irregular-7", "irregular-12")
 """What `all` trains on; networks of more cells stay unseen."""
 
 

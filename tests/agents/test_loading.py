@@ -106,7 +106,10 @@ def test_names_and_metadata_of_actors_are_read_without_torch():
 
 
 def test_an_unknown_name_is_answered_with_those_that_there_are():
-    with pytest.raises(FileNotFoundError, match=r"no actor 'td4mix'. Give one of \['damped', 'generalist', 'k0_set', 'rounds', 'rounds_3gpp', 'rounds_fair', 'td3mix'\]"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"no actor 'td4mix'. Give one of \['damped', 'generalist', 'k0_set', 'rounds', 'rounds_3gpp', 'rounds_fair', 'td3mix'\]",
+    ):
         agents.load("td4mix")
 
 
