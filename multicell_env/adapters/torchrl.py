@@ -159,12 +159,9 @@ class TorchRLTensorEnv(EnvBase):
         self.env, self._seed, self._scale, self._agents = env, seed, checked_scale(reward_scale), num_agents
         self.group_map = {GROUP: list(env.possible_agents)}
         """Names of the agents in their group, as TorchRL's multi-agent tools ask for them."""
-        spaces: Any = env  # whose spaces are boxes, which Gymnasium's types do not say
-        observation, actions = _bounded(spaces.single_observation_space, num_envs), _bounded(spaces.single_action_space, num_envs)
-        specs = {
-            GROUP: Composite({"observation": observation}, shape=(num_envs, num_agents)),
-            "state": _bounded(env.single_state_space, num_envs),
-        }
+        spaces: tuple[Any, ...] = env.single_observation_space, env.single_action_space, env.single_state_space
+        observation, actions, state = (_bounded(space, num_envs) for space in spaces)
+        specs = {GROUP: Composite({"observation": observation}, shape=(num_envs, num_agents)), "state": state}
         self.observation_spec = Composite(specs, shape=(num_envs,)).to(env.device)
         self.action_spec = _in_group("action", actions).to(env.device)
         self.reward_spec = _in_group("reward", Unbounded(shape=torch.Size([num_envs, num_agents, 1]), dtype=self._dtype)).to(env.device)

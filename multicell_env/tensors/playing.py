@@ -169,7 +169,7 @@ def play_round(
     powers, heard, rates, believed_rates = played
     after, transmits = _after(config, network, progress, powers, rates)
     if folds:  # so that the blocks lie side by side in the next round
-        after = after._replace(user_budgets=unfold(fold(after.user_budgets), len(powers)))
+        after = after._replace(user_budgets=unfold(fold(after.user_budgets), len(progress.powers)))
     hears = measured.prices is not None
     now = measure(config, network, after, heard, rates, hears_prices=hears, checked=checked, folds=folds)
     return Round(after, now, rates, believed_rates, transmits)

@@ -56,7 +56,8 @@ class Beginning:
     """
 
     def __init__(self, config: NetworkConfig, observation: Observation, device: torch.device, *, hears_prices: bool) -> None:
-        self._config, self._observation, self._device, self._hears_prices = config, observation, device, hears_prices
+        self._config, self._device, self._hears_prices = config, device, hears_prices
+        self._observation: Observation = observation
         self._dtype = torch.float64 if config.dtype == "float64" else torch.float32
         self._unit = config.power_unit
         self._interferers = torch.from_numpy(config.interferers.copy()).to(device)
@@ -152,6 +153,6 @@ class Beginning:
     def seen(self, blocks: BlockState, observation: Observation | None = None) -> Float[Tensor, "block cell plane band user"]:
         """Observations of blocks as they are, float32, or what another observation would show of them: "gain"."""
         network = self.on(blocks)
-        kind = observation or self._observation
+        kind: Observation = observation or self._observation
         static = blocks.static if kind == self._observation else static_planes(kind, network)
         return observations(kind, self._config, network, blocks.progress, blocks.measured, static).to(torch.float32)

@@ -259,7 +259,7 @@ def _slot(
 def _compiled(slot: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
     """The slot as one program."""
     # On a processor, what is compared and summed several times is computed once and kept.
-    options = {"unroll_reductions_threshold": 1, "realize_reads_threshold": 1} if device.type == "cpu" else {}
+    options: dict[str, Any] = {"unroll_reductions_threshold": 1, "realize_reads_threshold": 1} if device.type == "cpu" else {}
     program = torch.compile(slot, fullgraph=True, dynamic=False, options=options)
 
     def play(*arguments: Any) -> Any:
