@@ -67,7 +67,7 @@ def main(num_steps: int, num_trials: int, seed: int) -> None:
     """Search, then play the best trial's actor beside the shipped one."""
     interval = max(1, num_steps // 8)
     begin = time.perf_counter()
-    ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    ray.init(os.environ.get("RAY_ADDRESS", "local"), include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     searched = tune.Tuner(
         tune.with_parameters(trial, num_steps=num_steps, interval=interval, seed=seed),
         param_space=SEARCHED,

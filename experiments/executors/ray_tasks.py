@@ -30,7 +30,10 @@ class RayTasks(Executor):
         host = (address or "").rpartition(":")[0]
         if host.startswith("127."):
             settings["_node_ip_address"] = host  # Ray takes the host's outer address otherwise, at which no node of a loopback cluster is
-        ray.init(address=address, **settings)
+        try:
+            ray.init(address=address, **settings)
+        except Exception as error:  # Ray has several, and a bare one
+            raise ConnectionError(str(error)) from error
         # An executor of ours tries again itself, and counts.
         self._call = ray.remote(num_cpus=1, max_retries=0)(_call)
         self._references: dict[Future[Any], Any] = {}

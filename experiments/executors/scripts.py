@@ -36,13 +36,15 @@ def run_script(script: str, words: Sequence[str]) -> Written:
         process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
         )
+        assert process.stdin is not None
         assert process.stdout is not None
-        try:
-            output = process.stdout.read().decode(errors="replace")
-            code = process.wait()
-        finally:
-            process.kill()
-            process.wait()
+        with process.stdin, process.stdout:
+            try:
+                output = process.stdout.read().decode(errors="replace")
+                code = process.wait()
+            finally:
+                process.kill()
+                process.wait()
         if code < 0:
             raise BrokenExecutor(f"{script} was ended by signal {-code}")
         if code:

@@ -92,7 +92,7 @@ def _run(command: list[str], folder: str, log: Any, seconds: float) -> int:
         return process.wait()
     finally:
         process.kill()
-        process.wait()
+        process.communicate()  # closes the pipe
         _RUNNING[_OWNER.get()].discard(process)
 
 
