@@ -167,7 +167,7 @@ class TorchVectorEnv(VectorEnv[Any, Any, Any]):
         """The rewards that `step` would give for these actions, with gradients; nothing is played.
 
         Raises:
-            As `step`.
+            RuntimeError, ValueError: as `step`.
         """
         blocks = self._playing()
         network = self._beginning.on(blocks)
