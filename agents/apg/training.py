@@ -133,5 +133,6 @@ class APGTraining:
         self.actor.load_state_dict(state["actor"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.envs.load_state_dict(state["envs"])
-        self._observations = np.array(state["observations"])
+        seen, own = state["observations"], self._observations
+        self._observations = torch.as_tensor(seen).to(own.device) if isinstance(own, Tensor) else np.array(seen)
         self.steps_done, self.last_losses = state["steps_done"], state["last_losses"]

@@ -1,5 +1,6 @@
 """What the environment on a device holds of its blocks, and how they begin: drawn or given, beamformed, and nothing played."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -34,6 +35,30 @@ class BlockState(NamedTuple):
 def block_last(tensor: Tensor) -> Tensor:
     """The same tensor with the blocks side by side in memory: what compilers make of it then has whole vectors of blocks."""
     return tensor.movedim(0, -1).contiguous().movedim(-1, 0)
+
+
+def tensors_of(blocks: Any) -> list[Tensor | None]:
+    """Every tensor of blocks, in an order of its own; None where there is none."""
+    if blocks is None or isinstance(blocks, Tensor):
+        return [blocks]
+    return [tensor for part in blocks for tensor in tensors_of(part)]
+
+
+def with_tensors(blocks: Any, tensors: Iterator[Tensor | None]) -> Any:
+    """The same blocks with other tensors, in the order of `tensors_of`, as they lie in memory.
+
+    Raises:
+        ValueError: one has another shape, or is there in one alone.
+    """
+    if blocks is None or isinstance(blocks, Tensor):
+        new = next(tensors, None)
+        if blocks is None and new is None:
+            return None
+        if blocks is None or new is None or new.shape != blocks.shape:
+            shapes = " and ".join("none" if one is None else str(tuple(one.shape)) for one in (new, blocks))
+            raise ValueError(f"the state must be of the same environments; shapes are {shapes}. Make them as they were.")
+        return torch.empty_like(blocks).copy_(new)
+    return type(blocks)(*(with_tensors(part, tensors) for part in blocks))
 
 
 def put(into: Any, rows: Int[Tensor, " row"], new: Any) -> None:

@@ -20,12 +20,16 @@ from multicell_env.env import MulticellEnv
 from multicell_env.observation import Observation, observation_limits, state_kind
 from multicell_env.tensors.playing import Measured, Network, Progress, Round, play_for_rewards
 from multicell_env.tensors.showing import arranged, changing_planes
-from multicell_env.tensors.state import Beginning, BlockState, block_last, put
+from multicell_env.tensors.state import Beginning, BlockState, block_last, put, tensors_of, with_tensors
 
 Observations = Float[Tensor, "env cell plane band user"]
 Step = tuple[Observations, Float[Tensor, "env cell"], Bool[Tensor, " env"], Bool[Tensor, " env"], dict[str, Tensor]]
 MOST_SEED = 2**63
 """Seeds are taken modulo this."""
+
+
+COUNTS = ("seeds", "numbers", "has_seed", "steps_left")
+"""What the host keeps of every environment."""
 
 
 class TorchVectorEnv(VectorEnv[Any, Any, Any]):
@@ -162,6 +166,29 @@ class TorchVectorEnv(VectorEnv[Any, Any, Any]):
             self._begin(np.flatnonzero(over))
             planes = self._beginning.seen(self._playing())
         return planes, rewards, self._flags(np.zeros_like(over)), truncated, infos
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the environments go on from: copies of tensors on the host, and counts.
+
+        Raises:
+            RuntimeError: there are no blocks.
+        """
+        blocks = [None if tensor is None else tensor.detach().cpu().clone() for tensor in tensors_of(self._playing())]
+        return {"blocks": blocks, **{name: getattr(self, f"_{name}").copy() for name in COUNTS}}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where environments of the same network and number stood.
+
+        Raises:
+            KeyError: it is no such state.
+            RuntimeError: there are no blocks yet.
+            ValueError: it is of other environments; nothing has changed then.
+        """
+        new = (None if tensor is None else torch.as_tensor(tensor) for tensor in state["blocks"])
+        blocks, counts = with_tensors(self._playing(), new), {name: np.array(state[name]) for name in COUNTS}
+        self._blocks = blocks
+        for name, values in counts.items():
+            setattr(self, f"_{name}", values)
 
     def differentiable_rewards(self, actions: Float[Tensor, "env cell *plane band user"]) -> Float[Tensor, "env cell"]:
         """The rewards that `step` would give for these actions, with gradients; nothing is played.
