@@ -86,9 +86,9 @@ def test_going_on_over_new_channels_weighs_users_by_their_rates_there(alpha: flo
 
 
 def test_methods_decide_anew_in_every_slot_that_restarts() -> None:
+    changes: list[dict[str, Any]] = [{"restart": True}, {"channel_model": "fading:speed_kmh=0"}, {}]
     restarts, still, goes_on = (
-        evaluate_allocations(NetworkConfig(**SMALL | fields), num_blocks=2, methods=("flwf", "reuse"), timed=False)
-        for fields in ({"restart": True}, {"channel_model": "fading:speed_kmh=0"}, {})
+        evaluate_allocations(NetworkConfig(**SMALL, **fields), num_blocks=2, methods=("flwf", "reuse"), timed=False) for fields in changes
     )
     for one, other in zip(restarts, still, strict=True):
         assert np.array_equal(one.per_slot, other.per_slot)
