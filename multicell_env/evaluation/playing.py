@@ -247,7 +247,9 @@ def _played(allocation: Allocation, blocks: Blocks, channels: ChannelModel | Non
     anew = partial(_slot_by_slot, allocation, blocks.config, channels, len(blocks), seed, generator)
     std_over_starts = None
     if allocation.kind == "negotiated":
-        starts = [anew() if blocks.moves or blocks.restarts else _negotiated(allocation, blocks, allocate) for _ in range(allocation.num_starts)]
+        starts = [
+            anew() if blocks.moves or blocks.restarts else _negotiated(allocation, blocks, allocate) for _ in range(allocation.num_starts)
+        ]
         if allocation.num_starts > 1:
             std_over_starts = float(np.std([start.per_slot[:, -1] for start in starts], axis=0, ddof=1).mean())
         # How long a slot takes does not depend on where it opens.
