@@ -38,7 +38,7 @@ class Deployment:
     """
 
     layout: Layout = "hexagons"
-    """hexagons: sites on a triangular lattice. random: uniform in a square, as large as that of side `spacing_m` for every site."""
+    """hexagons: sites on a triangular lattice. random: uniform in a square of the area `spacing_m` squared for every site."""
     sectors: int = 1
     """Cells of a site, 1 or 3."""
     spacing_m: float = 500.0

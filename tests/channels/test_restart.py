@@ -26,7 +26,7 @@ def test_slots_restart_where_channels_move_unless_it_is_said(model: str, restart
 @pytest.mark.parametrize("rounds", [1, 2])
 @pytest.mark.parametrize("observation", ["gain", "csi", "price"])
 def test_restarting_on_channels_that_stay_is_fading_without_speed(observation: Any, rounds: int) -> None:
-    fields = SMALL | {"rounds_per_slot": rounds}
+    fields: dict[str, Any] = SMALL | {"rounds_per_slot": rounds}
     still = MulticellVectorEnv(3, channel_model="fading:speed_kmh=0", observation=observation, **fields)
     env = MulticellVectorEnv(3, restart=True, observation=observation, **fields)
     assert np.array_equal(env.reset(seed=4)[0], still.reset(seed=4)[0])
@@ -86,9 +86,9 @@ def test_going_on_over_new_channels_weighs_users_by_their_rates_there(alpha: flo
 
 
 def test_methods_decide_anew_in_every_slot_that_restarts() -> None:
+    changes: list[dict[str, Any]] = [{"restart": True}, {"channel_model": "fading:speed_kmh=0"}, {}]
     restarts, still, goes_on = (
-        evaluate_allocations(NetworkConfig(**SMALL | fields), num_blocks=2, methods=("flwf", "reuse"), timed=False)
-        for fields in ({"restart": True}, {"channel_model": "fading:speed_kmh=0"}, {})
+        evaluate_allocations(NetworkConfig(**SMALL, **fields), num_blocks=2, methods=("flwf", "reuse"), timed=False) for fields in changes
     )
     for one, other in zip(restarts, still, strict=True):
         assert np.array_equal(one.per_slot, other.per_slot)
