@@ -138,7 +138,7 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
         """
         fractions = self._checked(actions)
         ended = np.flatnonzero(self._blocks.slots_left == 0) if self._begins_next and self._sure_steps < 1 else NOBODY
-        untouched = [self._errors[env].bit_generator.state for env in ended] if self._errors else []
+        untouched = [self._errors[env].bit_generator.state for env in ended.tolist()] if self._errors else []
         sure_steps, self._sure_steps = self._sure_steps - 1, 0  # an interruption leaves none
         outputs, blocks = self._observer.outputs(), self._blocks
         if self.config.rounds_per_slot > 1:
@@ -149,7 +149,7 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
         )
         self._sure_steps = sure_steps
         if ended.size:  # they were played with the others, and begin anew now
-            for env, state in zip(ended, untouched, strict=False):
+            for env, state in zip(ended.tolist(), untouched, strict=False):
                 self._errors[env].bit_generator.state = state
             self._begin(ended)
             observations, rewards = self._observer.observe(), rewards.copy()
@@ -236,7 +236,7 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
 
     def _checked(self, actions: np.ndarray) -> np.ndarray:
         self._check_all_play()
-        fractions = actions if type(actions) is np.ndarray else as_array(actions, "actions", self.action_space.shape)
+        fractions = actions if type(actions) is np.ndarray else as_array(actions, "actions", self.action_space.shape or ())
         if fractions.shape != self.action_space.shape or fractions.dtype.kind not in "fiub":
             raise ValueError(
                 f"actions must be real numbers [env, cell, ..., band, user] of shape {self.action_space.shape}; got {fractions.dtype} of "

@@ -10,16 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core import config as numba_config
 from numba.core.caching import IndexDataCacheFile
+
+config: Any = numba_config
 
 
 def _compiled(options: dict[str, Any], function: Callable[..., Any]) -> Any:
     # Vectors (kernels/simd.py) exist in compiled code alone, so there is no other way to run these functions.
-    before, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, 0  # pyright: ignore[reportAttributeAccessIssue]
+    before, config.DISABLE_JIT = config.DISABLE_JIT, 0
     try:
         return numba.njit(**options)(function)
     finally:
-        numba.config.DISABLE_JIT = before  # pyright: ignore[reportAttributeAccessIssue]
+        config.DISABLE_JIT = before
         if before:
             say_once("NUMBA_DISABLE_JIT has no effect here: these functions exist compiled alone")
 
