@@ -206,8 +206,8 @@ class JointVectorEnv:
 
         Such copies stay in memory: a checkpoint holds numbers and text alone.
         """
-        played: list[Any] = [env.env for env in self.envs]
-        states = [env.state_dict() if hasattr(env, "state_dict") else copy.deepcopy(env) for env in played]
+        whole: list[Any] = [env.env for env in self.envs]
+        states = [env.state_dict() if hasattr(env, "state_dict") else copy.deepcopy(env) for env in whole]
         return {"envs": states, "seeds": list(self._seeds), "spaces": states_of(self.action_space)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -217,9 +217,9 @@ class JointVectorEnv:
             KeyError, TypeError, ValueError: it is of other environments.
         """
         for env, own in zip(self.envs, state["envs"], strict=True):
-            played: Any = env.env
-            if hasattr(played, "load_state_dict"):
-                played.load_state_dict(own)
+            whole: Any = env.env
+            if hasattr(whole, "load_state_dict"):
+                whole.load_state_dict(own)
             else:
                 env.env = copy.deepcopy(own)
         self._seeds = list(state["seeds"])

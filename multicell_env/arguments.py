@@ -50,13 +50,13 @@ def resolve_config(
     return config if pool is None else pool.fitted(config)
 
 
-def _slots(config: NetworkConfig, max_cycles: int | None, overrides: Mapping[str, Any]) -> dict[str, int]:
+def _slots(config: NetworkConfig, max_cycles: Any, overrides: Mapping[str, Any]) -> dict[str, Any]:
     if max_cycles is None:
         return {}
     if isinstance(max_cycles, bool) or not isinstance(max_cycles, int | np.integer):
         raise ValueError(f"max_cycles must be a whole number of steps; got {shown(max_cycles)}. Give such a number.")
     rounds = overrides.get("rounds_per_slot", config.rounds_per_slot)
-    max_cycles = num_slots = int(max_cycles)
+    num_slots = max_cycles = int(max_cycles)
     if isinstance(rounds, int | np.integer) and rounds > 1:
         num_slots, left = divmod(max_cycles, rounds)
         if left or not num_slots:
@@ -148,7 +148,7 @@ def seeds_of_each(seed: Any, num_envs: int) -> list[int | None]:
     """
     if seed is None:
         return [None] * num_envs
-    if isinstance(seed, str | bytes | Mapping) or not isinstance(seed, Iterable) or (isinstance(seed, np.ndarray) and not seed.ndim):
+    if isinstance(seed, str | bytes | Mapping) or not isinstance(seed, Iterable) or getattr(seed, "ndim", 1) == 0:
         first = whole_seed(seed)
         return [first + env for env in range(num_envs)]
     seeds = [None if own is None else whole_seed(own) for own in seed]

@@ -80,8 +80,10 @@ def _found(root: object) -> tuple[dict[str, np.ndarray], dict[str, tuple[Any, st
                 generators[place] = value
             elif id(value) not in seen:
                 seen.add(id(value))
-                if isinstance(value, np.ndarray) and value.flags.writeable and value.dtype.kind in "biufc":
-                    arrays[place] = value
+                if isinstance(value, np.ndarray):
+                    # Whole numbers in tuples say who interferes with whom: given, and read-only unless a copy has lost that.
+                    if value.flags.writeable and value.dtype.kind in ("bfc" if isinstance(part, tuple) else "biufc"):
+                        arrays[place] = value
                 elif _is_part(value):
                     waiting.append((place, value))
     return arrays, numbers, generators

@@ -43,7 +43,7 @@ def read_array(source: str | Path, num_axes: int) -> Array:
         with _whole(path):
             return np.load(path, mmap_mode="r", allow_pickle=False)
     if suffix == ".npz":
-        with _whole(path), np.load(path, allow_pickle=False) as arrays:
+        with _whole(path), open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             return arrays[_chosen(path, key, dict.fromkeys(arrays.files, ()), lambda name: arrays[name].shape)]
     if suffix not in (".mat", ".h5", ".hdf5"):
         raise ValueError(f"channels must be in .npy, .npz, .mat, .h5 or .hdf5; got {path}. Save them as one of these.")
@@ -60,7 +60,7 @@ def read_powers(source: str | Path) -> dict[str, float | tuple[float, ...]]:
     path, _ = split_key(source)
     with _whole(path):
         if path.suffix.lower() == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
                 found = {name: arrays[name] for name in POWERS if name in arrays.files}
         elif path.suffix.lower() == ".npy":
             found = {}
@@ -97,9 +97,7 @@ def _whole(path: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None and error.errno != errno.EINVAL:
             raise
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
-        raise ValueError(
-            f"{path} must be a whole file of arrays of numbers; it is damaged or something else ({reason}). Save it anew."
-        ) from error
+        raise ValueError(f"{path} must be a whole file of arrays of numbers; got something else ({reason}). Save it anew.") from error
 
 
 def _is_hdf5(path: Path) -> bool:

@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core import config as numba_config
 from numba.core.caching import IndexDataCacheFile
+
+config: Any = numba_config
 
 
 def _compiled(options: dict[str, Any], function: Callable[..., Any]) -> Any:
     # Vectors (kernels/simd.py) exist in compiled code alone, so there is no other way to run these functions.
-    settings: Any = vars(numba)["config"]  # which numba's stubs leave out
-    before, settings.DISABLE_JIT = settings.DISABLE_JIT, 0
+    before, config.DISABLE_JIT = config.DISABLE_JIT, 0
     try:
         return numba.njit(**options)(function)
     finally:
-        settings.DISABLE_JIT = before
+        config.DISABLE_JIT = before
         if before:
             say_once("NUMBA_DISABLE_JIT has no effect here: these functions exist compiled alone")
 
@@ -52,7 +54,7 @@ def compiled_entry(function: Callable[..., Any]) -> Any:
 
 def is_kept(dispatcher: Any) -> bool:
     """Whether the next process finds what is compiled now."""
-    return isinstance(getattr(dispatcher._cache, "_cache_file", None), _KeptFile) and not _KeptFile.has_failed
+    return isinstance(getattr(getattr(dispatcher, "_cache", None), "_cache_file", None), _KeptFile) and not _KeptFile.has_failed
 
 
 class _KeptFile(IndexDataCacheFile):
@@ -114,4 +116,4 @@ def _digest(path: str | Path) -> str:
 
 @cache
 def _digest_of_folder() -> str:
-    return hashlib.sha256("".join(map(_digest, sorted(Path(__file__).parent.rglob("*.py")))).encode()).hexdigest()
+    return hashlib.sha256("".join(map(_digest, sorted(Path(__file__).parent.glob("*.py")))).encode()).hexdigest()

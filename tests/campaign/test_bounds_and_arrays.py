@@ -88,7 +88,9 @@ def test_what_is_no_plain_array_of_numbers_is_no_action(kind):
     batch.reset(seed=0)
     shape = single.action_space("bs_0").shape
     good = {agent: np.zeros(shape) for agent in single.agents}
-    message = "masked array" if kind == "masked" else r"must be an array of numbers; got .* tensor\.detach\(\)\.cpu\(\)\.numpy\(\)"
+    message = (
+        "masked array" if kind == "masked" else r"must be an array of numbers of shape .*; got .* tensor\.detach\(\)\.cpu\(\)\.numpy\(\)"
+    )
     with pytest.raises(ValueError, match=f"bs_1 must .*{message}" if kind == "masked" else message):
         single.step({**good, "bs_1": ARRAYS[kind](shape)})
     with pytest.raises(ValueError, match=message):

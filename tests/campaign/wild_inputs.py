@@ -63,7 +63,8 @@ def outcome(act: Callable[[], Any]) -> str:
             result = act()
     except REFUSALS as error:
         words = str(error)
-        if not CLEAR.search(words):
+        is_the_systems = isinstance(error, OSError) and error.errno is not None  # it names the file and says why
+        if not CLEAR.search(words) and not is_the_systems:
             raise NotClearError(f"{type(error).__name__}: {words[:300]}") from error
         if "\x1b" in words:
             raise NotClearError(f"a command for the terminal in {words[:100]!r}") from error

@@ -93,7 +93,7 @@ def test_every_flag_in_the_examples_of_the_help_is_one_that_there_is(module):
         (train, "--hidden-sizes a", "--hidden-sizes must be [INT [INT ...]]; got 'a'"),
         (train, "--buffer-size 1e5", "--buffer-size must be INT; got '1e5'"),
         (train, "--resume", "Missing value for argument '--resume'"),
-        (train, "--start-from td3mi", "there is no actor 'td3mi'. Give one of ['damped', 'generalist', 'k0_set', 'rounds', 'td3mix']"),
+        (train, "--start-from td3mi", "there is no actor 'td3mi'. Give one of ['damped', 'generalist', 'k0_set', 'rounds', 'rounds_3gpp',"),
         (train, "--runs {file}", "--runs must be a directory or one to be made"),
         (train, "--num-users", "num_users must be one number or one per cell"),
     ],
