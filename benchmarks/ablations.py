@@ -203,6 +203,7 @@ def train_missing(runs: Sequence[Run], folder: Path, workers: int, *, begin: Sta
                 ended = process.poll() is not None
                 if ended:
                     del running[run]
+                    _hang_up(process)
                     if not run.finished(folder):
                         failed.append(run)
                 steps = run.steps_done(folder)
@@ -215,8 +216,15 @@ def train_missing(runs: Sequence[Run], folder: Path, workers: int, *, begin: Sta
             process.terminate()
         for process in running.values():
             process.wait()
+            _hang_up(process)
         bar.close()
     return failed
+
+
+def _hang_up(process: Process) -> None:
+    """Close the pipe whose end would have told the process that this one died."""
+    if (pipe := getattr(process, "stdin", None)) is not None:
+        pipe.close()
 
 
 def _log(run: Run, folder: Path) -> Path:

@@ -59,7 +59,7 @@ SMALL = {
     "evaluate.py rounds --curve errors": ("--num-blocks 2 --scenarios asymmetric", "docs/curve_errors.png"),
     "evaluate.py rounds --scenarios irregular-57": ("--num-blocks 1", "results/results.json"),
     "evaluate.py rounds --scenarios irregular-133": ("--scenarios irregular-57 --num-blocks 1", "results/results.json"),
-    "evaluate.py rounds --scenarios all": ("--num-blocks 2", "*/scenarios/scenarios.png"),
+    "evaluate.py rounds(_fair)? --scenarios all": ("--num-blocks 2", "*/scenarios/scenarios.png"),
     "evaluate.py .*--task": ("--num-blocks 2", "results/results.json"),
     "evaluate.py --submit": ("--num-blocks 1 --task paper-8x4-v0", "results/leaderboard/*.json"),
     "evaluate.py --leaderboard": ("", "docs/leaderboard.md"),
@@ -112,7 +112,7 @@ def run(words: Sequence[str], clone: Path, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the project to write in, and the working directory."""
-    for folder in ("agents", "benchmarks", "docs", "examples"):
+    for folder in ("agents", "benchmarks", "docs", "examples", "tests"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "multicell_env").symlink_to(ROOT / "multicell_env")  # with what numba compiled
     for script in ROOT.glob("*.py"):

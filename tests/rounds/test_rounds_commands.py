@@ -19,7 +19,7 @@ from multicell_env.evaluation.users import USER_MEASURES, UTILITY_MEASURES
 
 TINY = (
     "--algo apg --preset rounds --scenarios asymmetric,unequal-load --num-networks 2 --num-blocks 4 --num-envs 2 --hidden-sizes 4 "
-    "--eval-interval 2 --eval-blocks 1 --final-blocks 1 --quiet"
+    "--batch-growth 1 --eval-interval 2 --eval-blocks 1 --final-blocks 1 --quiet"
 )
 
 
