@@ -52,7 +52,7 @@ def test_an_actor_of_another_shape_is_no_start(words, message):
         ("--seed 4294967296", "--seed must be from 0 to 4294967295; got 4294967296. Give one of these."),
         (
             "--name ''",
-            "--name must be a plain name that every system can store; got ''. Leave it out for date and time, and choose the place by --runs.",
+            "--name must be a plain name that every system can store; got ''. Leave it out for date and time",
         ),
         ("--name=", "--name must be a plain name that every system can store; got ''."),
         (
