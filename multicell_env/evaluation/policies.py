@@ -91,7 +91,12 @@ def decide(policy: Policy, observer: Observer, batched: bool) -> Float[np.ndarra
             )
         for agent, (cell, users) in agents.items():
             target = padded[rows, cell, ..., :users]
-            action = as_array(actions[agent], f"the policy's action of {agent}", target.shape)
+            try:
+                action = as_array(actions[agent], "an action", target.shape)
+            except ValueError as error:
+                raise ValueError(
+                    f"the policy must return finite actions of shape {target.shape} for {agent}: {error} Give {config.action_entries}."
+                ) from error
             is_real = action.dtype.kind in "fiub"
             is_finite = is_real and bool(np.isfinite(action).all())
             if not is_finite or action.shape != target.shape:
