@@ -93,7 +93,7 @@ def real_number(value: Any) -> float:
     try:
         return float(value)
     except OverflowError:
-        return math.inf if value > 0 else -math.inf
+        return math.inf if value > 0 else -math.inf  # pyright: ignore[reportOperatorIssue]
 
 
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:

@@ -164,7 +164,7 @@ def test_an_actor_without_its_weights_is_refused_in_one_line(tmp_path, suffix, m
     path, policy = tmp_path / f"best{suffix}", small_policy()
     monkeypatch.setattr(policy.actor, "state_dict", dict)
     save(path, policy)
-    with pytest.raises(ValueError, match=r"^.*got something else \(.*\)\. Give a run's best\.safetensors\.$"):
+    with pytest.raises(ValueError, match=r"^.*got something else \(hidden_sizes of 0 weights.*\)\. Give a run's best\.safetensors\.$"):
         agents.load(path)
 
 
