@@ -1,5 +1,6 @@
 """A PettingZoo ParallelEnv as one Gymnasium environment: stacked arrays, agents in a fixed order."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from gymnasium.spaces import Box, Dict
 from pettingzoo import ParallelEnv
 from tianshou.data import Batch
 
-from agents.streams import seed_of_actions
+from agents.streams import seed_of_actions, set_states, states_of
 
 JointObservation = dict[str, np.ndarray]
 ActionMeaning = Callable[[Any, Any], Any]
@@ -199,6 +200,30 @@ class JointVectorEnv:
         steps = [self.envs[index].step(own) for index, own in zip(chosen, action, strict=True)]
         observations, rewards, terminated, truncated, _ = zip(*steps, strict=True)
         return _batched(observations), np.array(rewards), np.array(terminated), np.array(truncated), _no_infos(len(steps))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the environments go on from; copies of environments that have no `state_dict` of their own.
+
+        Such copies stay in memory: a checkpoint holds numbers and text alone.
+        """
+        whole: list[Any] = [env.env for env in self.envs]
+        states = [env.state_dict() if hasattr(env, "state_dict") else copy.deepcopy(env) for env in whole]
+        return {"envs": states, "seeds": list(self._seeds), "spaces": states_of(self.action_space)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is of other environments.
+        """
+        for env, own in zip(self.envs, state["envs"], strict=True):
+            whole: Any = env.env
+            if hasattr(whole, "load_state_dict"):
+                whole.load_state_dict(own)
+            else:
+                env.env = copy.deepcopy(own)
+        self._seeds = list(state["seeds"])
+        set_states(self.action_space, state["spaces"])
 
     def close(self) -> None:
         """Close every environment."""

@@ -1,6 +1,5 @@
 """The replay buffer: every observation is stored once, and a checkpoint holds what was stored."""
 
-from copy import copy
 from typing import Any, cast
 
 import numpy as np
@@ -8,7 +7,7 @@ from tianshou.data import Batch, VectorReplayBuffer
 
 
 class CompactReplayBuffer(VectorReplayBuffer):
-    """Tianshou's replay buffer with every observation once, and pickled by what it holds instead of by what it could hold.
+    """Tianshou's replay buffer with every observation once, and saved by what it holds instead of by what it could hold.
 
     What follows a transition is what the next one begins with. Where an episode ended, and after the newest transition of every
     environment, it is kept apart.
@@ -49,18 +48,64 @@ class CompactReplayBuffer(VectorReplayBuffer):
                     batch.obs_next[key][row] = value
         return batch
 
-    def __getstate__(self) -> dict[str, Any]:
-        children = [copy(child) for child in self.buffers]
-        for child in children:
-            child._meta = Batch()  # views of the whole, made again on loading
-        return {**vars(self), "buffers": children, "_meta": self._meta[self.sample_indices(0)] if len(self) else Batch()}
+    def state_dict(self) -> dict[str, Any]:
+        """What is stored, and where; not the room that is still free."""
+        stored = self.sample_indices(0) if len(self) else np.empty(0, np.int64)
+        kept = list(self._kept_apart.values())
+        return {
+            "stored": stored,
+            "transitions": _as_dict(self._meta[stored]) if len(stored) else {},
+            "lengths": self._lengths.copy(),
+            "last": self.last_index.copy(),
+            "kept": np.array(list(self._kept_apart), np.int64),
+            "following": {key: np.stack([one[key] for one in kept]) for key in kept[0]} if kept else {},
+            "generator": self._random_state.get_state(),
+            "parts": [
+                {
+                    **{name: getattr(part, name) for name in _OF_PARTS},
+                    "last": part.last_index.copy(),
+                    "generator": part._random_state.get_state(),
+                }
+                for part in self.buffers
+            ],
+        }
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__({"_kept_apart": {}, **state, "buffers": np.array(state["buffers"], dtype=object)})
-        held, self._meta = self._meta, cast(Any, _zeros_like(self._meta, self.maxsize))
-        if len(self) > 0:
-            self._meta[self.sample_indices(0)] = held
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what was stored.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is of another buffer.
+        """
+        stored, following = state["stored"], state["following"]
+        if len(state["parts"]) != self.buffer_num or (len(stored) and not 0 <= stored.min() <= stored.max() < self.maxsize):
+            raise ValueError(f"the buffer has {self.buffer_num} parts and room for {self.maxsize}; the saved one is another")
+        for part, own in zip(self.buffers, state["parts"], strict=True):
+            for name in _OF_PARTS:
+                setattr(part, name, own[name])
+            part.last_index = own["last"].copy()
+            part._random_state.set_state(own["generator"])
+        self._lengths, self.last_index = state["lengths"].copy(), state["last"].copy()
+        self._random_state.set_state(state["generator"])
+        self._kept_apart = {
+            int(index): {key: values[row].copy() for key, values in following.items()} for row, index in enumerate(state["kept"])
+        }
+        if len(stored):
+            held = _as_batch(state["transitions"])
+            self._meta = cast(Any, _zeros_like(held, self.maxsize))
+            self._meta[stored] = held
             self._set_batch_for_children()
+
+
+_OF_PARTS = ("_insertion_idx", "_size", "_ep_return", "_ep_len", "_ep_start_idx")
+"""What each environment's part of the buffer counts."""
+
+
+def _as_dict(batch: Any) -> dict[str, Any]:
+    return {key: _as_dict(value) if isinstance(value, Batch) else value for key, value in batch.items()}
+
+
+def _as_batch(fields: dict[str, Any]) -> Batch:
+    return Batch({key: _as_batch(value) if isinstance(value, dict) else value for key, value in fields.items()})
 
 
 def _zeros_like(batch: Any, length: int) -> Batch:

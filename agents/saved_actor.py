@@ -155,12 +155,30 @@ def load_actor(path: str | os.PathLike[str]) -> ActorPolicy:
     try:
         if content["format"] != _FORMAT:
             raise ValueError(f"format {content['format']}")
-        actor = {"set": SetActor, "mlp": MLPActor}[content["network"]](**content["arguments"])
-        actor.load_state_dict(content["actor"])
+        actor = _fitting_actor(content)
         return ActorPolicy(actor, content["low"].numpy(), content["high"].numpy(), content["metadata"], content["action_shapes"])
-    except (AttributeError, KeyError, IndexError, TypeError, RuntimeError, ValueError) as error:
+    except (AttributeError, KeyError, IndexError, OverflowError, TypeError, RuntimeError, ValueError) as error:
         # torch goes on with a line for every weight
         raise no_actor(path, next(iter(str(error).splitlines()), type(error).__name__).rstrip(":.")) from error
+
+
+def _fitting_actor(content: Mapping[str, Any]) -> SetActor | MLPActor:
+    """The actor that a file says, with the file's own weights: none is made before they are known to fit.
+
+    Raises:
+        AttributeError, KeyError, IndexError, OverflowError, TypeError, RuntimeError, ValueError: they do not.
+    """
+    arguments, weights = content["arguments"], content["actor"]
+    sizes = arguments["hidden_sizes"]
+    if not isinstance(sizes, list) or not 0 < len(sizes) <= len(weights):
+        raise ValueError(f"hidden_sizes of {len(weights)} weights, {sizes!r:.80}")
+    with torch.device("meta"):  # shapes without numbers: a file of a few bytes may ask for any size
+        actor = {"set": SetActor, "mlp": MLPActor}[content["network"]](**arguments)
+    for name, weight in weights.items():
+        if not isinstance(weight, torch.Tensor) or weight.dtype != torch.float32 or not bool(weight.isfinite().all()):
+            raise ValueError(f"{name} is no array of finite numbers in float32")
+    actor.load_state_dict(weights, assign=True)
+    return actor
 
 
 def _read_safetensors(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import gymnasium
 import numpy as np
 from tianshou.data import Batch
 
-from agents.streams import seed_of_actions
+from agents.streams import seed_of_actions, set_states, states_of
 
 
 class StackedEnv(Protocol):
@@ -34,6 +34,14 @@ class StackedEnv(Protocol):
         """Global states `[env, ...]`."""
         ...
 
+    def state_dict(self) -> dict[str, Any]:
+        """Where the environments stand, as numbers; asked for where a run is saved."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        ...
+
     def close(self) -> None:
         """Close the environments."""
         ...
@@ -52,8 +60,6 @@ class StackedVectorEnv:
     """
 
     is_async = False
-    _with_state = True
-    """Also of those in checkpoints that say nothing of it."""
 
     def __init__(self, env: StackedEnv, seeds: Sequence[int], *, with_state: bool = True) -> None:
         mode = env.metadata.get("autoreset_mode")
@@ -98,6 +104,20 @@ class StackedVectorEnv:
         if not (np.isfinite(rewards).all() and np.isfinite(observations).all()):
             raise ValueError("the environments must return finite observations and rewards; got NaN or infinity. Mend the environment.")
         return self._batched(observations), rewards.sum(axis=-1, dtype=np.float64), terminated, truncated, _no_infos(len(self))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the environments go on from."""
+        return {"env": self.env.state_dict(), "seeds": list(self._seeds), "spaces": states_of(self.action_space)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is of other environments.
+        """
+        self.env.load_state_dict(state["env"])
+        self._seeds = list(state["seeds"])
+        set_states(self.action_space, state["spaces"])
 
     def close(self) -> None:
         """Close the environments."""

@@ -72,7 +72,7 @@ class TrainingRun:
         if state is not None:
             try:
                 self.training.load_state_dict(state["training"])
-                self.metrics, self.seconds_before = state["metrics"], state["seconds"]
+                self.metrics, self.seconds_before = _checked_metrics(state["metrics"], evaluation.judge), float(state["seconds"])
             except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
                 reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(":.")
                 raise ValueError(
@@ -147,3 +147,19 @@ class TrainingRun:
     def _show(self, bar: tqdm) -> None:
         if self.metrics:
             bar.set_postfix_str(self.evaluation.describe(self.metrics[-1]))
+
+
+def _checked_metrics(rows: Any, judge: str) -> Metrics:
+    """Evaluations of a checkpoint.
+
+    Raises:
+        ValueError: they are no rows of numbers with a score to judge by.
+    """
+    if not isinstance(rows, list):
+        raise ValueError(f"metrics must be a list of rows; got {type(rows).__name__}")
+    for row in rows:
+        if not isinstance(row, dict) or judge not in row or not all(isinstance(key, str) for key in row):
+            raise ValueError(f"metrics must be rows with {judge}; got {row!r:.80}")
+        if not all(isinstance(value, int | float) for value in row.values()):
+            raise ValueError(f"metrics must be numbers; got {row!r:.80}")
+    return rows

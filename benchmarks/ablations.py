@@ -15,13 +15,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import tyro
 from ablations_report import PEERS, write_report
 from tqdm import tqdm
+
+from experiments.executors.engines import ClusterArguments, check_cluster, opened
+from experiments.executors.parents import guarded
+from experiments.executors.training_slices import Training, train_elsewhere
 
 ROOT = Path(__file__).parents[1]
 
@@ -65,8 +69,10 @@ class Arguments:
     """One run of every variant each."""
     variants: tuple[str, ...] = ()
     """Train and report these alone; all without it."""
-    workers: int = 2
-    """Runs at a time, one thread each."""
+    workers: int | None = None
+    """Runs at a time, one thread each; 2 on this machine, on a cluster as many as it has processors."""
+    where: tyro.conf.OmitArgPrefixes[ClusterArguments] = field(default_factory=ClusterArguments)
+    """Where they run. From a cluster a run's directory comes back every quarter of an hour."""
     runs: Path = Path("runs/ablations")
     """Where run directories go."""
     output: Path = Path("docs")
@@ -138,10 +144,10 @@ def start(command: list[str], log: Path) -> Process:
     with open(log, "ab") as file:
         # A session of its own, because train.py writes its checkpoint at the first signal and gives up at a second one.
         return subprocess.Popen(
-            command,
+            guarded(*command[1:]),
             cwd=ROOT,
             env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # its end, when this process dies, ends the run with a checkpoint
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -197,6 +203,7 @@ def train_missing(runs: Sequence[Run], folder: Path, workers: int, *, begin: Sta
                 ended = process.poll() is not None
                 if ended:
                     del running[run]
+                    _hang_up(process)
                     if not run.finished(folder):
                         failed.append(run)
                 steps = run.steps_done(folder)
@@ -209,8 +216,15 @@ def train_missing(runs: Sequence[Run], folder: Path, workers: int, *, begin: Sta
             process.terminate()
         for process in running.values():
             process.wait()
+            _hang_up(process)
         bar.close()
     return failed
+
+
+def _hang_up(process: Process) -> None:
+    """Close the pipe whose end would have told the process that this one died."""
+    if (pipe := getattr(process, "stdin", None)) is not None:
+        pipe.close()
 
 
 def _log(run: Run, folder: Path) -> Path:
@@ -223,13 +237,20 @@ def main(arguments: Arguments) -> int:
     groups = chosen(arguments.variants)
     if not arguments.output.is_dir():
         raise ValueError(f"--output must be a folder that exists; got {arguments.output}. Make it first.")
-    if arguments.workers < 1:
+    check_cluster(arguments.where)
+    if arguments.workers is not None and arguments.workers < 1:
         raise ValueError(f"--workers must be at least 1; got {arguments.workers}. Give a positive whole number.")
     folder = arguments.runs.resolve()  # train.py runs at the project's root
     failed: list[Run] = []
     if not arguments.report_only:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        failed = train_missing(runs_of(groups, arguments.num_steps, arguments.seeds), folder, arguments.workers)
+        runs = runs_of(groups, arguments.num_steps, arguments.seeds)
+        if arguments.where.executor == "process":
+            failed = train_missing(runs, folder, arguments.workers or 2)
+        else:
+            trainings = [Training(run.path(folder).name, run.words) for run in runs]
+            with opened(arguments.where, arguments.workers) as workers:
+                train_elsewhere(trainings, folder, workers, title="ablations")
     for run in failed:
         print(f"error: {run.path(folder).name} ended unfinished; see {_log(run, folder)}", file=sys.stderr)
     paths = {

@@ -3,6 +3,7 @@
     python benchmarks/peer_algorithms.py ppo --seed 0                       # writes docs/peers/ppo-library-1000-0.json
     python benchmarks/peer_algorithms.py ppo --seed 0 --num-steps 10000
     python benchmarks/peer_algorithms.py maddpg --seed 0 --settings adapted
+    python benchmarks/peer_algorithms.py ppo --num-seeds 5 --executor ray    # five runs on a cluster
     python benchmarks/peer_algorithms.py ppo --rounds asymmetric            # the game of the actor `rounds`; a row in its table
 
 Each library lives in a virtual environment of its own, a CPU build of torch first:
@@ -31,7 +32,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -44,9 +45,11 @@ import supersuit
 import torch
 import tyro
 from peer_rounds import InRounds, ScenarioNetworks
+from peer_seeds import run_seeds, words_of
 from pettingzoo.utils.wrappers import BaseParallelWrapper
 
 from agents.loading import load
+from experiments.executors.engines import PROCESSES, ClusterArguments
 from experiments.provenance import provenance
 from experiments.studies.scenario_comparison import compare_on_scenario
 from multicell_env import NetworkConfig, multicell_v0
@@ -70,6 +73,12 @@ class Arguments:
     """ppo: Stable-Baselines3 through SuperSuit. maddpg: TorchRL."""
     seed: int = 0
     """Seed of networks, exploration and channels."""
+    num_seeds: int = 1
+    """Runs, of this seed and those that follow it; each writes its own file."""
+    num_workers: int | None = None
+    """Runs at a time; 1 on this machine, on a cluster as many as it has processors."""
+    where: tyro.conf.OmitArgPrefixes[ClusterArguments] = field(default_factory=ClusterArguments)
+    """Where they run; files come back to this machine."""
     num_steps: int = 1000
     """Vector steps of 32 environments; a multiple of 100, so that rollouts and batches come out even."""
     settings: Literal["library", "adapted"] = "library"
@@ -84,8 +93,14 @@ class Arguments:
     def __post_init__(self) -> None:
         if self.num_steps < 1 or self.num_steps % 100:
             raise ValueError(f"--num-steps must be a positive multiple of 100; got {self.num_steps}. Give 1000, say.")
+        if self.num_seeds < 1:
+            raise ValueError(f"--num-seeds must be at least 1; got {self.num_seeds}. Give a positive whole number.")
         if self.seed < 0:
             raise ValueError(f"--seed must not be negative; got {self.seed}. Give 0 or more.")
+
+
+OF_MANY = ("num_seeds", "num_workers", "where")
+"""Arguments that say how many runs there are, and where."""
 
 
 class Learner(NamedTuple):
@@ -244,6 +259,9 @@ ALGORITHMS: dict[str, tuple[Callable[[Arguments], Learner], str]] = {
 
 def main(arguments: Arguments) -> None:
     """Train, play on unseen blocks, print, save."""
+    if arguments.num_seeds > 1 or arguments.where != PROCESSES:
+        seeds = range(arguments.seed, arguments.seed + arguments.num_seeds)
+        return run_seeds(words_of(arguments), seeds, arguments.output, arguments.where, arguments.num_workers)
     torch.set_num_threads(1)
     set_up, needs = ALGORITHMS[arguments.algorithm]
     try:
@@ -274,7 +292,7 @@ def main(arguments: Arguments) -> None:
     }
     env_steps, made_with = arguments.num_steps * NUM_ENVS, provenance()
     content = {
-        "arguments": asdict(arguments) | {"output": str(arguments.output)},
+        "arguments": {key: value for key, value in asdict(arguments).items() if key not in OF_MANY} | {"output": str(arguments.output)},
         "config": asdict(config),
         "hyperparameters": learner.settings,
         "env_steps": env_steps,

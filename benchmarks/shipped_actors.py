@@ -25,6 +25,18 @@ COMMANDS = {
     "k0_set": "`python train.py --num-iterations 0`",
     "damped": "`python train.py --damping-in-action --num-steps 650`",
     "rounds": "`python train.py --algo apg --preset rounds --scenarios all --seed 0`",
+    "rounds_3gpp": (
+        "three pools by `examples/sionna_pool.py` (`--model umi`; `--model uma --seed 1`; `--model umi --cells 7 --drops 1000 --seed 2`), "
+        "then `python train.py --algo apg --preset rounds "
+        "--scenarios paper,any-sir,many-users,unequal-load,asymmetric,irregular-7,irregular-12 "
+        "--channels umi-3.npz --channels uma-3.npz --channels umi-7.npz --num-steps 4500 --eval-interval 4500`"
+    ),
+    "rounds_fair": (
+        "the same pools, then `python train.py --algo apg --preset rounds --fairness 1 "
+        "--scenarios paper,unequal-load,asymmetric,irregular-7 "
+        "--channels umi-3.npz --channels uma-3.npz --channels umi-7.npz --num-steps 2400 --eval-interval 2400 --going-on 0.8 "
+        "--batch-growth 2`"
+    ),
     "generalist": (
         "`python train.py --algo td3mix --scenarios mixture --num-networks 32 --num-envs 16 --num-steps 4000 --eval-interval 100 "
         "--eval-blocks 50 --start-from agents/pretrained/td3mix.safetensors --actor-rest 400`"
@@ -89,7 +101,7 @@ def row(name: str, policy: ActorPolicy, results: dict[str, MethodResult]) -> str
     of_bound = "no bound" if last is None else f"{last:.1f} / {every:.1f}"
     means = (f"{mean['mean']:.2f} ± {mean['ci95']:.2f}" for mean in (actor.last_slot, actor.all_slots))
     size = (PRETRAINED / f"{name}.safetensors").stat().st_size
-    trained_on = describe(metadata["config"], metadata.get("scenarios"))
+    trained_on = ", ".join([describe(metadata["config"], metadata.get("scenarios")), *metadata.get("pools", ())])
     numbers = f"{metadata['seed']} | {metadata['step']:,} | {size / 1000:.0f} kB | {' | '.join(means)} | {of_bound}"
     return f"| `{name}` | {metadata.get('algo', 'td3mix')} | {trained_on} | {numbers} |"
 
@@ -116,7 +128,7 @@ def main(argv: list[str]) -> None:
         rows.append(row(name, policy, score(policy, arguments.num_blocks)))
         commands.append(f"* `{name}`: {COMMANDS.get(name, 'not recorded')}.")
         print(rows[-1])
-    kept = "To the best validation blocks of the run, which `rounds` has had at its end alone; `step` is where that was."
+    kept = "To the best validation blocks of the run (of those with prices in rounds at the end alone); `step` is where that was."
     how = f"\n\n## How they were trained\n\n{kept}\n\n"
     text = INTRODUCTION.replace("NUM ", f"{arguments.num_blocks} ") + "\n".join(rows) + how + "\n".join(commands) + "\n"
     arguments.output.write_text(text)

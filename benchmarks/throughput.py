@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import tyro
 from ceilings import copy_bandwidth, matmul_flops, read_bandwidth
+from device_throughput import torch_step
 from matplotlib.figure import Figure
 from peers import installed_peers, measure_in_turns, parallel_env_rate, steps_per_second
 from rich.console import Console
@@ -169,6 +170,13 @@ def peer_rates(quick: bool) -> dict[str, Any]:
         )
         for k, draws in ((0, False), (5, False), (5, True))
     }
+    if not quick:  # the compiler alone takes from ten seconds to a minute
+        batch |= {
+            f"ours in torch, 1024 envs, k = 5{', draws' if draws else ''}": lambda seconds, draws=draws: steps_per_second(
+                torch_step(replace(PAPER_8X4, num_slots=10 if draws else NO_DRAWS), 1024), seconds, steps_per_call=1024
+            )
+            for draws in (False, True)
+        }
     ours = {
         "ours, PettingZoo, k = 5, resets": lambda seconds: parallel_env_rate(multicell_v0.parallel_env(observation="gain"), seconds)
     } | batch
@@ -202,9 +210,11 @@ def ratios_of(peers: dict[str, Any]) -> dict[str, float]:
         "PettingZoo API over mobile-env": ("ours, PettingZoo, k = 5, resets", "mobile-env mobile-small-ma-v0"),
         "batched k = 5 over VMAS": ("ours, 1024 envs, k = 5", "vmas simple_spread, 1024 envs"),
         "batched k = 5 with draws over VMAS": ("ours, 1024 envs, k = 5, draws", "vmas simple_spread, 1024 envs"),
+        "torch, compiled, over the kernels, k = 5": ("ours in torch, 1024 envs, k = 5", "ours, 1024 envs, k = 5"),
+        "torch, compiled, over the kernels, k = 5 with draws": ("ours in torch, 1024 envs, k = 5, draws", "ours, 1024 envs, k = 5, draws"),
         "batched k = 0 over VMAS": ("ours, 1024 envs, k = 0", "vmas simple_spread, 1024 envs"),
     }
-    return {name: peers[ours]["best"] / peers[other]["best"] for name, (ours, other) in pairs.items() if other in peers}
+    return {name: peers[ours]["best"] / peers[other]["best"] for name, (ours, other) in pairs.items() if {ours, other} <= set(peers)}
 
 
 def table(title: str, rows: list[dict[str, Any]]) -> Table:

@@ -17,10 +17,10 @@ from typing import TypeVar, get_args, get_type_hints
 import tyro
 
 from multicell_env.config import NetworkConfig
+from multicell_env.networks.mean_gains import MeanGains, SparseGains, gains_from_json
 
 POSITIONAL, ONE_WAY = (get_args(marked)[1] for marked in (tyro.conf.Positional[str], tyro.conf.FlagCreatePairsOff[bool]))
 """How tyro marks what is no flag, and flags without a `--no-` form."""
-MeanGains = tuple[tuple[float, ...], ...]
 Arguments = TypeVar("Arguments")
 
 EXIT_CODES = """Exit codes:
@@ -90,8 +90,10 @@ def parse(
             nargs=1,
             metavar="JSON",
             instance_from_str=lambda words: None if words[0] == "None" else _gains(words[0]),
-            is_instance=lambda value: value is None or isinstance(value, tuple),
-            str_from_instance=lambda gains: ["None" if gains is None else json.dumps(gains)],
+            is_instance=lambda value: value is None or isinstance(value, tuple | SparseGains),
+            str_from_instance=lambda gains: [
+                "None" if gains is None else json.dumps(asdict(gains) if isinstance(gains, SparseGains) else gains)
+            ],
         )
 
     said = io.StringIO()
@@ -133,10 +135,10 @@ def _flags(kind: type, defaults: object) -> Iterator[str]:
 
 def _gains(word: str) -> MeanGains:
     try:
-        rows = json.loads(word)
-        if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        given = json.loads(word)
+        if not isinstance(given, dict) and not (isinstance(given, list) and all(isinstance(row, list) for row in given)):
             raise TypeError
-        return tuple(tuple(float(gain) for gain in row) for row in rows)
+        return gains_from_json(given)
     except (TypeError, ValueError):
         example = "[[1, 0.5], [0.5, 1]]"
         raise ValueError(f"must be a JSON list of lists of numbers, a row for each sending cell, such as {example}; got {word!r}") from None
@@ -234,11 +236,20 @@ def run_command(main: Callable[[list[str]], None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered must go somewhere when Python exits
         sys.exit(141)
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
+        sys.exit(2)
+    except MemoryError as error:
+        reason = " ".join(str(error).split()) or "no room is left"
+        print(f"error: what was asked for must fit into memory; {reason}. Ask for less.", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted; what was written before is whole", file=sys.stderr)
         sys.exit(130)
+
+
+def printable(words: str) -> str:
+    """Words without signs that a terminal takes for commands, which names of files may have."""
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else repr(sign)[1:-1] for sign in words)
 
 
 def values_of(flag: str, argv: list[str]) -> list[str]:

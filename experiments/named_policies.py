@@ -8,14 +8,14 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from types import ModuleType
-from typing import cast
+from typing import Any, cast
 
-import numpy as np
+import cloudpickle
 
-from multicell_env.evaluation.policies import Policy, in_one_line, shown_name
+from multicell_env.evaluation.policies import AnyPolicy, Policy, as_policy, in_one_line, is_stacked, shown_name
 from multicell_env.observation import Observation
 
 ACTING_SLOTS = 3
@@ -31,18 +31,27 @@ class NamedPolicy:
     """A policy that says itself what it sees and takes.
 
     Args:
-        call: From observations of all agents to their actions.
+        call: From observations of all agents to their actions, or a torch module.
         observation: What it sees.
         batched: Whether it takes arrays `{agent: [block, ...]}` of all blocks at once.
     """
 
-    def __init__(self, call: Policy, observation: Observation, batched: bool) -> None:
-        self.call, self.observation, self.batched = call, observation, batched
-        self.reset = getattr(call, "reset", None)
+    def __init__(self, call: AnyPolicy, observation: Observation, batched: bool) -> None:
+        self.call, self.observation, self.batched = as_policy(call), observation, batched
+        self.stacked = is_stacked(self.call)
+        self.reset, self.seed = (getattr(call, attribute, None) for attribute in ("reset", "seed"))
 
-    def __call__(self, observations: dict[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-        """Actions of all agents."""
+    def __call__(self, observations: Any) -> Any:
+        """Actions of all agents, or of all rows."""
         return self.call(observations)
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Any], tuple[bytes]]:
+        """Pickled with the code of its module, which other machines have not."""
+        return _unpickled, (cloudpickle.dumps((self.call, self.observation, self.batched)),)
+
+
+def _unpickled(content: bytes) -> NamedPolicy:
+    return NamedPolicy(*cloudpickle.loads(content))
 
 
 def named_policies(
@@ -82,6 +91,8 @@ def named_policies(
 
 def _callable(module: str, attribute: str) -> Policy:
     names, value = attribute.split("."), _module(module)
+    if "site-packages" not in str(getattr(value, "__file__", "")):
+        cloudpickle.register_pickle_by_value(value)
     for name in names:
         if not hasattr(value, name):
             near = difflib.get_close_matches(name, [other for other in vars(value) if not other.startswith("_")], n=1)
@@ -115,7 +126,7 @@ def _module(name: str) -> ModuleType:
             "path/to/file.py:callable."
         ) from error
     except (Exception, SystemExit) as error:
-        raise ValueError(f"policy module {name} must import; it raised {in_one_line(error)}. Mend it.") from error
+        raise ValueError(f"policy module {name} must import; it raised {in_one_line(error)}. Correct it there.") from error
 
 
 def _of_file(path: Path) -> ModuleType:

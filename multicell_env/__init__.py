@@ -9,12 +9,23 @@ from typing import TYPE_CHECKING, Any
 from multicell_env import multicell_v0
 from multicell_env.config import PAPER_8X4, PAPER_32X16, NetworkConfig
 from multicell_env.env import MulticellEnv
+from multicell_env.tasks import make, make_vec
 from multicell_env.version import __version__
 
 if TYPE_CHECKING:
     from multicell_env.vector_env import MulticellVectorEnv
 
-__all__ = ["PAPER_8X4", "PAPER_32X16", "MulticellEnv", "MulticellVectorEnv", "NetworkConfig", "__version__", "multicell_v0"]
+__all__ = [
+    "PAPER_8X4",
+    "PAPER_32X16",
+    "MulticellEnv",
+    "MulticellVectorEnv",
+    "NetworkConfig",
+    "__version__",
+    "make",
+    "make_vec",
+    "multicell_v0",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 import operator
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from difflib import get_close_matches
 from typing import Any
@@ -13,6 +13,10 @@ from jaxtyping import Bool
 from multicell_env.channels.model import ChannelModel
 from multicell_env.channels.pool import RecordedChannels
 from multicell_env.config import NetworkConfig
+from multicell_env.config_checks import checked_int, shown
+
+MOST = {"num_envs": 10**8, "num_threads": 4096}
+"""The largest counts: environments of the smallest network in 64 GB, and threads that a system starts."""
 
 
 def resolve_config(
@@ -46,35 +50,34 @@ def resolve_config(
     return config if pool is None else pool.fitted(config)
 
 
-def _slots(config: NetworkConfig, max_cycles: int | None, overrides: Mapping[str, Any]) -> dict[str, int]:
+def _slots(config: NetworkConfig, max_cycles: Any, overrides: Mapping[str, Any]) -> dict[str, Any]:
     if max_cycles is None:
         return {}
+    if isinstance(max_cycles, bool) or not isinstance(max_cycles, int | np.integer):
+        raise ValueError(f"max_cycles must be a whole number of steps; got {shown(max_cycles)}. Give such a number.")
     rounds = overrides.get("rounds_per_slot", config.rounds_per_slot)
-    num_slots: Any = max_cycles
-    if isinstance(rounds, int) and rounds > 1 and isinstance(max_cycles, int):
+    num_slots = max_cycles = int(max_cycles)
+    if isinstance(rounds, int | np.integer) and rounds > 1:
         num_slots, left = divmod(max_cycles, rounds)
         if left or not num_slots:
             raise ValueError(
-                f"max_cycles must be a whole number of slots of {rounds} rounds; got {max_cycles}. Give a multiple of {rounds}."
+                f"max_cycles must be a whole number of slots of {rounds} rounds; got {shown(max_cycles)}. Give a multiple of {rounds}."
             )
     if overrides.get("num_slots", num_slots) != num_slots:
         raise ValueError(
-            f"max_cycles is another name for num_slots times rounds_per_slot; got {max_cycles} and {overrides['num_slots']}. "
+            f"max_cycles is another name for num_slots times rounds_per_slot; got {shown(max_cycles)} and {shown(overrides['num_slots'])}. "
             "Give one of them."
         )
-    return {"num_slots": num_slots} if "num_slots" not in overrides else {}
+    return {"num_slots": int(num_slots)} if "num_slots" not in overrides else {}
 
 
 def checked_counts(**counts: Any) -> list[int]:
-    """Whole numbers that count something.
+    """Whole numbers that count something: `num_envs`, `num_threads`.
 
     Raises:
-        ValueError: one is none, or below 1.
+        ValueError: one is none, below 1, or more than any machine has room for.
     """
-    for name, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise ValueError(f"{name} must be a whole number of at least 1; got {value!r}. Give such a number.")
-    return [int(value) for value in counts.values()]
+    return [checked_int(name, value, 1, MOST[name]) for name, value in counts.items()]
 
 
 def reset_mask(options: Mapping[str, Any] | None, num_envs: int) -> Bool[np.ndarray, " env"]:
@@ -107,8 +110,8 @@ def checked_options(options: Any, seed: Any) -> Mapping[str, Any]:
         raise ValueError(
             f"options must be a mapping or None; got {type(options).__name__}. Give {{'channels': array}} to play on given channels."
         )
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0):
-        raise ValueError(f"seed must be a whole number of at least 0, or None; got {seed!r}. Give such a number.")
+    if seed is not None:
+        whole_seed(seed)
     _warn_of_near_misses(options or {}, ("channels", "strict"))
     return options or {}
 
@@ -121,6 +124,22 @@ def _warn_of_near_misses(options: Mapping[str, Any], known: tuple[str, ...]) -> 
             warnings.warn(f"options has {key!r}, which is ignored; did you mean {near[0]!r}?", stacklevel=4)
 
 
+def whole_seed(seed: Any) -> int:
+    """A seed of any kind of whole number, such as an array without axes.
+
+    Raises:
+        ValueError: it is none, or negative.
+    """
+    try:
+        if isinstance(seed, bool | np.bool_) or (isinstance(seed, np.ndarray) and seed.dtype == bool):
+            raise TypeError
+        if (number := operator.index(seed)) >= 0:
+            return number
+    except TypeError:
+        pass
+    raise ValueError(f"seed must be a whole number of at least 0, or None; got {shown(seed)}. Give such a number.")
+
+
 def seeds_of_each(seed: Any, num_envs: int) -> list[int | None]:
     """One seed for each environment: a number s gives environment i the seed s + i.
 
@@ -129,13 +148,55 @@ def seeds_of_each(seed: Any, num_envs: int) -> list[int | None]:
     """
     if seed is None:
         return [None] * num_envs
-    try:
-        each = [operator.index(seed) + env for env in range(num_envs)] if np.ndim(seed) == 0 else seed
-        seeds = [None if own is None else operator.index(own) for own in each]
-    except TypeError as error:
-        raise ValueError(f"seed must be a whole number, or one (or None) for each environment; got {seed!r}. Give either.") from error
-    if any(own is not None and own < 0 for own in seeds):
-        raise ValueError(f"seeds must not be negative; got {seed!r}. Give 0 or more.")
+    if isinstance(seed, str | bytes | Mapping) or not isinstance(seed, Iterable) or getattr(seed, "ndim", 1) == 0:
+        first = whole_seed(seed)
+        return [first + env for env in range(num_envs)]
+    seeds = [None if own is None else whole_seed(own) for own in seed]
     if len(seeds) != num_envs:
         raise ValueError(f"seed must be one number, or one for each of {num_envs} environments; got {len(seeds)}. Give either.")
     return seeds
+
+
+def as_array(given: Any, whose: str, shape: tuple[int, ...]) -> np.ndarray:
+    """What was given as an array of numbers.
+
+    Args:
+        given: An array, a tensor, or lists of numbers.
+        whose: What an error calls it.
+        shape: What an error says that it must have; it is not looked at.
+
+    Raises:
+        ValueError: it is none: ragged lists, a tensor that has gradients or is on another device, or an array with masked entries.
+    """
+    if isinstance(given, np.ma.MaskedArray) and np.ma.is_masked(given):
+        raise ValueError(f"{whose} must have all of its entries; got a masked array. Fill what is masked: array.filled(0).")
+    try:
+        return np.asarray(given)
+    except (RuntimeError, TypeError, ValueError) as error:
+        # Ragged lists, and what torch says of tensors that NumPy cannot read.
+        reason = f"{type(given).__module__.split('.')[0]}.{type(given).__name__}: {' '.join(str(error).split())[:120]}"
+        raise ValueError(
+            f"{whose} must be an array of numbers of shape {shape}; got {reason}. For a tensor give tensor.detach().cpu().numpy()."
+        ) from error
+
+
+def check_actions(xp: Any, actions: Any, *, config: NetworkConfig, num_blocks: int) -> None:
+    """Refuse what would be broadcast to something else than every block's actions, or what is no number.
+
+    Args:
+        xp: The library of the actions.
+        actions: An array of it.
+        config: The network.
+        num_blocks: How many blocks are to be played.
+
+    Raises:
+        ValueError: another shape, a type that is no real number, NaN or infinity.
+    """
+    shape = (num_blocks, config.num_cells, *config.action_shape(config.max_users))
+    if tuple(actions.shape) != shape or not xp.isdtype(actions.dtype, ("real floating", "integral", "bool")):
+        raise ValueError(
+            f"actions must be real numbers [block, cell, ..., band, user] of shape {shape}; got {actions.dtype} of shape "
+            f"{tuple(actions.shape)}. Give {config.action_entries}."
+        )
+    if not bool(xp.all(xp.isfinite(actions))):
+        raise ValueError(f"actions must be finite; got NaN or infinity. Give {config.action_entries}.")

@@ -10,10 +10,10 @@ from jaxtyping import Bool, Complex, Float, Int
 from multicell_env.channels.model import ChannelModel
 from multicell_env.config import Negotiation, NetworkConfig
 from multicell_env.kernels.arrays import NO_OUTPUTS, WRITTEN, BlockArrays, FairnessArrays, PriceArrays, SlotOutputs, victims_of
-from multicell_env.kernels.running import ONE_LAYOUT, BlockRunner, announced
-from multicell_env.kernels.showing import show_prices
+from multicell_env.kernels.running import BlockRunner, as_opening
 from multicell_env.kernels.steps import LOG_LIMIT
 from multicell_env.links import Links
+from multicell_env.model.interference import ingr
 from multicell_env.model.pricing import PRICE_OFFSET, TILT_DECADES, prices
 from multicell_env.model.types import CrossChannels, Gains, OwnChannels, Powers
 from multicell_env.model.user_rates import UserRates
@@ -59,14 +59,16 @@ class Blocks:
         self._links = links = Links(config, num_blocks, self.runner.threads.share, keep_channels=keep_channels, channels=channels)
         self.moves = links.moves
         """Whether channels change between slots."""
+        self.restarts = links.moves if config.restart is None else config.restart
+        """Whether every slot begins without powers."""
         self.gains: Gains = links.gains
         self.inverse_gains: Powers = links.inverse_gains
         """1 / signal gain: the INGR where nobody interferes."""
         self.channels: OwnChannels = links.channels
         self.beamformers: Complex[np.ndarray, "block cell band antenna user"] = links.beamformers
         self.powers: Powers = np.zeros(tokens, dtype)
-        self.ended_powers: Powers = np.zeros(tokens if self.moves else (0, *tokens[1:]), dtype)
-        """Powers that the last slot ended with, where channels move: the next slot begins without any."""
+        self.ended_powers: Powers = np.zeros(tokens if self.restarts else (0, *tokens[1:]), dtype)
+        """Powers that the last slot ended with, where the next slot begins without any."""
         self.ingr: Powers = np.ones(tokens, dtype)
         self.log_ingr: Powers = np.zeros(tokens, dtype)
         """log10 of the INGR over p0, within `LOG_LIMIT`."""
@@ -95,7 +97,8 @@ class Blocks:
         self._log_nominal = log_nominal[:, None, None]
         constants = (nominal, log_nominal.astype(dtype), unit)
         state = (self.slots_left, self.rounds, self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget)
-        self._victims = (*victims_of(config.interferers, config.num_bands * config.max_users**2), config.nominal_powers.astype(dtype))
+        victims = victims_of(links.gains.interferers, config.num_bands * config.max_users**2)
+        self._victims = (*victims, config.nominal_powers.astype(dtype))
         self._pricing: dict[tuple[bool, bool], PriceArrays] = {}
         self._arrays = BlockArrays(self.inverse_gains, links.gains.cross_gains, *links.cells, *constants, *state)
         self._damping = np.full((*tokens[:2], tokens[3]), config.damping, dtype)
@@ -153,20 +156,36 @@ class Blocks:
         self._links.draw(chosen, generators, self.restart)
 
     def advance(self) -> Int[np.ndarray, " moved"]:
-        """Move the channels of every block that is between two slots, to be called once after every round; none where the model keeps them.
+        """Begin the next slot of every block that is between two, to be called once after every round; channels may move.
 
-        Every slot then begins anew, as the first one does: beams and gains are those of the new channels, nobody transmits, the INGR is
-        sigma^2 / signal gain and prices are 0. Budgets and the number of slots that are left stay.
+        Beams and gains are then those of the new channels. Where slots restart, each begins anew, as the first one does: nobody transmits,
+        the INGR is sigma^2 / signal gain and prices are 0. Otherwise the last powers stay, and INGR (7) and prices are what they make of
+        the new gains. Budgets and the number of slots that are left stay.
 
         Returns:
-            The rows whose channels moved.
+            The rows of these blocks; none where channels stay and slots go on.
         """
-        if not self.moves:
+        if not self.moves and not self.restarts:
             return np.empty(0, np.int64)
         moved = np.flatnonzero((self.rounds == 0) & (self.slots_left > 0) & (self.slots_left < self.config.num_slots))
-        self.ended_powers[moved] = self.powers[moved]
-        self._links.move(moved, self._silence)
+        if self.restarts:
+            self.ended_powers[moved] = self.powers[moved]
+        begin = self._silence if self.restarts else self._hear_again
+        if self.moves:
+            self._links.move(moved, begin)
+        else:
+            begin(moved)
         return moved
+
+    def _hear_again(self, rows: np.ndarray) -> None:
+        """INGR and prices of the powers that are there, on the gains as they are now."""
+        gains = Gains(self.gains.signal_gains[rows], self.gains.cross_gains[rows], self.gains.interferers)
+        self.ingr[rows] = ingr(self.powers[rows], gains)
+        self.log_ingr[rows] = (np.log10(self.ingr[rows]) - self._log_nominal).clip(-LOG_LIMIT, LOG_LIMIT)
+        if self.user_rates is not None:
+            self.user_rates.hear(rows, self.powers[rows], self.ingr[rows])
+        if self.hears_prices:
+            self.prices[rows] = prices(self.powers[rows], gains, None if self.user_rates is None else self.user_rates.weights[rows])
 
     def restart(self, rows: np.ndarray | slice = slice(None)) -> None:
         """Go back to before the first slot, on the channels as they are now."""
@@ -221,17 +240,7 @@ class Blocks:
             ValueError: the actions or the outputs have another shape.
         """
         config, dtype, tokens = self.config, self.powers.dtype, self.powers.shape
-        if actions.shape != tokens and actions.shape != (*tokens[:2], 2, *tokens[2:]):
-            raise ValueError(f"actions must have shape {tokens}; got {actions.shape}. Give [block, cell, band, user], or two such planes.")
-        if actions.dtype != dtype:
-            low, high = config.action_limits
-            actions = np.minimum(np.maximum(actions, low), high)  # first, because what is large in float64 is infinite in float32
-        fits = actions.dtype == dtype and actions.flags.carray
-        planes = actions if fits else np.require(actions, dtype, ONE_LAYOUT)  # which takes a microsecond to see that
-        if planes.ndim == len(tokens):
-            opening, damping = planes, self._damping
-        else:
-            opening, damping = np.ascontiguousarray(planes[:, :, 0]), planes[:, :, 1].clip(0.0, 1.0).mean(axis=-2)
+        opening, damping = as_opening(actions, self._damping, tokens, dtype, config.action_limits)
         k = config.num_iterations if num_iterations is None else num_iterations
         rule = negotiation or config.negotiation
         rounds = config.rounds_per_slot if transmit is None else 1 if transmit else MEASURES
@@ -242,7 +251,7 @@ class Blocks:
         pricing = None
         if self.hears_prices or (rule == "pricing" and k > 0):
             pricing = self._price_arrays(rule == "pricing", outputs is not None and outputs.are_prices)
-        fairness = None if self.user_rates is None else self._fairness()
+        fairness = self.fairness_arrays()
         where = outputs or NO_OUTPUTS[dtype.type], self._arrays
         return self.runner.play_slots(opening, damping, k, rule != "iwf", rounds, pricing, fairness, *where)
 
@@ -255,7 +264,8 @@ class Blocks:
             known = self._pricing[rules[1:]] = PriceArrays(self.prices, *measured, *self._victims, *constants, *rules)
         return known
 
-    def _fairness(self) -> FairnessArrays | None:
+    def fairness_arrays(self) -> FairnessArrays | None:
+        """What users' rates count, as kernels take it; None where all count alike."""
         return None if self.user_rates is None else FairnessArrays(*self.user_rates.flat)
 
     def preview(self, actions: Float[np.ndarray, "block cell *plane band user"], num_iterations: int) -> tuple[Powers, Powers]:
@@ -274,22 +284,13 @@ class Blocks:
     @property
     def transmits(self) -> Bool[np.ndarray, " block"]:
         """Whether the coming round is the last of its slot: it transmits, and the others measure."""
-        return self.rounds + 1 >= self.config.rounds_per_slot
+        return self.rounds >= self.config.rounds_per_slot - 1
 
     def hear_prices(self) -> None:
         """Have every round end with prices heard, from the powers as they are on."""
         if not self.hears_prices:
             self.hears_prices = True
             self.prices[:] = prices(self.powers, self.gains, None if self.user_rates is None else self.user_rates.weights)
-
-    def show_prices(self, static_planes: np.ndarray, observations: np.ndarray) -> None:
-        """Write the observations "price" as blocks are now, float32 `[block, cell, plane, band, user]`, bit for bit as a slot does."""
-        begins = (self.slots_left == self.config.num_slots) | (self.moves & (self.slots_left > 0))
-        is_first = begins & (self.rounds == 0)
-        phases = (self.rounds / self.config.rounds_per_slot).clip(max=1.0)
-        state = (self.measured_log_ingr, self.measured_prices, self.powers, self._victims[-1], self.power_budget, self._links.cells[1])
-        with announced(show_prices, self.powers.dtype, self.user_rates is None):
-            show_prices(static_planes, observations, *state, is_first, phases, self._fairness())
 
     def measure(self, rows: Sequence[int] | np.ndarray, generators: Sequence[np.random.Generator]) -> None:
         """Measure INGR, prices and leakage in some rows with the network's error: each is multiplied by 10^(error_db n / 10), n normal.

@@ -2,33 +2,35 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
-from numbers import Real
 from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from multicell_env.config_checks import (
+    LARGEST_SIZES,
+    LONGEST_BLOCK,
+    MOST_ITERATIONS,
     check_choice,
+    check_float32_reaches,
+    check_size,
     checked_db,
     checked_int,
-    checked_mean_gains,
     checked_num_users,
     checked_number,
     checked_powers_dbm,
+    real_number,
+    rounded,
 )
+from multicell_env.networks.mean_gains import GainTable, MeanGains, SparseGains, checked_mean_gains, gains_from_json, table_of
 
 Reward = Literal["cell", "network", "predicted", "user"]
 Precision = Literal["float32", "float64"]
 Negotiation = Literal["flwf", "iwf", "pricing"]
 Action = Literal["powers", "price"]
 
-FLOAT32_LIMIT_DB = 120.0
-"""How far, in dB, the network may reach over a user's own gain in float32: squares of the ratio must stay in range."""
-FLOAT32_LIMIT_SNR_DB = 180.0
-"""Largest SNR in float32: the square of the noise over a user's power must stay in range."""
 LARGEST_FAIRNESS = 5.0
 """Largest alpha: weights, which reach from 10^(-2 alpha) to 10^(2 alpha), must leave prices in range."""
 
@@ -76,8 +78,8 @@ class NetworkConfig:
     """Power of a base station in a slot over all bands, dBm, or one number per cell; replaces snr_db, and needs noise_dbm."""
     noise_dbm: float | None = None
     """Noise power of a band, dBm, where powers are absolute. Gains then are physical ones, received over transmitted power."""
-    mean_gains: tuple[tuple[float, ...], ...] | None = None
-    """Mean channel gains a[tx_cell][rx_cell], linear; replaces sir_db where given."""
+    mean_gains: MeanGains | None = None
+    """Mean channel gains a[tx_cell][rx_cell], linear, or a[tx_cell][rx_cell][user]; replaces sir_db where given. Any array, or links."""
     damping: float = 0.0
     """Share of its last powers that a user keeps in each FLWF iteration, in [0, 1); 0 is the paper's game."""
     damping_in_action: bool = False
@@ -90,20 +92,22 @@ class NetworkConfig:
     which is proportional fairness. Prices and rewards count rates by it."""
     channel_model: str = "rayleigh"
     """Where channels come from, and how they move between slots, by the name of one of `channels.registry.CHANNEL_MODELS`."""
+    restart: bool | None = None
+    """Whether every slot begins without powers, as the first one does; by default where channels move."""
     dtype: Precision = "float32"
     """Precision of the game. The same seed draws the same channels in both; float64 plays at half the speed."""
 
     def __post_init__(self) -> None:
         for name in ("num_cells", "num_antennas", "num_bands", "num_slots", "rounds_per_slot"):
-            object.__setattr__(self, name, checked_int(name, getattr(self, name), minimum=1))
-        object.__setattr__(self, "num_iterations", checked_int("num_iterations", self.num_iterations, minimum=0))
+            object.__setattr__(self, name, checked_int(name, getattr(self, name), 1, LARGEST_SIZES.get(name, LONGEST_BLOCK)))
+        object.__setattr__(self, "num_iterations", checked_int("num_iterations", self.num_iterations, 0, MOST_ITERATIONS))
         object.__setattr__(self, "num_users", checked_num_users(self.num_users, self.num_cells, self.num_antennas))
         for name in ("sir_db", "snr_db"):
             object.__setattr__(self, name, checked_db(name, getattr(self, name)))
         self._check_absolute_powers()
         if self.mean_gains is not None:
-            object.__setattr__(self, "mean_gains", checked_mean_gains(self.mean_gains, self.num_cells))
-        if isinstance(self.damping, bool) or not isinstance(self.damping, Real) or not 0.0 <= float(self.damping) < 1.0:
+            object.__setattr__(self, "mean_gains", checked_mean_gains(self.mean_gains, self.user_mask))
+        if not 0.0 <= real_number(self.damping) < 1.0:
             raise ValueError(
                 f"damping must be in [0, 1) (1 would freeze the negotiation); got {self.damping!r}. Give 0 for the paper's game."
             )
@@ -113,13 +117,15 @@ class NetworkConfig:
             raise ValueError(
                 f"damping must be 0 with damping_in_action (each user's own takes its place); got {self.damping!r}. Give one of the two."
             )
-        if self.reward not in get_args(Reward):
+        if not isinstance(self.reward, str) or self.reward not in get_args(Reward):
             raise ValueError(f"reward must be one of {get_args(Reward)}; got {self.reward!r}. Choose 'cell' for (18), as it is measured.")
         check_choice("negotiation", self.negotiation, get_args(Negotiation))
         check_choice("action", self.action, get_args(Action))
         check_choice("dtype", self.dtype, get_args(Precision))
         if not isinstance(self.channel_model, str):
             raise ValueError(f"channel_model must be the name of a model of channels; got {self.channel_model!r}. Give 'rayleigh'.")
+        if self.restart is not None and not isinstance(self.restart, bool):
+            raise ValueError(f"restart must be True, False, or None for where channels move; got {self.restart!r}. Give one of the three.")
         if self.action == "price" and self.damping_in_action:
             raise ValueError(
                 "damping_in_action must be False with action 'price', which has one plane; got True. Give damping, or action 'powers'."
@@ -132,6 +138,8 @@ class NetworkConfig:
                 f"num_iterations must be 0 with measurement_error_db (the iterations inside a step measure without error); got "
                 f"{self.num_iterations} and {self.measurement_error_db:g} dB. Give num_iterations=0 and more rounds_per_slot."
             )
+        num_links = int(np.count_nonzero(self.mean_gain_matrix)) - self.num_cells
+        check_size(self.num_cells, num_links, self.num_bands, self.num_antennas, self.max_users, self.num_iterations)
         if self.dtype == "float32":
             self._check_float32_reaches()
 
@@ -142,21 +150,22 @@ class NetworkConfig:
             raise ValueError(f"snr_db must be left out beside tx_power_dbm, which says the powers; got {self.snr_db:g}. Give one of them.")
 
     def _check_float32_reaches(self) -> None:
-        gains = self.mean_gain_matrix
-        received = gains * self.nominal_powers[:, None] / np.diagonal(gains) / self._largest_power
-        farthest = 10.0 * math.log10(received.max())
-        if farthest > FLOAT32_LIMIT_DB + 1e-9:
-            raise ValueError(
-                f"dtype 'float32' needs interference within {FLOAT32_LIMIT_DB:g} dB of a user's own gain; got {farthest:.0f} dB. "
-                "Give dtype='float64', or raise the SIR."
-            )
+        table, own_users = self.gain_table, np.where(self.user_mask, self.gain_table.own, np.inf)
+        received = table.crossing * self.nominal_powers[table.interferers][..., None] / own_users[:, None]
+        farthest = max(received.max(initial=0.0), self.nominal_powers.max()) / self._largest_power
         powers = self.nominal_powers, self.nominal_budgets * self.num_slots
-        snr_db = 10.0 * math.log10(np.max(self.nominal_powers * np.diagonal(gains)))
-        if snr_db > FLOAT32_LIMIT_SNR_DB + 1e-9 or min(map(np.min, powers)) < 1e-36 or max(map(np.max, powers)) > 1e36:
-            raise ValueError(
-                f"dtype 'float32' needs an SNR of at most {FLOAT32_LIMIT_SNR_DB:g} dB, and powers within [1e-36, 1e36] of the noise; got "
-                f"{snr_db:g} dB and nominal powers {self.nominal_powers.tolist()}. Give dtype='float64', or scale the gains."
-            )
+        check_float32_reaches(farthest, float(np.max(self.nominal_powers * self.own_gains)), *powers)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Kept, because many gains take longer to hash than a draw takes to find what it needs by its network."""
+        return hash(tuple(getattr(self, field.name) for field in fields(self)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # the hash of a text is another in another process
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "NetworkConfig":
@@ -165,9 +174,9 @@ class NetworkConfig:
         Raises:
             KeyError, TypeError, ValueError: the fields are not those of a network.
         """
-        gains, users, powers = fields["mean_gains"], fields["num_users"], fields.get("tx_power_dbm")
+        users, powers = fields["num_users"], fields.get("tx_power_dbm")
         as_tuples = {
-            "mean_gains": None if gains is None else tuple(map(tuple, gains)),
+            "mean_gains": gains_from_json(fields["mean_gains"]),
             "num_users": tuple(users) if isinstance(users, list) else users,
             "sir_db": float(fields["sir_db"]),
             "tx_power_dbm": tuple(powers) if isinstance(powers, list) else powers,
@@ -179,9 +188,10 @@ class NetworkConfig:
         interference = "given mean gains" if self.mean_gains is not None else f"SIR={self.sir_db:g} dB"
         damping = " damping=action" if self.damping_in_action else f" damping={self.damping:g}" if self.damping else ""
         others = {"R": "rounds_per_slot", "negotiation": "negotiation", "action": "action", "error_db": "measurement_error_db"}
-        others |= {"fairness": "fairness", "channels": "channel_model"}
+        others |= {"fairness": "fairness", "channels": "channel_model", "restart": "restart"}
         changed = [f" {short}={getattr(self, name)}" for short, name in others.items() if getattr(self, name) != getattr(type(self), name)]
-        power = f"SNR={self.snr_db:g} dB" if self.tx_power_dbm is None else f"P={self.tx_power_dbm} dBm N={self.noise_dbm:.4g} dBm"
+        absolute = f"P={rounded(self.tx_power_dbm)} dBm N={rounded(self.noise_dbm)} dBm"
+        power = f"SNR={self.snr_db:g} dB" if self.tx_power_dbm is None else absolute
         return (
             f"B={self.num_cells} M={self.num_antennas} U={self.num_users} F={self.num_bands} "
             f"{interference} {power} T={self.num_slots} k={self.num_iterations}{damping}{''.join(changed)}"
@@ -208,22 +218,44 @@ class NetworkConfig:
         return _read_only(np.arange(self.max_users) < self.users_per_cell[:, None])
 
     @cached_property
+    def gain_table(self) -> GainTable:
+        """Mean gains by the cells that receive them, one for each user where they were given so."""
+        gains = self.mean_gains
+        if gains is None:
+            gains = np.full((self.num_cells, self.num_cells), 10.0 ** (-self.sir_db / 10.0))
+            np.fill_diagonal(gains, 1.0)
+        table = table_of(gains if isinstance(gains, SparseGains) else np.array(gains), self.num_cells)
+        return GainTable(*map(_read_only, table))
+
+    @cached_property
     def mean_gain_matrix(self) -> Float[np.ndarray, "tx_cell rx_cell"]:
-        """a_{b',b}: 1 on the diagonal and 1/SIR elsewhere (23), or the matrix that was given."""
-        if self.mean_gains is not None:
-            return _read_only(np.array(self.mean_gains))
-        gains = np.full((self.num_cells, self.num_cells), 10.0 ** (-self.sir_db / 10.0))
-        np.fill_diagonal(gains, 1.0)
+        """a_{b',b}: 1 on the diagonal and 1/SIR elsewhere (23), or what was given; with a gain for each user, their mean."""
+        gains, cells = np.zeros((self.num_cells, self.num_cells)), np.arange(self.num_cells)
+        rows, places = np.nonzero(self.interferers >= 0)
+        gains[self.interferers[rows, places], rows] = self.interferer_gains[rows, places]
+        gains[cells, cells] = self.own_gains
         return _read_only(gains)
 
     @cached_property
+    def own_gains(self) -> Float[np.ndarray, " cell"]:
+        """a_{b,b}, the mean over the cell's users."""
+        return _read_only(self._mean_over_users(self.gain_table.own))
+
+    @property
     def interferers(self) -> Int[np.ndarray, "cell interferer"]:
         """I_b: the other cells that reach cell b (a_{b',b} > 0), ascending; shorter rows are padded with -1."""
-        reaches = self.mean_gain_matrix > 0
-        rows = [[tx for tx in range(self.num_cells) if tx != rx and reaches[tx, rx]] for rx in range(self.num_cells)]
-        width = max(map(len, rows))
-        padded = [row + [-1] * (width - len(row)) for row in rows]
-        return _read_only(np.array(padded, dtype=np.int64).reshape(self.num_cells, width))
+        return self.gain_table.interferers
+
+    @cached_property
+    def interferer_gains(self) -> Float[np.ndarray, "cell interferer"]:
+        """a_{b',b} of each of these, the mean over the users of cell b; 0 for padding."""
+        return _read_only(self._mean_over_users(self.gain_table.crossing))
+
+    def _mean_over_users(self, gains: Float[np.ndarray, "cell *interferer user"]) -> Float[np.ndarray, "cell *interferer"]:
+        if gains.shape[-1] < self.max_users:  # one for all
+            return gains[..., 0].copy()
+        users = self.user_mask if gains.ndim == 2 else self.user_mask[:, None]
+        return (gains * users).sum(axis=-1) / users.sum(axis=-1)
 
     @cached_property
     def nominal_powers(self) -> Float[np.ndarray, " cell"]:
@@ -231,7 +263,7 @@ class NetworkConfig:
         if self.tx_power_dbm is not None and self.noise_dbm is not None:
             over_noise = 10.0 ** ((np.asarray(self.tx_power_dbm, dtype=np.float64) - self.noise_dbm) / 10.0)
             return _read_only(over_noise / (self.users_per_cell * self.num_bands))
-        return _read_only(10.0 ** (self.snr_db / 10.0) / np.diagonal(self.mean_gain_matrix))
+        return _read_only(10.0 ** (self.snr_db / 10.0) / self.own_gains)
 
     @cached_property
     def power_unit(self) -> float:
@@ -240,16 +272,14 @@ class NetworkConfig:
 
     @cached_property
     def _largest_power(self) -> float:
-        return float(max(self.nominal_powers.max(), (1.0 / np.diagonal(self.mean_gain_matrix)).max()))
+        return float(max(self.nominal_powers.max(), (1.0 / self.own_gains).max()))
 
     @cached_property
     def amplitudes(self) -> tuple[Float[np.ndarray, "cell 1 1 user"], Float[np.ndarray, "cell interferer 1 1 user"]]:
         """Root of the mean gain of every channel, 0 for padding: own, and from the interferers (2), (23). In the precision of draws."""
-        gains = self.mean_gain_matrix
-        cross = np.where(self.interferers >= 0, gains[self.interferers, np.arange(self.num_cells)[:, None]], 0.0)
         users = self.user_mask[:, None, None, :]
-        own = np.sqrt(np.diagonal(gains))[:, None, None, None] * users
-        crossing = np.sqrt(cross)[..., None, None, None] * users[:, None]
+        own = np.sqrt(self.gain_table.own)[:, None, None] * users
+        crossing = np.sqrt(self.gain_table.crossing)[:, :, None, None] * users[:, None]
         return _read_only(own.astype(np.float32)), _read_only(crossing.astype(np.float32))
 
     @cached_property

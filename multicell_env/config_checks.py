@@ -7,16 +7,71 @@ from typing import Any
 
 import numpy as np
 
+FLOAT32_LIMIT_DB = 120.0
+"""How far, in dB, the network may reach over a user's own gain in float32: squares of the ratio must stay in range."""
+FLOAT32_LIMIT_SNR_DB = 180.0
+"""Largest SNR in float32: the square of the noise over a user's power must stay in range."""
 
-def checked_int(name: str, value: Any, minimum: int) -> int:
+LARGEST_SIZES = {"num_cells": 5_000, "num_antennas": 10_000, "num_users": 10_000, "num_bands": 100_000}
+"""What no network has; with more, arrays do not fit into any machine."""
+LONGEST_BLOCK = 10**9
+"""Most slots of a block, and most rounds of a slot: more take days to play."""
+MOST_ITERATIONS = 10**6
+"""Most iterations in a step: a negotiation has settled after hundreds."""
+MOST_BYTES = 2**38
+"""Most bytes of the gains of one block."""
+LONGEST_STEP = 2 * 10**10
+"""Most products of a power and a gain in one block's step, some ten seconds on one core; nothing can interrupt it there."""
+
+
+def checked_int(name: str, value: Any, minimum: int, maximum: int | None = None) -> int:
     """The whole number that was given.
 
     Raises:
-        ValueError: it is none, or too small.
+        ValueError: it is none, too small, or too large.
     """
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < minimum:
-        raise ValueError(f"{name} must be a whole number of at least {minimum}; got {value!r}. Give such a number.")
+        raise ValueError(f"{name} must be a whole number of at least {minimum}; got {shown(value)}. Give such a number.")
+    if maximum is not None and value > maximum:
+        raise ValueError(f"{name} must be at most {maximum}; got {shown(value)}. Give a smaller number.")
     return int(value)
+
+
+def shown(value: object) -> str:
+    """A value in an error, cut where it is long: a number of 400 digits says no more than its first ones."""
+    try:
+        words = repr(value)
+    except Exception as error:  # a number of more digits than Python writes, or an object that cannot say what it is
+        words = f"{type(value).__name__} that cannot be shown ({type(error).__name__})"
+    return words if len(words) <= 120 else f"{words[:100]}... ({len(words)} characters)"
+
+
+def check_size(num_cells: int, num_links: int, num_bands: int, num_antennas: int, max_users: int, num_iterations: int) -> None:
+    """Refuse a network whose gains fit into no machine, or whose step would take minutes in which nothing can end it.
+
+    Args:
+        num_cells: B.
+        num_links: Pairs of cells that interfere.
+        num_bands: F.
+        num_antennas: M.
+        max_users: Users of the largest cell.
+        num_iterations: k.
+
+    Raises:
+        ValueError: it is such a network.
+    """
+    gains = max(num_links, 1) * num_bands * max_users**2
+    channels = (num_cells + num_links) * num_bands * num_antennas * max_users
+    if 8 * max(gains, channels) > MOST_BYTES:
+        raise ValueError(
+            f"channels and gains of a block must fit into memory, which is at most {MOST_BYTES // 8} numbers; got {channels} channels "
+            f"(links x bands x antennas x users) and {gains} gains (links x bands x users^2). Give fewer cells, bands, antennas or users."
+        )
+    if gains * num_iterations > LONGEST_STEP:
+        raise ValueError(
+            f"num_iterations must be at most {LONGEST_STEP // gains} on this network, where a step would take minutes without an end that "
+            f"Ctrl-C could reach; got {num_iterations}. Give fewer, and more rounds_per_slot or slots."
+        )
 
 
 def checked_number(name: str, value: Any, largest: float) -> float:
@@ -25,9 +80,20 @@ def checked_number(name: str, value: Any, largest: float) -> float:
     Raises:
         ValueError: it is none, or outside.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= float(value) <= largest:
-        raise ValueError(f"{name} must be a number within [0, {largest:g}]; got {value!r}. Give 0 for none.")
-    return float(value)
+    number = real_number(value)
+    if not 0.0 <= number <= largest:
+        raise ValueError(f"{name} must be a number within [0, {largest:g}]; got {shown(value)}. Give 0 for none.")
+    return number
+
+
+def real_number(value: Any) -> float:
+    """A real number as a float; NaN for what is none, infinite where it is out of a float's range."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf  # pyright: ignore[reportOperatorIssue]
 
 
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
@@ -36,10 +102,10 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     Raises:
         ValueError: it is none.
     """
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         words = ", ".join(map(repr, choices[:-1])) + f" or {choices[-1]!r}"
         number = {2: "two", 3: "three"}[len(choices)]
-        raise ValueError(f"{name} must be {words}; got {value!r}. Choose one of the {number}.")
+        raise ValueError(f"{name} must be {words}; got {shown(value)}. Choose one of the {number}.")
 
 
 def checked_num_users(value: Any, num_cells: int, num_antennas: int) -> int | tuple[int, ...]:
@@ -48,9 +114,10 @@ def checked_num_users(value: Any, num_cells: int, num_antennas: int) -> int | tu
     Raises:
         ValueError: they are not.
     """
+    most = LARGEST_SIZES["num_users"]
     if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str):
-        return _at_most_antennas((checked_int("num_users", value, minimum=1),), num_antennas)[0]
-    counts = tuple(checked_int("num_users", users, minimum=1) for users in np.atleast_1d(np.asarray(value, dtype=object)))
+        return _at_most_antennas((checked_int("num_users", value, 1, most),), num_antennas)[0]
+    counts = tuple(checked_int("num_users", users, 1, most) for users in np.atleast_1d(np.asarray(value, dtype=object)))
     if len(counts) == 1:
         return _at_most_antennas(counts, num_antennas)[0]
     if len(counts) != num_cells:
@@ -77,11 +144,11 @@ def checked_db(name: str, value: Any) -> float:
         ValueError: it is no number, or beyond any radio.
     """
     infinite_allowed = name == "sir_db"
-    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    number = real_number(value)
     # 300 dB is beyond any radio and keeps every product of two gains inside a float
     if not (abs(number) <= 300.0 or (infinite_allowed and number == math.inf)):
         limits = "within [-300, 300] dB" + (", or inf for no interference" if infinite_allowed else "")
-        raise ValueError(f"{name} must be a number {limits}; got {value!r}. Give the ratio in decibels.")
+        raise ValueError(f"{name} must be a number {limits}; got {shown(value)}. Give the ratio in decibels.")
     return number
 
 
@@ -101,8 +168,8 @@ def checked_powers_dbm(powers: Any, noise: Any, num_cells: int) -> float | tuple
     several = isinstance(powers, Sequence | np.ndarray) and not isinstance(powers, str)
     each: tuple[Any, ...] = tuple(powers) if several else (powers,)
     for name, value in (*(("tx_power_dbm", power) for power in each), ("noise_dbm", noise)):
-        if isinstance(value, bool) or not isinstance(value, Real) or not abs(float(value)) <= 300.0:
-            raise ValueError(f"{name} must be a number within [-300, 300] dBm; got {value!r}. Give the power in decibels over 1 mW.")
+        if not abs(real_number(value)) <= 300.0:
+            raise ValueError(f"{name} must be a number within [-300, 300] dBm; got {shown(value)}. Give the power in decibels over 1 mW.")
     if len(each) not in (1, num_cells):
         raise ValueError(
             f"tx_power_dbm must be one number or one per cell; got {len(each)} for {num_cells} cells. Give {num_cells}, or one."
@@ -111,33 +178,30 @@ def checked_powers_dbm(powers: Any, noise: Any, num_cells: int) -> float | tuple
     return tuple(numbers) if len(numbers) > 1 else numbers[0]
 
 
-def checked_mean_gains(value: Any, num_cells: int) -> tuple[tuple[float, ...], ...]:
-    """A square matrix `[tx_cell][rx_cell]` of linear gains, positive on its diagonal.
+def check_float32_reaches(farthest: float, largest_snr: float, *powers: np.ndarray) -> None:
+    """Refuse a network whose numbers single precision does not hold.
+
+    Args:
+        farthest: Largest interference or nominal power over the largest power or noise over gain.
+        largest_snr: Largest mean SNR of a cell.
+        powers: Powers that occur, in sigma^2; the first ones are the nominal powers.
 
     Raises:
-        ValueError: it is not.
+        ValueError: one of them is out of range.
     """
-    try:
-        gains = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        gains = np.empty(0)
-    if gains.shape != (num_cells, num_cells):
+    if (farthest_db := 10.0 * math.log10(farthest)) > FLOAT32_LIMIT_DB + 1e-9:
         raise ValueError(
-            f"mean_gains must be a square matrix [tx_cell][rx_cell] of numbers; got shape {gains.shape} for "
-            f"{num_cells} cells. Give {num_cells} rows of {num_cells} linear gains."
+            f"dtype 'float32' needs interference within {FLOAT32_LIMIT_DB:g} dB of a user's own gain; got {farthest_db:.0f} dB. "
+            "Give dtype='float64', or raise the SIR."
         )
-    if not np.all(np.isfinite(gains)) or np.any(gains < 0):
+    snr_db = 10.0 * math.log10(largest_snr)
+    if snr_db > FLOAT32_LIMIT_SNR_DB + 1e-9 or min(map(np.min, powers)) < 1e-36 or max(map(np.max, powers)) > 1e36:
         raise ValueError(
-            f"mean_gains must be finite and non-negative (they are linear, not dB); got {gains.tolist()}. Convert decibels by 10**(dB/10)."
+            f"dtype 'float32' needs an SNR of at most {FLOAT32_LIMIT_SNR_DB:g} dB, and powers within [1e-36, 1e36] of the noise; got "
+            f"{snr_db:g} dB and nominal powers {powers[0].tolist()}. Give dtype='float64', or scale the gains."
         )
-    if np.any((gains > 0) & ((gains < 1e-30) | (gains > 1e30))):
-        raise ValueError(
-            f"mean_gains must be 0 or within [1e-30, 1e30], which is 300 dB either way; got {gains.tolist()}. Scale them to noise power 1."
-        )
-    if np.any(np.diagonal(gains) <= 0):
-        raise ValueError(
-            f"mean_gains must be positive on its diagonal (a cell must reach its own users); got "
-            f"{np.diagonal(gains).tolist()}. Give each cell a gain to itself."
-        )
-    rows: Any = gains.tolist()
-    return tuple(map(tuple, rows))
+
+
+def rounded(value: object) -> str:
+    """A number, or one for each cell, without digits that nobody reads."""
+    return ", ".join(map(rounded, value)) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float | int) else str(value)

@@ -2,25 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
 from jaxtyping import Bool, Float, Int
 
+from multicell_env.arguments import check_actions
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
-from multicell_env.kernels.showing import COUNT_LIMIT, FLOOR
-from multicell_env.kernels.steps import LOG_LIMIT
-from multicell_env.model.fairness import RunningRates
 from multicell_env.model.interference import ingr, spectral_efficiency
-from multicell_env.model.negotiation import negotiate
-from multicell_env.model.pricing import leakage, prices, tilted_response
 from multicell_env.model.types import Array, Gains
-from multicell_env.model.waterfilling import believed_ingr, opening_powers
-from multicell_env.observation import GAIN_LIMIT, Observation
-from multicell_env.rewards import predicts, rewards_of, worth_of_users
+from multicell_env.observation import Observation
+from multicell_env.rewards import predicts
+from multicell_env.tensors.playing import Network, Progress, Round, measure, play_round, rewards_of_round, split_among_users
+from multicell_env.tensors.showing import observations, static_planes
 
 RULES = (
     *("num_cells", "num_bands", "max_users", "dtype", "rounds_per_slot"),
@@ -65,7 +61,7 @@ class DifferentiableGame:
         like: An array of the library that computes, on its device; NumPy by default.
 
     Raises:
-        ValueError: measurements have errors, channels move, or the observation is another.
+        ValueError: measurements have errors, channels move, slots restart, or the observation is another.
     """
 
     def __init__(self, blocks: Blocks, observation: Observation = "price", like: Array = None) -> None:
@@ -74,6 +70,8 @@ class DifferentiableGame:
             raise ValueError(f"measurement_error_db must be 0 for gradients; got {config.measurement_error_db:g}. Train without errors.")
         if blocks.moves:
             raise ValueError(f"channels must stay for gradients; got channel_model {config.channel_model!r}. Train with 'rayleigh'.")
+        if blocks.restarts:
+            raise ValueError("slots must go on from the last powers for gradients; got restart=True. Leave restart out.")
         if observation not in ("price", "gain"):
             raise ValueError(f"observation must be 'price' or 'gain' for gradients; got {observation!r}. Choose one of the two.")
         self.config: NetworkConfig = config
@@ -81,7 +79,7 @@ class DifferentiableGame:
         self.observation: Observation = observation
         self._xp = array_namespace(np.empty(0) if like is None else like)
         self._device: dict[str, Any] = {} if isinstance(like, np.ndarray) or like is None else {"device": like.device}
-        interferers, cross_gains = config.interferers, blocks.gains.cross_gains
+        interferers, cross_gains = blocks.gains.interferers, blocks.gains.cross_gains
         self.interferers: Int[np.ndarray, "cell interferer"] = interferers.copy()
 
         def of_cells(values: Any) -> Array:
@@ -95,7 +93,7 @@ class DifferentiableGame:
             self._array(cross_gains),
             self._array(blocks.gains.signal_gains),
             of_cells(config.nominal_powers),
-            of_cells(np.diagonal(config.mean_gain_matrix)),
+            of_cells(config.own_gains),
             of_cells(config.users_per_cell),
             of_cells(config.user_mask),
             of_cells(config.nominal_budgets),
@@ -115,29 +113,18 @@ class DifferentiableGame:
     def _prepare(self) -> None:
         """What stays while blocks are played, and what was measured last."""
         xp, rows = self._xp, self._rows
-        self._gains = Gains(rows.signal_gains, rows.cross_gains, xp.asarray(self.interferers.copy(), **self._device))
-        measured = ingr(rows.powers, self._gains)
-        self._measure(measured, None if self._running() is None else spectral_efficiency(rows.powers, measured))
-        relative = xp.log10(rows.signal_gains / rows.own_gains[..., None, None])
-        if self.observation == "price":
-            gains = xp.clip(relative, min=-GAIN_LIMIT, max=GAIN_LIMIT)
-            users = xp.broadcast_to(xp.log2(rows.num_users)[..., None, None] - 2.0, gains.shape)
-            leaked = xp.log10(1.0 + rows.nominal_powers[..., None, None] * leakage(self._gains))
-            self._static = [gains, users, xp.clip(leaked, max=LOG_LIMIT) - 2.0]
-        else:
-            self._static = [xp.clip(relative, min=-LOG_LIMIT, max=LOG_LIMIT)]
+        gains = Gains(rows.signal_gains, rows.cross_gains, xp.asarray(self.interferers.copy(), **self._device))
+        mask = rows.user_mask > 0.0
+        self._network = Network(gains, rows.nominal_powers, rows.own_gains, rows.num_users, mask, rows.nominal_budgets)
+        measured = ingr(rows.powers, gains)
+        listens, rates = self.observation == "price" or self.config.action == "price", spectral_efficiency(rows.powers, measured)
+        self._measured = measure(self.config, self._network, self._progress(), measured, rates, hears_prices=listens)
+        self._static = static_planes(self.observation, self._network)
 
-    def _measure(self, measured: Float[Array, "block cell band user"], rates: Float[Array, "block cell user"] | None) -> None:
-        """INGR as it is measured, what users count by their rates where they do not count alike, and prices where anybody listens."""
-        self._ingr, running = measured, self._running()
-        self._weights = None if running is None else running.weights(rates)
-        listens = self.observation == "price" or self.config.action == "price"
-        self._prices = prices(self._rows.powers, self._gains, self._weights) if listens else None
-
-    def _running(self) -> RunningRates | None:
-        """Rates of the past slots, where users do not count alike."""
-        past, num_past = self._rows.past_rates, self._array(self._rows.num_past)[:, None, None]
-        return RunningRates(self.config.fairness, past, num_past) if self.config.fairness > 0.0 else None
+    def _progress(self) -> Progress:
+        rows = self._rows
+        counts = (self._array(count) for count in (rows.num_past, rows.slots_left, rows.rounds, rows.has_played))
+        return Progress(rows.powers, rows.power_budget, split_among_users(self._network, rows.power_budget), rows.past_rates, *counts)
 
     @classmethod
     def stack(cls, games: Sequence["DifferentiableGame"]) -> "DifferentiableGame":
@@ -153,7 +140,8 @@ class DifferentiableGame:
         if len(rules) != 1:
             raise ValueError(f"games must be at least one, with the same {', '.join(RULES)} and observation; got {sorted(rules, key=str)}.")
         if any(not np.array_equal(game.interferers, games[0].interferers) for game in games):
-            games = [game._with_all_interferers() for game in games]
+            leaks = any(bool((game.interferers == np.arange(game.config.num_cells)[:, None]).any()) for game in games)
+            games = [game._with_all_interferers(leaks) for game in games]
         joined = {field.name: _joined([getattr(game._rows, field.name) for game in games]) for field in fields(_Rows)}
         return games[0]._with(_Rows(**joined))
 
@@ -186,10 +174,10 @@ class DifferentiableGame:
         game._prepare()
         return game
 
-    def _with_all_interferers(self) -> "DifferentiableGame":
-        """The same game with every other cell as an interferer, at gains of 0 where it does not reach."""
+    def _with_all_interferers(self, leaks: bool) -> "DifferentiableGame":
+        """The same game with every other cell as an interferer, and the own one where beams leak, at gains of 0 where it does not reach."""
         cells = np.arange(self.config.num_cells)
-        everybody = np.array([cells[cells != cell] for cell in cells])
+        everybody = np.array([[*cells[cells != cell], *([cell] if leaks else [])] for cell in cells])
         # An entry past the last one stands for a cell that does not reach; it is a zero that is put there.
         places = np.full(everybody.shape, self.interferers.shape[1])
         for cell, place in np.argwhere(self.interferers >= 0):
@@ -222,27 +210,9 @@ class DifferentiableGame:
         """1 for users, 0 for padding."""
         return self._rows.user_mask
 
-    @property
-    def _user_budgets(self) -> Float[Array, "block cell user"]:
-        return (self._rows.power_budget / self._rows.num_users)[..., None] * self._rows.user_mask
-
     def observations(self) -> Float[Array, "block cell plane band user"]:
         """What the agents see before the coming round, as `multicell_env.observation.observe` says it."""
-        xp, rows = self._xp, self._rows
-        p0 = rows.nominal_powers[..., None, None]
-        log_ingr = xp.clip(xp.log10(self._ingr / p0), min=-LOG_LIMIT, max=LOG_LIMIT)
-        if self.observation == "gain":
-            budget = xp.log10(rows.power_budget / rows.nominal_budgets)[..., None, None]
-            return xp.stack([*self._static, log_ingr, xp.broadcast_to(budget, log_ingr.shape)], axis=2)
-        gains, users, leaked = self._static
-        shares = xp.clip(rows.powers / (rows.power_budget / rows.num_users)[..., None, None], max=1.0)
-        price = xp.clip(xp.log10(FLOOR + p0 * self._prices), max=LOG_LIMIT)
-        counts = [np.where(rows.has_played, 0.0, 1.0), rows.rounds / self.config.rounds_per_slot]
-        marks = [xp.broadcast_to(self._array(count)[:, None, None, None], gains.shape) for count in counts]
-        if self._weights is not None:
-            weights = xp.clip(xp.log10(self._weights), min=-COUNT_LIMIT, max=COUNT_LIMIT)
-            marks.append(xp.broadcast_to(weights[..., None, :], gains.shape))
-        return xp.stack([gains, log_ingr + 2.0, users, price, leaked, xp.log10(FLOOR + shares) + 1.0, shares, *marks], axis=2)
+        return observations(self.observation, self.config, self._network, self._progress(), self._measured, self._static)
 
     def step(self, actions: Float[Array, "block cell *plane band user"]) -> Float[Array, "block cell"]:
         """Play one round of every block, as `Blocks.play_slot` says it.
@@ -252,58 +222,33 @@ class DifferentiableGame:
 
         Raises:
             RuntimeError: a block has ended.
-            ValueError: the actions make a power that is not finite.
+            ValueError: the actions have a wrong shape, are not finite, or make a power that is not.
         """
-        return self._xp.sum(self._play(actions, predicted=False), axis=-1)
+        return self._xp.sum(self._play(actions, predicted=False)[1].rates, axis=-1)
 
-    def _play(self, actions: Float[Array, "block cell *plane band user"], *, predicted: bool) -> Float[Array, "block cell user"]:
-        """Play one round, and say what the users get, or what they predict in its last iteration."""
+    def rewards(self, actions: Float[Array, "block cell *plane band user"]) -> Float[Array, "block cell"]:
+        """Play one round as `step` does, and get the rewards of the environment's own `step`."""
+        return rewards_of_round(self.config, self._network, *self._play(actions, predicted=predicts(self.config)))
+
+    def _play(self, actions: Float[Array, "block cell *plane band user"], *, predicted: bool) -> tuple[Progress, Round]:
+        """Play one round; progress before it, and what it gave."""
         if self.is_over:
             raise RuntimeError("A block has ended: begin a new game from blocks that have slots left.")
-        xp, rows, config, budgets = self._xp, self._rows, self.config, self._user_budgets
-        actions, damping = xp.astype(actions, budgets.dtype), config.damping
-        if config.damping_in_action:
-            actions, damping = actions[:, :, 0], xp.mean(xp.clip(actions[:, :, 1], min=0.0, max=1.0), axis=-2)
-        if config.action == "price":
-            opening = tilted_response(actions, self._prices, self._ingr, budgets, rows.nominal_powers, self._weights)
-        else:
-            opening = opening_powers(actions, budgets)
-        fixed: dict[str, Any] = {"negotiation": config.negotiation, "damping": damping, "running": self._running()}
-        play = partial(negotiate, gains=self._gains, user_budgets=budgets, **fixed)
-        last = play(opening, num_iterations=config.num_iterations - 1) if predicted else None
-        powers = play(opening, num_iterations=config.num_iterations) if last is None else play(last, num_iterations=1)
-        believed = None if last is None else believed_ingr(powers, last, ingr(last, self._gains), rows.signal_gains)
-        measured, transmits = ingr(powers, self._gains), self.transmits
-        rates, past_rates = spectral_efficiency(powers, measured), rows.past_rates
-        if config.fairness > 0.0:
-            past_rates = past_rates + self._array(transmits)[:, None, None] * rates
-        unspent = xp.clip(rows.power_budget - xp.sum(powers, axis=(-2, -1)), min=0.0)
-        # (5): the T - t slots after this one share what it leaves; a round that only measures leaves all as it is.
-        shares = self._array(np.where(transmits, 1.0 / np.maximum(rows.slots_left - 1, 1), 0.0))
+        check_actions(self._xp, actions, config=self.config, num_blocks=len(self))
+        rows, before, transmits = self._rows, self._progress(), self.transmits
+        played = play_round(self.config, self._network, before, self._measured, actions, predicted=predicted)
         self._rows = replace(
             rows,
-            powers=powers,
-            power_budget=rows.power_budget + shares[:, None] * unspent,
-            past_rates=past_rates,
+            powers=played.progress.powers,
+            power_budget=played.progress.power_budget,
+            past_rates=played.progress.past_rates,
             num_past=rows.num_past + transmits,
             slots_left=rows.slots_left - transmits,
             rounds=np.where(transmits, 0, rows.rounds + 1),
             has_played=np.ones_like(rows.has_played),
         )
-        self._measure(measured, rates)
-        return rates if believed is None else spectral_efficiency(powers, believed)
-
-    def rewards(self, actions: Float[Array, "block cell *plane band user"]) -> Float[Array, "block cell"]:
-        """Play one round as `step` does, and get the rewards of the environment's own `step`."""
-        config, transmits, running = self.config, self.transmits, self._running()
-        of_users = self._play(actions, predicted=predicts(config))
-        if running is None:
-            worth = self._xp.sum(of_users, axis=-1)
-        else:
-            worth = worth_of_users(running, of_users, self._rows.user_mask > 0.0, self._array(transmits))
-        num_users = self._xp.sum(self._rows.num_users, axis=1, keepdims=True)
-        shares = None if transmits.all() else self._array(np.where(transmits, 1.0, config.measuring_reward))
-        return rewards_of(worth, config.reward, num_users, shares)
+        self._measured = played.measured
+        return before, played
 
 
 def _joined(arrays: Sequence[Array]) -> Array:

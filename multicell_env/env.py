@@ -8,7 +8,7 @@ from gymnasium.spaces import Box
 from gymnasium.utils import seeding
 from pettingzoo import ParallelEnv
 
-from multicell_env.arguments import checked_options, resolve_config
+from multicell_env.arguments import as_array, checked_options, resolve_config, whole_seed
 from multicell_env.blocks import Blocks
 from multicell_env.channels.plausible import warn_of_block
 from multicell_env.channels.pool import Channels, RecordedChannels, channels_of
@@ -29,7 +29,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
 
     An episode is one block: channels are drawn in `reset()` and stay for T slots, after which every agent is truncated. A step is a slot;
     with `rounds_per_slot` R > 1 it is a round, and the last of a slot's R rounds alone transmits, is paid for and spends energy. Where
-    `channel_model` moves channels, every slot begins on its own ones and without powers, as the observation before it shows.
+    `channel_model` moves channels, every slot begins on its own ones, and without powers unless `restart` is False.
 
     * Action, `Box(0, 1, (band, user), float32)`: fractions of each user's slot budget P_b(t)/U_b. Finite values outside [0, 1] are
       clipped; a user whose fractions sum to more than 1 is scaled down to 1. What is left unspent rolls over (5) when k = 0.
@@ -145,7 +145,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
                 `channel_model` moves them.
         """
         chosen = checked_options(options, seed)
-        generator = self.np_random if seed is None else seeding.np_random(int(seed))[0]
+        generator = self.np_random if seed is None else seeding.np_random(whole_seed(seed))[0]
         dense, strict = chosen.get("channels"), bool(chosen.get("strict"))
         observer = self._next_observer or Observer(
             self.observation, Blocks(self.config, 1, keep_channels=self.observation == "csi", channels=self._given)
@@ -283,11 +283,8 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             )
         fractions = np.zeros((self.config.num_cells, *self.config.action_shape(self.config.max_users)))
         for agent, cell in self._cell_of.items():
-            shape = self.action_spaces[agent].shape
-            try:
-                action = np.asarray(actions[agent])
-            except ValueError:  # ragged lists
-                action = np.empty(0, dtype=object)
+            shape, given = self.action_spaces[agent].shape, actions[agent]
+            action = given if type(given) is np.ndarray else as_array(given, f"the action of {agent}", shape)
             if action.shape != shape or action.dtype.kind not in "fiub":
                 self._refuse(agent, action, f"shape {action.shape}" if action.shape != shape else f"{action.dtype}, which is no number")
             fractions[cell, ..., : shape[-1]] = action

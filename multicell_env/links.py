@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import Bool, Complex, Float
 
+from multicell_env.channels.amplitudes import Amplitudes
 from multicell_env.channels.model import ChannelModel
 from multicell_env.channels.registry import model_of
 from multicell_env.config import NetworkConfig
-from multicell_env.kernels.block import beamform
+from multicell_env.kernels.block import beamform, hear_beams
 from multicell_env.kernels.running import ONE_LAYOUT, aligned_zeros, announced
 from multicell_env.model.beamforming import MIN_SINE
 from multicell_env.model.types import CrossChannels, Gains, OwnChannels, Powers
@@ -18,15 +19,15 @@ DRAWN_AT_ONCE = 64
 """Most blocks that are drawn together, which spreads the cost of a call."""
 DRAWN_BYTES = 2**20
 """Bytes of channels that are drawn together, unless it is one block: few enough to stay in the cache."""
-
-
+DRAWN_BY_CELL = 2**27
+"""Bytes of channels of one block, beyond which those into a cell are drawn, used and forgotten before the next cell's."""
 BLOCKED = 1e-9
 """Gain of a user that has no beam, over its cell's mean gain or over what the noise is at nominal power, whichever is less."""
 
 
 def blocked_gains(config: NetworkConfig) -> Float[np.ndarray, " cell"]:
     """What stands for the gain of a user without a beam: so little that no power is worth anything there, and that nothing overflows."""
-    return BLOCKED * np.minimum(np.diagonal(config.mean_gain_matrix), 1.0 / config.nominal_powers)
+    return BLOCKED * np.minimum(config.own_gains, 1.0 / config.nominal_powers)
 
 
 class Links:
@@ -46,23 +47,34 @@ class Links:
     def __init__(
         self, config: NetworkConfig, num_blocks: int, share: Share, *, keep_channels: bool, channels: ChannelModel | None = None
     ) -> None:
-        self._config, self._share, self._model = config, share, model_of(config, channels)
-        self.moves = self._model.moves
+        self._config, self._share, self._composition = config, share, model_of(config, channels)
+        self._model = self._composition.model
+        self.moves = self._composition.moves
         """Whether channels change between slots."""
         dtype = np.dtype(config.dtype)
         tokens, links = (num_blocks, config.num_cells, config.num_bands, config.max_users), config.interferers.shape
-        cross_gains = aligned_zeros((num_blocks, *links, config.num_bands, *[config.max_users] * 2), dtype)
-        self.gains = Gains(np.ones(tokens, dtype), cross_gains, config.interferers)
+        # Where beams leak into their own cell, it is the last of those that reach its users; a beam's gain to its own user is 0 there.
+        cells = [np.arange(config.num_cells)[:, None]] if self._composition.leaks else []
+        interferers = np.concatenate([config.interferers, *cells], axis=1)
+        cross_gains = aligned_zeros((num_blocks, *interferers.shape, config.num_bands, *[config.max_users] * 2), dtype)
+        self.gains = Gains(np.ones(tokens, dtype), cross_gains, interferers)
         self.inverse_gains: Powers = np.ones(tokens, dtype)
         """1 / signal gain."""
         trailing = (config.num_bands, config.num_antennas, config.max_users)
         kept = num_blocks if keep_channels or self.moves else 0
         self.channels: OwnChannels = np.zeros((kept, config.num_cells, *trailing), np.result_type(dtype, np.complex64))
+        """What base stations know of the channels to their users."""
         self.beamformers: Complex[np.ndarray, "block cell band antenna user"] = np.zeros_like(self.channels)
-        moving = (num_blocks if self.moves else 0, *links, *trailing)
-        self._cross_channels: CrossChannels = np.zeros(moving, self.channels.dtype)
+        moving = num_blocks if self.moves else 0
+        self._moved: tuple[OwnChannels, CrossChannels] = (
+            self.channels if self._composition.is_plain else np.zeros((moving, config.num_cells, *trailing), self.channels.dtype),
+            np.zeros((moving, *links, *trailing), self.channels.dtype),
+        )
+        """What the model gave for the running slot, where channels move."""
+        placed = num_blocks if self._composition.has_amplitudes else 0
+        self._amplitudes = Amplitudes(np.zeros((placed, *tokens[1::2]), dtype), np.zeros((placed, *links, config.max_users), dtype))
         self._generators: dict[int, np.random.Generator] = {}
-        self.cells = np.array(config.interferers), np.array(config.users_per_cell)
+        self.cells = interferers, np.array(config.users_per_cell)
         """Interferers and number of users of each cell, as kernels take them."""
         self.blocked: Bool[np.ndarray, "block cell band user"] = np.zeros(tokens, bool)
         """Who has no beam in a band, because its channel is zero or cannot be separated from its cell's others."""
@@ -70,7 +82,10 @@ class Links:
         """Whether there has been anybody."""
         self._blocked_gains = blocked_gains(config).astype(dtype)
         numbers = config.num_cells * (1 + links[1]) * config.num_bands * config.num_antennas * config.max_users
-        self._at_once = max(1, min(DRAWN_AT_ONCE, DRAWN_BYTES // (numbers * np.dtype(np.complex64).itemsize)))
+        drawn = numbers * np.dtype(np.complex64).itemsize
+        is_plain = self._composition.is_plain and not self.moves
+        self._by_cell = drawn > DRAWN_BY_CELL and is_plain and hasattr(self._model, "begin_by_cell")
+        self._at_once = max(1, min(DRAWN_AT_ONCE, DRAWN_BYTES // drawn))
 
     def existing(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
         """Rows as one array.
@@ -89,6 +104,11 @@ class Links:
             raise ValueError(
                 f"given channels stay for the whole block; got channel_model {self._config.channel_model!r}, which moves them. "
                 "Give channel_model='rayleigh'."
+            )
+        if not self._composition.is_plain:
+            raise ValueError(
+                f"given channels are what is received, and known; got channel_model {self._config.channel_model!r}, which lays something "
+                "over channels. Give channel_model='rayleigh'."
             )
         own, cross = (np.require(array, self.channels.dtype, ONE_LAYOUT) for array in (channels, cross_channels))
         if not np.all(np.isfinite(own)):
@@ -112,28 +132,88 @@ class Links:
         """
         if self.moves:
             self._generators |= zip(rows.tolist(), generators, strict=True)
-        self._change(rows, lambda few: self._model.begin(self._config, generators[few]), begin)
+        if self._by_cell:
+            self._share(lambda some: self._begin_by_cell(rows[some], generators[some], begin), len(rows))
+            return
+
+        def begun(few: slice) -> None:
+            some, own_generators = rows[few], generators[few]
+            own, cross = self._model.begin(self._config, own_generators)
+            if self._composition.has_amplitudes:
+                amplitudes = self._composition.amplitudes(self._config, own_generators, own, cross)
+                for kept, new in zip(self._amplitudes, amplitudes, strict=True):
+                    kept[some] = new
+            self._lay_over(some, own_generators, own, cross)
+
+        self._change(rows, begun, begin)
 
     def move(self, rows: np.ndarray, begin: Callable[[np.ndarray], None]) -> None:
         """Move the channels of some rows to their next slot. Arguments as for `draw`."""
 
-        def moved(few: slice) -> tuple[OwnChannels, CrossChannels]:
+        def moved(few: slice) -> None:
             some = rows[few]
             generators = [self._generators[row] for row in some.tolist()]
-            return self._model.advance(self._config, generators, self.channels[some], self._cross_channels[some])
+            own, cross = (channels[some] for channels in self._moved)
+            state = own, cross, self._amplitudes_of(some)
+            self._lay_over(some, generators, *self._composition.advance(self._config, generators, *state))
 
         self._change(rows, moved, begin)
 
-    def _change(
-        self, rows: np.ndarray, channels_of: Callable[[slice], tuple[OwnChannels, CrossChannels]], begin: Callable[[np.ndarray], None]
-    ) -> None:
-        def change(some: slice) -> None:
+    def _change(self, rows: np.ndarray, change: Callable[[slice], None], begin: Callable[[np.ndarray], None]) -> None:
+        def change_some(some: slice) -> None:
             for first in range(some.start, some.stop, self._at_once):
-                few = slice(first, min(first + self._at_once, some.stop))
-                self._beamform(rows[few], *channels_of(few))
+                change(slice(first, min(first + self._at_once, some.stop)))
             begin(rows[some])
 
-        self._share(change, len(rows))
+        self._share(change_some, len(rows))
+
+    def _lay_over(self, rows: np.ndarray, generators: Sequence[np.random.Generator], own: OwnChannels, cross: CrossChannels) -> None:
+        """Make beams and gains of what the model gave for some rows."""
+        if self.moves:
+            for kept, given in zip(self._moved, (own, cross), strict=True):
+                kept[rows] = given
+        if self._composition.is_plain:
+            self._beamform(rows, own, cross)
+            return
+        own, cross = self._composition.laid_over(own, cross, self._amplitudes_of(rows))
+        if not self._composition.leaks:
+            self._beamform(rows, own, cross)
+            return
+        assert self._composition.estimated is not None
+        known = self._composition.estimated.estimate(generators, own)
+        self._beamform(rows, known, np.concatenate([cross, own[:, :, None]], axis=2))
+        # The own cell's beams at its users, as one more interferer: each user's own beam is its signal.
+        leaks, least = self.gains.cross_gains[rows, :, -1], self._blocked_gains[:, None, None]
+        signal = np.where(self.blocked[rows], least, np.maximum(np.diagonal(leaks, axis1=-2, axis2=-1), least))
+        signal = np.where(self._config.user_mask[:, None], signal, signal.dtype.type(1.0))
+        self.gains.signal_gains[rows], self.inverse_gains[rows] = signal, 1.0 / signal
+        self.gains.cross_gains[rows, :, -1] = leaks * (1.0 - np.eye(leaks.shape[-1], dtype=leaks.dtype))
+
+    def _amplitudes_of(self, rows: np.ndarray) -> Amplitudes | None:
+        return Amplitudes(*(kept[rows] for kept in self._amplitudes)) if self._composition.has_amplitudes else None
+
+    def _begin_by_cell(self, rows: np.ndarray, generators: Sequence[np.random.Generator], begin: Callable[[np.ndarray], None]) -> None:
+        """What `_beamform` makes of a draw, with the channels into one cell at a time."""
+        interferers, num_users = self.cells
+        nobody = np.zeros((len(interferers), 0), np.int64)
+        for row, generator in zip(rows.tolist(), generators, strict=True):
+            own, crossings = self._model.begin_by_cell(self._config, generator)  # pyright: ignore[reportAttributeAccessIssue]
+            one, beams, blocked = slice(row, row + 1), np.zeros_like(own)[None], self.blocked[row]
+            blocked[:] = False
+            cross_gains, none = self.gains.cross_gains[one], np.ascontiguousarray(own[None, :, None][:, :, :0])
+            outputs = (self.gains.signal_gains[one], self.inverse_gains[one], cross_gains, beams, blocked[None])
+            with announced(beamform, own.dtype):
+                first = np.zeros(1, np.int64)
+                smallest = beamform(first, own[None], none, nobody, num_users, MIN_SINE, self._blocked_gains, *outputs)
+            for cell, crossing in enumerate(crossings):
+                with announced(hear_beams, own.dtype):
+                    hear_beams(crossing, interferers[cell], beams[0], cross_gains[0, cell])
+            if not smallest >= MIN_SINE:
+                self.has_blocked = True
+                np.copyto(cross_gains[0], 0.0, where=blocked[:, None, :, None])
+            if len(self.channels):
+                self.channels[row], self.beamformers[row] = own, beams[0]
+        begin(rows)
 
     def _beamform(self, rows: np.ndarray, own: OwnChannels, cross: CrossChannels) -> None:
         outputs = (self.gains.signal_gains, self.inverse_gains, self.gains.cross_gains, self.beamformers, self.blocked)
@@ -145,5 +225,3 @@ class Links:
             self.has_blocked = True
         if len(self.channels):
             self.channels[rows] = own
-        if self.moves:
-            self._cross_channels[rows] = cross

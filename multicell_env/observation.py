@@ -12,7 +12,8 @@ from multicell_env.blocks import Blocks
 from multicell_env.channels.plausible import warn_of
 from multicell_env.config import NetworkConfig
 from multicell_env.kernels.arrays import SlotOutputs
-from multicell_env.kernels.showing import COUNT_LIMIT, FLOOR, NUM_PLANES, NUM_STATIC_PLANES
+from multicell_env.kernels.running import announced
+from multicell_env.kernels.showing import COUNT_LIMIT, FLOOR, NUM_PLANES, NUM_STATIC_PLANES, show_prices
 from multicell_env.kernels.steps import LOG_LIMIT
 from multicell_env.model.pricing import leakage, tilted_response
 from multicell_env.model.types import Array, Gains
@@ -64,7 +65,8 @@ class Observer:
         self._shape = (len(blocks), config.num_cells, num_planes(kind, config), config.num_bands, config.max_users)
         num_static = NUM_STATIC_PLANES if kind == "price" else self._shape[2] - 2
         self._static: Planes = np.zeros((*self._shape[:2], num_static, *self._shape[3:]), np.float32)
-        self._own_gains = np.diagonal(config.mean_gain_matrix).astype(blocks.powers.dtype)[:, None, None]
+        self._own_gains = config.own_gains.astype(blocks.powers.dtype)[:, None, None]
+        self._constants = config.nominal_powers.astype(blocks.powers.dtype), np.array(config.users_per_cell)
         if kind == "price":
             blocks.hear_prices()
         self.begin()
@@ -85,12 +87,22 @@ class Observer:
         if self.kind == "price":
             if blocks.config.measurement_error_db > 0.0:
                 self.begin()  # leakage is measured anew
-            blocks.show_prices(self._static, planes)
+            self._show_prices(planes)
             return planes
         planes[:, :, :-2] = self._static
         planes[:, :, -2] = blocks.measured_log_ingr
         planes[:, :, -1] = blocks.log_budget[..., None, None]
         return planes
+
+    def _show_prices(self, planes: Planes) -> None:
+        """Write the observations "price" as blocks are now, bit for bit as a slot does."""
+        blocks, config = self.blocks, self.blocks.config
+        begins = (blocks.slots_left == config.num_slots) | (blocks.restarts & (blocks.slots_left > 0))
+        phases = (blocks.rounds / config.rounds_per_slot).clip(max=1.0)
+        nominal, users = self._constants
+        state = (blocks.measured_log_ingr, blocks.measured_prices, blocks.powers, nominal, blocks.power_budget, users)
+        with announced(show_prices, blocks.powers.dtype, blocks.user_rates is None):
+            show_prices(self._static, planes, *state, begins & (blocks.rounds == 0), phases, blocks.fairness_arrays())
 
     def outputs(self) -> SlotOutputs:
         """Fresh arrays for what the next slot shows: `observations` will be what `observe` would return after it."""
@@ -110,7 +122,7 @@ class Observer:
             planes: The observations that the round wrote.
             errors: Of measurements, one generator for each block, where the network has errors.
         """
-        has_moved = self.blocks.moves and self.advance()
+        has_moved = (self.blocks.moves or self.blocks.restarts) and self.advance()
         if errors:
             self.blocks.measure(range(len(self.blocks)), errors)
         return self.observe() if has_moved or errors else planes
@@ -132,7 +144,7 @@ def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell 
     4. log10(1 + p0 times the sum of the beam's gains to all users of other cells), less 2;
     5. log10(0.001 + p/P), plus 1;
     6. p/P;
-    7. 1 in the first round of a block, and of every slot where channels move; 0 in others;
+    7. 1 in the first round of a block, and of every slot that begins without powers; 0 in others;
     8. rounds of the slot that have been played, over R;
     9. where `NetworkConfig.fairness` is not 0: log10 of what the user's rate counts, within 3.
 
@@ -163,7 +175,7 @@ def tilted_shares(
 
 
 def _csi_planes(blocks: Blocks, rows: np.ndarray | slice) -> Float[np.ndarray, "block cell plane band user"]:
-    roots = np.sqrt(np.diagonal(blocks.config.mean_gain_matrix)).astype(blocks.powers.dtype)[:, None, None, None]
+    roots = np.sqrt(blocks.config.own_gains).astype(blocks.powers.dtype)[:, None, None, None]
     h, w = (np.swapaxes(array[rows], -3, -2) for array in (blocks.channels, blocks.beamformers))
     h_parts = [(part / roots).clip(-CHANNEL_LIMIT, CHANNEL_LIMIT) for part in (np.real(h), np.imag(h))]
     return np.concatenate([*h_parts, np.real(w), np.imag(w)], axis=-3)
@@ -171,10 +183,10 @@ def _csi_planes(blocks: Blocks, rows: np.ndarray | slice) -> Float[np.ndarray, "
 
 def _price_planes(blocks: Blocks, rows: np.ndarray | slice) -> Float[np.ndarray, "block cell plane band user"]:
     config = blocks.config
-    own = np.diagonal(config.mean_gain_matrix)[:, None, None]
+    own = config.own_gains[:, None, None]
     gains = np.log10(blocks.gains.signal_gains[rows] / own).clip(-GAIN_LIMIT, GAIN_LIMIT)
     users = np.broadcast_to(np.log2(config.users_per_cell)[:, None, None] - 2.0, gains.shape)
-    leaked = leakage(Gains(blocks.gains.signal_gains[rows], blocks.gains.cross_gains[rows], config.interferers))
+    leaked = leakage(Gains(blocks.gains.signal_gains[rows], blocks.gains.cross_gains[rows], blocks.gains.interferers))
     received = config.nominal_powers[:, None, None] * leaked * blocks.leakage_errors[rows]
     return np.stack([gains, users, np.log10(1.0 + received).clip(max=LOG_LIMIT) - 2.0], axis=2)
 

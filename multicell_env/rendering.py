@@ -54,7 +54,7 @@ def as_text(powers: BandPowers, rates: Rates) -> str:
 def relative_powers(blocks: Blocks) -> Float[np.ndarray, "block cell band"]:
     """Transmit power of each cell in each band, relative to U p0: what the cell spends in a band if it spreads its budget evenly."""
     powers = blocks.powers
-    if blocks.moves:  # a slot begins without powers: the one before it is what there is to see
+    if blocks.restarts:  # a slot begins without powers: the one before it is what there is to see
         begins = (
             (blocks.rounds == 0) & (blocks.slots_left > 0) & (blocks.slots_left < blocks.config.num_slots) & ~powers.any(axis=(1, 2, 3))
         )

@@ -37,7 +37,9 @@ def play_for_rewards(
         rates = blocks.play_slot(actions, outputs=outputs)
         return rates, rates
     transmits, running = blocks.transmits, None if users is None else users.running()
-    shares = None if config.rounds_per_slot == 1 else np.where(transmits, 1.0, config.measuring_reward).astype(config.dtype)
+    shares = None if config.rounds_per_slot == 1 else transmits.astype(config.dtype)  # which takes half as long as a choice
+    if shares is not None and config.measuring_reward > 0.0:
+        shares[~transmits] = config.measuring_reward
     if predicts(config):
         last = blocks.preview(actions, config.num_iterations - 1)
     rates = worth = blocks.play_slot(actions, outputs=outputs)
@@ -58,10 +60,10 @@ def predicts(config: NetworkConfig) -> bool:
 
 def worth_of_users(
     running: RunningRates,
-    rates: Float[Array, "block cell user"],
-    user_mask: Bool[Array, "*#block cell user"],
-    transmits: Float[Array, " block"],
-) -> Float[Array, "block cell"]:
+    rates: Float[Array, "*batch cell user"],
+    user_mask: Bool[Array, "*#batch cell user"],
+    transmits: Float[Array, "*batch"],
+) -> Float[Array, "*batch cell"]:
     """What a round is worth to each cell of a network with fairness: what it adds to the utility of the cell's users.
 
         sum over users of (n + 1) u((past + r) / (n + 1)) - n u(past / n)
@@ -78,16 +80,16 @@ def worth_of_users(
         user_mask: Who is a user, and no padding.
         transmits: 1 where the round transmits, 0 elsewhere.
     """
-    xp, worth = array_namespace(rates), running.utility(rates) - transmits[:, None, None] * running.utility_before()
+    xp, worth = array_namespace(rates), running.utility(rates) - transmits[..., None, None] * running.utility_before()
     return xp.sum(xp.where(user_mask, worth, xp.zeros_like(worth)), axis=-1)
 
 
 def rewards_of(
-    rates: Float[Array, "block cell"],
+    rates: Float[Array, "*batch cell"],
     reward: Reward,
-    num_users: int | Float[Array, "block 1"],
-    shares: Float[Array, " block"] | None = None,
-) -> Float[Array, "block cell"]:
+    num_users: int | Float[Array, "*#batch 1"],
+    shares: Float[Array, "*batch"] | None = None,
+) -> Float[Array, "*batch cell"]:
     """Rewards by rates, in the library of the rates.
 
     Args:
@@ -98,7 +100,7 @@ def rewards_of(
     """
     if reward == "network":
         xp = array_namespace(rates)
-        rates = xp.ones_like(rates) * xp.mean(rates, axis=1, keepdims=True)
+        rates = xp.ones_like(rates) * xp.mean(rates, axis=-1, keepdims=True)
     elif reward == "user":
         rates = rates / num_users
-    return rates if shares is None else rates * shares[:, None]
+    return rates if shares is None else rates * shares[..., None]

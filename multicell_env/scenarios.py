@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from multicell_env.config import NetworkConfig
+from multicell_env.networks.hexagonal import HexagonalDeployment
 from multicell_env.streams import NETWORKS, generator
 
 
@@ -204,17 +205,20 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
     {
         "mixture": Mixture(),
         "paper": Mixture(num_cells=(3,), num_users=(4,), num_bands=(6,), num_iterations=(5,), sir_db=(0.0, 0.0)),
+        "any-sir": Mixture(num_cells=(3,), num_users=(4,), num_bands=(6,), num_iterations=(5,), sir_db=(0.0, 20.0)),
+        "many-users": Mixture(num_cells=(3,), num_users=(16,), num_bands=(6,), num_iterations=(5,), sir_db=(0.0, 20.0)),
         "unequal-load": UnequalLoad(),
         "asymmetric": AsymmetricInterference(),
         "irregular-7": IrregularDeployment(num_cells=7),
         "irregular-12": IrregularDeployment(num_cells=12),
+        "hex-57": HexagonalDeployment(),
         "irregular-57": IrregularDeployment(num_cells=57),
         "irregular-133": IrregularDeployment(num_cells=133),
     }
 )
 """Scenarios by their names on the command line."""
-LARGE = ("irregular-57", "irregular-133")
-"""Those whose networks take seconds each to play every method on."""
+LARGE: tuple[str, ...] = ("hex-57", "irregular-57", "irregular-133")
+"""Those of so many cells that references take seconds a block: played where they are named, and not where all are."""
 
 
 UNSEEN: Mapping[str, NetworkConfig] = MappingProxyType(

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
+FIRST_SEED: Final = 1_000_000
+"""Seed of the first unseen block: block i of an evaluation is what `env.reset(seed=seed + i)` draws."""
 ALLOCATIONS: Final = 1
 """Random allocations that an evaluation plays."""
 STARTS: Final = 2

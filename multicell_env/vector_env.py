@@ -10,7 +10,10 @@ from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 from jaxtyping import Bool, Float
 
-from multicell_env.arguments import checked_counts, reset_mask, resolve_config, seeds_of_each
+from multicell_env.arguments import as_array, checked_counts, reset_mask, resolve_config, seeds_of_each
+from multicell_env.batched.autoreset import AutoresetMode, checked_mode
+from multicell_env.batched.dict_face import DictFace
+from multicell_env.batched.progress import Progress
 from multicell_env.blocks import Blocks
 from multicell_env.channels.pool import Channels, RecordedChannels, channels_of
 from multicell_env.config import NetworkConfig
@@ -21,16 +24,12 @@ from multicell_env.observation import Observation, Observer, check_limits, obser
 from multicell_env.rewards import play_for_rewards
 from multicell_env.streams import error_stream
 
-try:
-    from gymnasium.vector import AutoresetMode
-except ImportError as error:
-    raise ImportError("MulticellVectorEnv needs gymnasium 1.1 or newer; everything else here works with 1.0. Upgrade gymnasium.") from error
-
+NOBODY = np.empty(0, np.int64)
 Observations = Float[np.ndarray, "env cell plane band user"]
 Step = tuple[Observations, Float[np.ndarray, "env cell"], Bool[np.ndarray, " env"], Bool[np.ndarray, " env"], dict[str, Any]]
 
 
-class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
+class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarray]):
     """Independent blocks of one network in one set of arrays `[env, cell, ...]`, with Gymnasium's vector interface.
 
     Environment i is a `MulticellEnv` bit for bit: same seed, same actions, same numbers. `as_dicts()` shows the same arrays as
@@ -49,7 +48,8 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         num_envs: E.
         config: The network; the paper's (8, 4) network by default.
         observation: "csi", "gain" or "price".
-        autoreset_mode: SAME_STEP begins a new block in the step that ended one; DISABLED waits for `reset` with a mask.
+        autoreset_mode: SAME_STEP begins a new block in the step that ended one. NEXT_STEP begins it in the step after, which ignores the
+            environment's action and pays nothing. DISABLED waits for `reset` with a mask. As Gymnasium's `AutoresetMode`, or its name.
         num_threads: Threads that share the environments. The numbers do not depend on it.
         channels: A model of channels, or a pool of recorded ones, by default its training part; as for `MulticellEnv`.
         max_cycles: PettingZoo's name for the number of steps, `num_slots` times `rounds_per_slot`.
@@ -66,19 +66,19 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         config: NetworkConfig | None = None,
         *,
         observation: Observation = "csi",
-        autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
         num_threads: int = 1,
         channels: Channels | None = None,
         max_cycles: int | None = None,
         **overrides: Any,
     ) -> None:
         self.num_envs, num_threads = checked_counts(num_envs=num_envs, num_threads=num_threads)
-        if autoreset_mode not in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED):
-            raise ValueError(f"autoreset_mode must be AutoresetMode.SAME_STEP or DISABLED; got {autoreset_mode!r}. Choose one of the two.")
+        mode = checked_mode(autoreset_mode)
         model = channels_of(channels, "train")
         self.config = resolve_config(config, channels=model, max_cycles=max_cycles, **overrides)
         self.observation: Observation = observation
-        self.metadata = {"name": MulticellEnv.metadata["name"], "render_modes": [], "autoreset_mode": autoreset_mode}
+        self.metadata = {"name": MulticellEnv.metadata["name"], "render_modes": [], "autoreset_mode": mode}
+        self._begins_next = mode is AutoresetMode.NEXT_STEP
         single = MulticellEnv(self.config, observation=observation)
         self.possible_agents = single.possible_agents
         self.action_spaces = single.action_spaces
@@ -98,7 +98,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         self.state_is_observation = observation == state_kind(observation)
         """Whether `state()` is what `step` has returned as observations already."""
         self._sure_steps = 0
-        """Steps for which no block ends; less where Ctrl-C came between."""
+        """Steps for which no block ends; none where Ctrl-C came between."""
         self._generators: dict[int, np.random.Generator] = {}
         self._errors: dict[int, np.random.Generator] = {}
         self._transmitted = np.zeros(self.num_envs, dtype=bool)
@@ -137,7 +137,9 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
             ValueError: a wrong shape, NaN or infinity. Nothing has changed then.
         """
         fractions = self._checked(actions)
-        self._sure_steps -= 1
+        ended = np.flatnonzero(self._blocks.slots_left == 0) if self._begins_next and self._sure_steps < 1 else NOBODY
+        untouched = [self._errors[env].bit_generator.state for env in ended.tolist()] if self._errors else []
+        sure_steps, self._sure_steps = self._sure_steps - 1, 0  # an interruption leaves none
         outputs, blocks = self._observer.outputs(), self._blocks
         if self.config.rounds_per_slot > 1:
             self._transmitted = blocks.transmits
@@ -145,6 +147,13 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         observations = self._observer.after_round(
             outputs.observations, [self._errors[env] for env in range(self.num_envs)] if self._errors else []
         )
+        self._sure_steps = sure_steps
+        if ended.size:  # they were played with the others, and begin anew now
+            for env, state in zip(ended.tolist(), untouched, strict=False):
+                self._errors[env].bit_generator.state = state
+            self._begin(ended)
+            observations, rewards = self._observer.observe(), rewards.copy()
+            rewards[ended], rates[ended], outputs.transmitted_powers[ended] = 0.0, 0.0, 0.0
         over = blocks.slots_left == 0 if self._sure_steps < 1 else np.zeros(self.num_envs, dtype=bool)
         self._rates = rates.copy()
         infos = {"power": blocks.radiated(outputs.transmitted_powers), "sum_rate": self._rates.copy()}
@@ -176,7 +185,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
 
         Raises:
             RuntimeError: an environment has no block, or its block has ended.
-            ValueError: NaN or infinity.
+            ValueError: a wrong shape, NaN or infinity.
         """
         self._check_all_play()
         return DifferentiableGame(self._blocks, "gain", actions).rewards(actions)
@@ -218,7 +227,8 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         return {"power": self._blocks.radiated(self._blocks.powers).copy(), "sum_rate": self._rates.copy(), **blocked, **flags}
 
     def _check_all_play(self) -> None:
-        if self._sure_steps < 1 and (waiting := np.flatnonzero(self._blocks.slots_left < 1)).size:
+        least = 0 if self._begins_next else 1
+        if self._sure_steps < 1 and (waiting := np.flatnonzero(self._blocks.slots_left < least)).size:
             raise RuntimeError(
                 f"{waiting.size} environments have no block to play, the first {waiting[:8].tolist()}: call reset(), or "
                 "reset(options={'reset_mask': mask}) to begin anew in those alone."
@@ -226,7 +236,7 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
 
     def _checked(self, actions: np.ndarray) -> np.ndarray:
         self._check_all_play()
-        fractions = np.asarray(actions)
+        fractions = actions if type(actions) is np.ndarray else as_array(actions, "actions", self.action_space.shape or ())
         if fractions.shape != self.action_space.shape or fractions.dtype.kind not in "fiub":
             raise ValueError(
                 f"actions must be real numbers [env, cell, ..., band, user] of shape {self.action_space.shape}; got {fractions.dtype} of "
@@ -236,85 +246,3 @@ class MulticellVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
             env = int(np.argwhere(~np.isfinite(fractions))[0][0])
             raise ValueError(f"actions must be finite; got NaN or infinity in environment {env}. Give {self.config.action_entries}.")
         return fractions
-
-
-class DictFace:
-    """A `MulticellVectorEnv` seen as dicts of arrays `{agent: array[env, ...]}`, each cut to the agent's own users.
-
-    Args:
-        env: The environments; both faces drive the same ones.
-    """
-
-    def __init__(self, env: MulticellVectorEnv) -> None:
-        self.env = env
-        self.num_envs = env.num_envs
-        self.metadata = env.metadata
-        self.possible_agents = list(env.possible_agents)
-        self.agents = list(env.possible_agents)
-        self.action_spaces, self.observation_spaces = dict(env.action_spaces), dict(env.observation_spaces)
-        self.state_space = env.single_state_space
-        self._users = dict(zip(self.agents, env.config.users_per_cell.tolist(), strict=True))
-
-    def reset(
-        self, *, seed: int | Sequence[int | None] | None = None, options: Mapping[str, Any] | None = None
-    ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
-        """As `MulticellVectorEnv.reset`."""
-        observations, infos = self.env.reset(seed=seed, options=options)
-        return self._by_agent(observations), self._infos(infos)
-
-    def step(
-        self, actions: Mapping[str, np.ndarray]
-    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray], dict[str, dict[str, Any]]]:
-        """As `MulticellVectorEnv.step`, with actions `{agent: [env, ..., band, user]}`.
-
-        Raises:
-            RuntimeError: an environment has no block, or its block has ended.
-            ValueError: a missing or unknown agent, a wrong shape, NaN or infinity. Nothing has changed then.
-        """
-        if not isinstance(actions, Mapping) or set(actions) != set(self.agents):
-            raise ValueError(f"actions must have one entry for each of {self.agents}; got {actions!r:.200}. Add or remove some.")
-        config = self.env.config
-        stacked = np.zeros((self.num_envs, config.num_cells, *config.action_shape(config.max_users)))
-        for cell, (agent, users) in enumerate(self._users.items()):
-            own = np.asarray(actions[agent])
-            shape = (self.num_envs, *config.action_shape(users))
-            if own.shape != shape or own.dtype.kind not in "fiub":
-                raise ValueError(
-                    f"the actions of {agent} must be real numbers [env, ..., band, user] of shape {shape}; got {own.dtype}, {own.shape}. "
-                    f"Give {config.action_entries}."
-                )
-            stacked[:, cell, ..., :users] = own
-        observations, rewards, terminations, truncations, infos = self.env.step(stacked)
-        paid = {agent: rewards[:, cell] for cell, agent in enumerate(self.agents)}
-        ended, over = ({agent: flags.copy() for agent in self.agents} for flags in (terminations, truncations))
-        return self._by_agent(observations), paid, ended, over, self._infos(infos)
-
-    def observation_space(self, agent: str) -> Box:
-        """Space of one agent's observations in one environment."""
-        return self.observation_spaces[agent]
-
-    def action_space(self, agent: str) -> Box:
-        """Space of one agent's actions in one environment."""
-        return self.action_spaces[agent]
-
-    def state(self) -> Float[np.ndarray, "env cell plane band user"]:
-        """As `MulticellVectorEnv.state`."""
-        return self.env.state()
-
-    def close(self) -> None:
-        """Close the environments."""
-        self.env.close()
-
-    def _by_agent(self, stacked: np.ndarray) -> dict[str, np.ndarray]:
-        return {agent: stacked[:, cell, ..., :users] for cell, (agent, users) in enumerate(self._users.items())}
-
-    def _infos(self, infos: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        by_agent = {key: self._by_agent(infos[key]) for key in ("power", "blocked", "final_obs") if key in infos}
-        return {
-            agent: {
-                **{key: arrays[agent] for key, arrays in by_agent.items()},
-                "sum_rate": infos["sum_rate"][:, cell],
-                **{key: infos[key].copy() for key in ("transmitted", "_final_obs") if key in infos},
-            }
-            for cell, agent in enumerate(self.agents)
-        }

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import torch
 
-from agents.files import write_whole
 from agents.networks import SetActor
 from agents.saved_actor import ActorPolicy, save_actor
 
@@ -18,4 +17,4 @@ def save(path: Path, policy: ActorPolicy) -> None:
     facts = {"format": 2, "network": network, "arguments": policy.actor.arguments, "metadata": policy.metadata}
     bounds = {"low": torch.as_tensor(policy.low), "high": torch.as_tensor(policy.high)}
     shapes = {"action_shapes": [list(shape) for shape in policy.action_shapes]}
-    write_whole(path, {**facts, **bounds, **shapes, "actor": policy.actor.state_dict()})
+    torch.save({**facts, **bounds, **shapes, "actor": policy.actor.state_dict()}, path)

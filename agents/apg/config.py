@@ -68,10 +68,12 @@ class APGTrainingConfig:
     """Vector steps to learn from; each steps every environment once and updates the actor once."""
     num_envs: int = 32
     """Environments stepped side by side; with slots ahead the rows of a batch."""
+    batch_growth: int = 1
+    """With slots ahead: how many times as many rows a batch has in the second half of the run, where the learning rate falls."""
     num_blocks: int = 1024
     """With slots ahead: blocks of each scenario that batches are drawn from, shared out among its networks."""
 
     def __post_init__(self) -> None:
-        for name in ("num_steps", "num_envs", "num_blocks"):
+        for name in ("num_steps", "num_envs", "batch_growth", "num_blocks"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}. Give a positive whole number.")

@@ -82,7 +82,8 @@ class RoundsTraining:
 
         sum of rewards / (sum of the magnitudes of the rewards in the middle of the action space)
 
-    so that no group counts for more because its rewards are larger. Adam's learning rate rises, stays for half of the run, and falls.
+    so that no group counts for more because its rewards are larger. Adam's learning rate rises, stays for half of the run, and falls;
+    batches may be larger there, because small steps profit from gradients with less noise.
     What is evaluated and saved is a moving average of the weights.
 
     Args:
@@ -151,7 +152,8 @@ class RoundsTraining:
         goes_on = self.learner.going_on > 0.0 and self._generator.random() < self.learner.going_on
         if goes_on and last is not None and last[1]["slots_left"].min() >= self.learner.slots_ahead:
             return last[0], self.games[turn].take(last[0]).at(last[1])
-        rows = self._generator.integers(len(self.games[turn]), size=self.length.num_envs)
+        growth = self.length.batch_growth if 2 * self.steps_done >= self.length.num_steps else 1
+        rows = self._generator.integers(len(self.games[turn]), size=self.length.num_envs * growth)
         return rows, self.games[turn].take(rows)
 
     def _play(self, game: Game, actor: SetActor | None) -> list[Float[Tensor, "row agent"]]:

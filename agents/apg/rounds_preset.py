@@ -20,6 +20,7 @@ ROUNDS: Mapping[str, Setting] = {
     "head_scale": Setting(0.1, "it begins near untilted prices, a good policy already"),
     # Updates.
     "slots_ahead": Setting(2, "the first slot, and one that begins where a slot has settled"),
+    "going_on": Setting(0.5, "late slots have other budgets: what silent cells save rolls over"),
     "learning_rate": Setting(3e-3, "Adam's, where it is full"),
     "rise_steps": Setting(10, "Adam's moments are unknown at first"),
     "final_rate": Setting(0.03, "it falls in the second half of the run"),
@@ -29,8 +30,9 @@ ROUNDS: Mapping[str, Setting] = {
     "num_envs": Setting(64, "rows of a batch, most of them of different networks"),
     "num_blocks": Setting(1024, "four of each of 256 networks"),
     "num_networks": Setting(256, "so many of each scenario that none is learned by heart"),
-    "num_steps": Setting(2000, "some 500 of each of four scenarios, in about 200 s"),
-    "eval_interval": Setting(2000, "the average of the weights at the end of the falling rate is kept; checkpoints at Ctrl-C, too"),
+    "batch_growth": Setting(4, "small steps profit from gradients with less noise"),
+    "num_steps": Setting(3000, "500 of each of six scenarios, in about 15 minutes"),
+    "eval_interval": Setting(3000, "the average of the weights at the end of the falling rate is kept; checkpoints at Ctrl-C, too"),
     "eval_blocks": Setting(20, "networks of each scenario"),
     "final_blocks": Setting(20, "networks of each scenario; evaluate.py plays more"),
 }

@@ -19,11 +19,15 @@ from agents.streams import seeds_of_parts
 
 
 class DifferentiableEnv(Protocol):
-    """What is needed of a batched environment: Gymnasium's vector interface on arrays `[env, agent, ...]`, and rewards with gradients."""
+    """What is needed of a batched environment: Gymnasium's vector interface on arrays `[env, agent, ...]`, and rewards with gradients.
+
+    Where it has a `device`, its arrays are torch tensors there, observations and actions of `step` too, and so is the run: then nothing
+    leaves the device but the losses.
+    """
 
     num_envs: int
 
-    def reset(self, *, seed: list[int]) -> tuple[np.ndarray, object]:
+    def reset(self, *, seed: list[int]) -> tuple[np.ndarray | Tensor, object]:
         """Begin an episode in every environment."""
         ...
 
@@ -31,8 +35,16 @@ class DifferentiableEnv(Protocol):
         """Rewards `[env, agent]` that `step` would give for the actions, differentiable in them; nothing moves."""
         ...
 
-    def step(self, actions: np.ndarray) -> tuple[np.ndarray, object, object, object, object]:
+    def step(self, actions: Any) -> tuple[np.ndarray | Tensor, object, object, object, object]:
         """Observations and more; an episode that ends is followed by the next one at once."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the environments stand, as numbers."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
         ...
 
 
@@ -66,21 +78,26 @@ class APGTraining:
         self.env = JointEnv(make_env())
         self.envs = envs
         self.learner = learner
+        self.device = torch.device(getattr(envs, "device", "cpu"))
+        """Where the run is: where its environments are."""
         self.is_pooled = pool is not None
-        self.actor = pool.actor if isinstance(pool, APGTraining) else build_actor(self.env, learner.network, learner.hidden_sizes)
+        self.actor = (
+            pool.actor if isinstance(pool, APGTraining) else build_actor(self.env, learner.network, learner.hidden_sizes).to(self.device)
+        )
         self.optimizer = (
             pool.optimizer if isinstance(pool, APGTraining) else torch.optim.Adam(self.actor.parameters(), learner.learning_rate)
         )
-        self.mask = joint_mask(self.env)
+        mask = joint_mask(self.env)
+        self.mask = None if mask is None else mask.to(self.device)
         box = self.env.action_box
-        self._low, self._range = torch.from_numpy(box.low), torch.from_numpy(box.high - box.low)
+        self._low, self._range = (torch.from_numpy(limit).to(self.device) for limit in (box.low, box.high - box.low))
         self._observations, _ = envs.reset(seed=seeds_of_parts(seed, envs.num_envs))
         self.steps_done = 0
         self.last_losses: dict[str, float] = {}
 
     def act(self) -> Float[Tensor, "env agent *action"]:
         """The actor's actions in the environment's units, with gradients."""
-        raw = self.actor(torch.from_numpy(self._observations), self.mask)
+        raw = self.actor(torch.as_tensor(self._observations, device=self.device), self.mask)
         return self._low + self._range * (raw + 1.0) / 2.0
 
     def step(self) -> None:
@@ -91,7 +108,8 @@ class APGTraining:
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
-        self._observations = self.envs.step(actions.detach().numpy())[0]
+        played = actions.detach()
+        self._observations = self.envs.step(played if isinstance(self._observations, Tensor) else played.numpy())[0]
         self.last_losses = {"actor_loss": -rewards.item()}
         self.steps_done += 1
 
@@ -100,7 +118,7 @@ class APGTraining:
         return {
             "actor": self.actor.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "envs": self.envs,
+            "envs": self.envs.state_dict(),
             "observations": self._observations,
             "steps_done": self.steps_done,
             "last_losses": self.last_losses,
@@ -110,9 +128,11 @@ class APGTraining:
         """Go on from a saved state.
 
         Raises:
-            KeyError, RuntimeError: the state is of another network or incomplete.
+            KeyError, RuntimeError, TypeError, ValueError: the state is of another network or incomplete.
         """
         self.actor.load_state_dict(state["actor"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.envs, self._observations = state["envs"], state["observations"]
+        self.envs.load_state_dict(state["envs"])
+        seen, own = state["observations"], self._observations
+        self._observations = torch.as_tensor(seen).to(own.device) if isinstance(own, Tensor) else np.array(seen)
         self.steps_done, self.last_losses = state["steps_done"], state["last_losses"]

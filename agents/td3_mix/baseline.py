@@ -58,6 +58,19 @@ class BaselinedVectorEnv:
             raise ValueError("baseline 'middle' needs episodes that end whatever is done; got one that does not. Give baseline 'none'.")
         return observations, rewards - usual, terminated, truncated, infos
 
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the environments and their twins go on from."""
+        return {"env": self.env.state_dict(), "twin": self.twin.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is of other environments.
+        """
+        self.env.load_state_dict(state["env"])
+        self.twin.load_state_dict(state["twin"])
+
     def close(self) -> None:
         """Close the environments."""
         self.env.close()

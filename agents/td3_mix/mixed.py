@@ -89,6 +89,28 @@ class MixedEnv:
         """Global states `[env, ...]`."""
         return np.concatenate([self._playing(seat).state() for seat in range(len(self._members))])
 
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the environments go on from."""
+        return {
+            "members": [[member.state_dict() for member in members] for members in self._members],
+            "turns": list(self._turns),
+            "seeds": [list(own) for own in self._seeds],
+            "ages": self._ages.copy(),
+            "last": self._last.copy(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is of other environments.
+        """
+        for members, states in zip(self._members, state["members"], strict=True):
+            for member, own in zip(members, states, strict=True):
+                member.load_state_dict(own)
+        self._turns, self._seeds = list(state["turns"]), [list(own) for own in state["seeds"]]
+        self._ages, self._last = state["ages"].copy(), state["last"].copy()
+
     def close(self) -> None:
         """Close all environments."""
         for members in self._members:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from pettingzoo import ParallelEnv
-from tianshou.data import Collector
+from tianshou.data import Batch, Collector
 from tianshou.trainer import OffPolicyTrainerParams
 from tianshou.utils import BaseLogger
 
@@ -17,6 +17,7 @@ from agents.networks import MLPActor, SetActor
 from agents.replay_buffer import CompactReplayBuffer
 from agents.stacked import StackedEnv, StackedVectorEnv
 from agents.streams import seeds_of_parts
+from agents.td3_mix import clock
 from agents.td3_mix.algorithm import TD3Mix
 from agents.td3_mix.baseline import with_baseline
 from agents.td3_mix.config import TD3MixConfig, TrainingConfig
@@ -53,6 +54,7 @@ class Training:
         stacked_env: StackedEnv | None = None,
         pool: "Training | Literal['first'] | None" = None,
     ) -> None:
+        clock.never_go_back()
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002 - Tianshou's buffer and noise draw from the global generator
         torch.manual_seed(seed)
@@ -143,7 +145,7 @@ class Training:
         return {
             "algorithm": self.algorithm.state_dict(),
             "updates": (self.algorithm._cnt, self.algorithm._last),
-            "collector": {name: value for name, value in vars(self.collector).items() if name in _COLLECTOR_STATE},
+            "collector": self._collected(),
             "trainer": (trainer._epoch, trainer._env_step, trainer._current_update_step),
             "generators": (random.getstate(), np.random.get_state(), torch.get_rng_state()),  # noqa: NPY002
             "steps_done": self.steps_done,
@@ -151,15 +153,32 @@ class Training:
             "units": self._units,
         }
 
+    def _collected(self) -> dict[str, Any]:
+        """Where collecting stands: environments, what they show, and what is stored."""
+        collector: Any = self.collector
+        return {
+            "env": collector.env.state_dict(),
+            "buffer": collector.buffer.state_dict(),
+            "observations": dict(collector._pre_collect_obs_RO.items()),
+            "counts": (collector.collect_step, collector.collect_episode, collector.collect_time),
+        }
+
+    def _collect_from(self, state: dict[str, Any]) -> None:
+        collector: Any = self.collector
+        collector.env.load_state_dict(state["env"])
+        collector.buffer.load_state_dict(state["buffer"])
+        collector._pre_collect_obs_RO = Batch(state["observations"])
+        collector.collect_step, collector.collect_episode, collector.collect_time = state["counts"]
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved state.
 
         Raises:
-            KeyError, RuntimeError: the state is of another network or incomplete.
+            KeyError, RuntimeError, TypeError, ValueError: the state is of another network or incomplete.
         """
         self.algorithm.load_state_dict(state["algorithm"])
         self.algorithm._cnt, self.algorithm._last = state["updates"]
-        vars(self.collector).update(state["collector"])
+        self._collect_from(state["collector"])
         trainer = self._trainer
         trainer._epoch, trainer._env_step, trainer._current_update_step = state["trainer"]
         random.setstate(state["generators"][0])
@@ -194,15 +213,3 @@ def _available_memory() -> float | None:
         return 1024.0 * float(fields["MemAvailable"].split()[0])
     except (OSError, KeyError, ValueError):
         return None
-
-
-_COLLECTOR_STATE = (
-    "env",
-    "_action_space",
-    "buffer",
-    "_pre_collect_obs_RO",
-    "_pre_collect_info_R",
-    "collect_step",
-    "collect_episode",
-    "collect_time",
-)

@@ -27,8 +27,17 @@ class ChannelArguments:
 
     @classmethod
     def of(cls, kept: Mapping[str, Any]) -> "ChannelArguments":
-        """Those that a file keeps, none where it keeps none."""
-        return cls(tuple(kept.get("channels", ())), kept.get("channel_axes"))
+        """Those that a file keeps, none where it keeps none.
+
+        Raises:
+            TypeError: they are no words.
+        """
+        channels, axes = kept.get("channels", ()), kept.get("channel_axes")
+        if not isinstance(channels, list | tuple) or not all(isinstance(word, str) for word in channels):
+            raise TypeError(f"channels = {channels!r:.80}")
+        if axes is not None and not isinstance(axes, str):
+            raise TypeError(f"channel_axes = {axes!r:.80}")
+        return cls(tuple(channels), axes)
 
     @property
     def pools(self) -> list[RecordedChannels]:

@@ -12,6 +12,8 @@ from agents.saved_actor import ActorPolicy
 from experiments.commands.channel_words import name_of, pools_and_networks
 from experiments.commands.evaluation_arguments import Evaluation
 from experiments.commands.scenario_words import drawn_groups, scenario_names
+from experiments.executors.engines import opened
+from experiments.executors.jobs import Workers
 from experiments.named_policies import named_policies
 from experiments.studies.actor_curves import Asked, measure_curve
 from experiments.studies.own_game import own_rules
@@ -20,16 +22,23 @@ from multicell_env.channels.pool import RecordedChannels
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.comparison import compare
 from multicell_env.evaluation.pictures import STYLES, save_comparison
-from multicell_env.evaluation.playing import METHODS, Policy
+from multicell_env.evaluation.playing import METHODS
+from multicell_env.evaluation.policies import Policy
+from multicell_env.tasks.registry import task_named
 
 
 def evaluate(asked: Evaluation) -> dict[str, Any]:
     """Play what was asked for, print the table, write the files. Returns what the JSON file holds, or what each of several holds."""
+    torch.set_num_threads(asked.arguments.num_threads)
+    with opened(asked.arguments.workers, asked.arguments.num_workers, usual=1) as workers:
+        return _evaluate(asked, workers)
+
+
+def _evaluate(asked: Evaluation, workers: Workers) -> dict[str, Any]:
     arguments, actor = asked.arguments, load(asked.actor)
-    torch.set_num_threads(arguments.num_threads)
     if arguments.curve is not None:
         names = scenario_names(arguments.scenarios or "all", EVERYWHERE)
-        chosen = Asked(_name(actor), actor, arguments.num_blocks, arguments.seed, names)
+        chosen = Asked(_name(actor), actor, arguments.num_blocks, arguments.seed, names, workers)
         return measure_curve(chosen, arguments.curve, arguments.output or Path("results"))
     given = arguments.policies
     # Importing them may print, which is shown where everything else is.
@@ -39,17 +48,23 @@ def evaluate(asked: Evaluation) -> dict[str, Any]:
     if arguments.generalise:
         both: dict[str, Policy] = {"generalist": actor, "td3mix": load("td3mix")}  # in the order of the table
         output = arguments.output or Path("results")
-        return generalise(both, load, output=output, train=arguments.train, acting_slots=arguments.acting_slots, **blocks)
+        how: dict[str, Any] = {"train": arguments.train, "acting_slots": arguments.acting_slots, "workers": workers}
+        return generalise(both, load, output=output, **how, **blocks)
     if arguments.scenarios is not None and arguments.is_everywhere:
         several = {"td3mix": load("td3mix"), "generalist": load("generalist") if own_rules(actor) else actor}
         several |= {_name(actor): actor} if own_rules(actor) else {}
         where: dict[str, Any] = {"output": arguments.output or Path("results/scenarios"), "train": arguments.train}
-        where["fairness"] = arguments.scenario.fairness
+        where |= {"fairness": arguments.scenario.fairness, "workers": workers}
         return compare_all_scenarios(several, load, names=scenario_names(arguments.scenarios, EVERYWHERE), **where, **blocks)
     if arguments.scenarios is not None:
         (networks,) = drawn_groups(arguments.scenarios, arguments.num_blocks, arguments.seed, {"fairness": arguments.scenario.fairness})
         together = {_name(actor): actor, **policies}
-        return compare_on_scenario(together, arguments.scenarios, networks, seed=arguments.seed, output=asked.output)
+        return compare_on_scenario(together, arguments.scenarios, networks, seed=arguments.seed, output=asked.output, workers=workers)
+    if arguments.task is not None and (own_rules(actor) or task_named(arguments.task).scenario):
+        together, task = {_name(actor): actor, **policies}, task_named(arguments.task)
+        networks = [task.network_of(arguments.seed + block) for block in range(arguments.num_blocks)]
+        where = {"seed": arguments.seed, "output": asked.output, "workers": workers}
+        return compare_on_scenario(together, task.name, networks, kind="task", **where)
     pools = pools_and_networks(arguments.recorded, arguments.scenario, beside_scenarios=False)
     if len(pools) > 1 or (pools and (own_rules(actor) or arguments.run is None)):
         rounds = {} if arguments.run is not None else {_name(one): one for one in [load("rounds")]}

@@ -1,9 +1,10 @@
 """Arguments of evaluate.py on one network, on a scenario or on all; reading them imports no torch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import tyro
 
@@ -12,6 +13,8 @@ from agents.run_directory import RunDirectory
 from experiments.command_line import Reporting, check_drawn, check_folder, check_positive, parse
 from experiments.commands.channel_words import ChannelArguments, asked_channels, checked_network, usual_network
 from experiments.commands.scenario_words import scenario_names
+from experiments.commands.task_words import TASK_HELP, asked_task, check_task, network_of
+from experiments.executors.engines import PROCESSES, ClusterArguments, check_cluster
 from experiments.named_policies import ACTING_SLOTS
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.playing import FIRST_SEED
@@ -24,14 +27,19 @@ EXAMPLES = """Examples:
   python evaluate.py --policy my_module:my_policy   any callable from observations to actions beside them
   python evaluate.py --policy rule=file.py:act --policy file.py:other --num-antennas 32 --num-users 16
   python evaluate.py --num-blocks 50 --json > table.json
+  python evaluate.py --task irregular-7-v0          the test blocks of a task
   python evaluate.py --scenarios irregular-7        networks drawn at random; all: where a plan wins, in one picture
   python evaluate.py --channels FILE.npy            recorded channels [block, tx_cell, rx_cell, band, antenna, user]; again for more
   python evaluate.py --generalise                   one actor on networks that it never saw
   python evaluate.py rounds --curve rounds          an actor against measurements a slot; sir, errors: against these
   python evaluate.py --figure all --quick           the paper's figures on few channels; --figure 5 --help has more
+  python evaluate.py --submit my_module:my_policy   on the test blocks of all tasks, for the leaderboard
   python evaluate.py --claims                       the paper's claims beside the figures' numbers"""
 
-SCENARIOS_HELP = f"Play on networks drawn at random, one block each, of {', '.join(SCENARIOS)}, of several with commas between, or of all."
+SCENARIOS_HELP = (
+    f"Play on networks drawn at random, one block each, of {', '.join(SCENARIOS)}, of several with commas between, or of all but the large "
+    "ones."
+)
 VALUED = ("--output", "--policy", "--curve")
 """Flags whose values could be taken for a run or an actor."""
 CurveName = Literal["rounds", "sir", "errors"]
@@ -64,6 +72,7 @@ class EvaluateArguments:
     """Directory for results.json and comparison.png; the run's, or results/ without a run, on another network or with policies."""
     num_threads: int = 1
     """Threads of torch; small networks are fastest on one."""
+    task: Annotated[str | None, tyro.conf.arg(metavar="NAME", help=f"Play the test blocks of a task. {TASK_HELP}")] = None
     scenarios: Annotated[str | None, tyro.conf.arg(metavar="NAME", help=SCENARIOS_HELP)] = None
     curve: CurveName | None = None
     """Play an actor that acts in rounds where one thing changes: rounds, the measurements of a slot, beside FLWF and pricing with as many;
@@ -74,6 +83,10 @@ class EvaluateArguments:
     """With --generalise: in how many slots an actor acts, in the mode between every slot and the first alone."""
     train: tyro.conf.FlagCreatePairsOff[bool] = False
     """With --generalise or --scenarios all: train an actor for each network or scenario that has none in runs/own-<name>."""
+    num_workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """With --scenarios, --curve or --generalise: parts played at once; 1 on this machine, on a cluster as many as it has processors."""
+    workers: tyro.conf.OmitArgPrefixes[ClusterArguments] = field(default_factory=ClusterArguments)
+    """With --scenarios, --curve or --generalise: where networks are played, and with --train actors trained."""
     policies: tyro.conf.OmitArgPrefixes[PolicyArguments] = field(default_factory=PolicyArguments)
     """Any callables from observations to actions, beside the actor in the table and the picture."""
     reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
@@ -109,29 +122,57 @@ def evaluation(argv: list[str]) -> Evaluation:
         FileNotFoundError: there is no such run or actor.
         ValueError: the arguments break a rule, or are of several kinds that do not go together.
     """
-    flags = {word.split("=")[0] for word in argv}
-    usual = "rounds" if "--curve" in flags else "generalist" if flags & {"--scenarios", "--generalise"} else "td3mix"
+    flags, task = {word.split("=")[0] for word in argv}, asked_task(argv)
+    is_of_many = flags & {"--scenarios", "--generalise"} or (task is not None and task.scenario)
+    usual = "rounds" if "--curve" in flags else "generalist" if is_of_many else "td3mix"
     run, actor = _run_and_actor(argv, usual)
     # The network that the actor was trained on is the default, so it must be known before the command line is read.
     trained, recorded = metadata_of(actor), asked_channels(argv)
+    trained_on = _network_of(actor, trained)
     own_channels = ChannelArguments() if trained.get("scenarios") else ChannelArguments.of(trained)
-    if not recorded.channels and not flags & {"--scenarios", "--generalise", "--channel-axes"} and run is not None:
+    if not recorded.channels and not flags & {"--task", "--scenarios", "--generalise", "--channel-axes"} and run is not None:
         recorded = own_channels
-    network = usual_network(recorded, NetworkConfig.from_json(trained["config"]), beside_scenarios=False)
-    scenarios = None if recorded.channels else trained.get("scenarios")
+    network = usual_network(recorded, trained_on, beside_scenarios=False)
+    scenarios = None if recorded.channels or task is not None else trained.get("scenarios")
     defaults = EvaluateArguments(scenario=network, scenarios=scenarios)
-    arguments = parse(EvaluateArguments, argv, defaults, examples=EXAMPLES, modes=("--figure", "--claims"))
+    if task is not None:
+        defaults = replace(defaults, scenario=network_of(task, network), num_blocks=task.num_test_blocks)
+    arguments = parse(EvaluateArguments, argv, defaults, examples=EXAMPLES, modes=("--figure", "--claims", "--submit", "--leaderboard"))
     arguments = replace(arguments, recorded=recorded)
     if arguments.run != run:
         if arguments.run is not None and arguments.run.name == str(arguments.run) and not arguments.run.exists():
             locate(str(arguments.run))  # says which actors there are
         RunDirectory(arguments.run or Path()).config()  # says what is wrong with it
         raise ValueError(f"it is not clear which run to evaluate: {run} or {arguments.run}. Give the run directory first.")
+    if task is not None:
+        beside = bool(recorded.channels or arguments.scenarios or arguments.generalise or arguments.curve)
+        check_task(task, arguments.scenario, defaults.scenario, beside=beside)
     _check(arguments, defaults)
     network = checked_network(recorded, arguments.scenario, defaults.scenario, beside_scenarios=False)
     is_own = (arguments.scenario, arguments.scenarios) == (defaults.scenario, defaults.scenarios) and not arguments.policies.policy
-    is_own, arguments = is_own and recorded == own_channels, replace(arguments, scenario=network)
+    is_own, arguments = is_own and recorded == own_channels and task is None, replace(arguments, scenario=network)
     return Evaluation(arguments, actor, arguments.output or (run if run is not None and run.is_dir() and is_own else Path("results")))
+
+
+def _network_of(actor: str, trained: Mapping[str, Any]) -> NetworkConfig:
+    """The network that an actor says it was trained on.
+
+    Raises:
+        ValueError: what is saved with it is not what train.py writes.
+    """
+    try:
+        for name, usual in (("algo", "td3mix"), ("observation", "gain"), ("scenarios", "")):
+            if not isinstance(value := usual if trained.get(name) is None else trained[name], str):
+                raise TypeError(f"{name} = {value!r:.80}")
+        if trained.get("observation", "gain") not in get_args(Observation):
+            raise ValueError(f"observation = {trained['observation']!r:.80}")
+        ChannelArguments.of(trained)
+        return NetworkConfig.from_json(trained["config"])
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{actor} must say what it was trained on, as train.py writes it; got something else ({type(error).__name__}: {error}). Give a "
+            "run's best.safetensors."
+        ) from error
 
 
 def _run_and_actor(argv: list[str], usual: str) -> tuple[Path | None, str]:
@@ -145,6 +186,7 @@ def _check(arguments: EvaluateArguments, defaults: EvaluateArguments) -> None:
     check_positive(num_blocks=arguments.num_blocks, num_threads=arguments.num_threads, acting_slots=arguments.acting_slots)
     if arguments.acting_slots != ACTING_SLOTS and not arguments.generalise:
         raise ValueError(f"--acting-slots goes with --generalise; got {arguments.acting_slots} without. Leave it out.")
+    _check_workers(arguments)
     if arguments.seed < 0:
         raise ValueError(f"--seed must not be negative; got {arguments.seed}. Give 0 or more.")
     check_folder(output=arguments.output)
@@ -162,6 +204,15 @@ def _check(arguments: EvaluateArguments, defaults: EvaluateArguments) -> None:
         raise ValueError("--train goes with --generalise or --scenarios all; got it alone. python train.py trains an actor.")
     if arguments.curve is not None:
         _check_curve(arguments, defaults)
+
+
+def _check_workers(arguments: EvaluateArguments) -> None:
+    check_cluster(arguments.workers)
+    if arguments.num_workers is not None:
+        check_positive(num_workers=arguments.num_workers)
+    plays_many = arguments.generalise or arguments.scenarios is not None or arguments.curve is not None
+    if not plays_many and (arguments.num_workers is not None or arguments.workers != PROCESSES):
+        raise ValueError("--num-workers and --executor go with --scenarios, --curve or --generalise; got none of these. Leave them out.")
 
 
 def _check_curve(arguments: EvaluateArguments, defaults: EvaluateArguments) -> None:

@@ -8,8 +8,8 @@ from agents.learner import Learner
 from multicell_env.config import NetworkConfig
 from multicell_env.scenarios import draw_networks, scenario_named
 
-TRAINED_ON = ("paper", "unequal-load", "asymmetric", "irregular-7")
-"""What `all` trains on; the larger one stays unseen."""
+TRAINED_ON = ("paper", "many-users", "unequal-load", "asymmetric", "irregular-7", "irregular-12")
+"""What `all` trains on; networks of more cells stay unseen."""
 
 
 def scenario_names(words: str, everything: Sequence[str]) -> list[str]:

@@ -58,10 +58,12 @@ def resume(given: ResumeArguments, arguments: TrainArguments) -> tuple[TrainArgu
     """A run that goes on with the settings that it has, to more steps where that was asked for.
 
     Raises:
+        BlockingIOError: another process trains there.
         FileNotFoundError: its checkpoint is gone.
         ValueError: its checkpoint is damaged, or fewer steps than it has done were asked for.
     """
     directory = RunDirectory(given.resume)
+    directory.hold()
     state = directory.load_checkpoint()
     if given.num_steps is not None:
         done = 0 if state is None else state["training"]["steps_done"]
@@ -75,8 +77,11 @@ def resume(given: ResumeArguments, arguments: TrainArguments) -> tuple[TrainArgu
 def run(arguments: TrainArguments, directory: RunDirectory, state: dict[str, Any] | None) -> dict[str, Any]:
     """Train to the end or until a signal, then play. Returns where the run is, how far it came, and what the closing table says."""
     torch.set_num_threads(arguments.num_threads)
-    run = _training_run(arguments, directory, state)
-    closing = _close(arguments, directory) if run.learn() else {}
+    try:
+        run = _training_run(arguments, directory, state)
+        closing = _close(arguments, directory) if run.learn() else {}
+    finally:
+        directory.release()
     return {"run": str(directory.path), "steps_done": run.training.steps_done, "stopped_by": run.stopped_by, **closing}
 
 

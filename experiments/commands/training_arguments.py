@@ -1,9 +1,10 @@
 """Arguments of train.py, and reading them; torch is not imported for it."""
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import tyro
 
@@ -14,6 +15,7 @@ from agents.run_directory import RunDirectory
 from experiments.command_line import Reporting, check_drawn, check_folder, check_positive, parse, values_of
 from experiments.commands.channel_words import ChannelArguments, asked_channels, checked_network, usual_network
 from experiments.commands.scenario_words import TRAINED_ON, check_mixing, scenario_names
+from experiments.commands.task_words import TASK_HELP, asked_task, check_task, network_of
 from experiments.game_rules import drawn_by
 from multicell_env.config import NetworkConfig
 from multicell_env.observation import Observation
@@ -22,6 +24,7 @@ from multicell_env.scenarios import SCENARIOS
 EXAMPLES = """Examples:
   python train.py                                                            TD3-MIX on the paper's network, a minute on two cores
   python train.py --num-antennas 32 --num-users 16 --name large
+  python train.py --algo apg --task irregular-7-v0                           on the training networks of a task
   python train.py --algo apg --scenarios mixture --num-networks 64           networks drawn at random take turns
   python train.py --algo apg --preset rounds --scenarios all                 one actor that acts in every round, for four scenarios
   python train.py --preset rounds --scenarios asymmetric                     TD3-MIX in every round, on one of them
@@ -31,6 +34,8 @@ EXAMPLES = """Examples:
   python train.py --resume runs/NAME                                         after Ctrl-C, SIGTERM or a power cut
   python train.py --resume runs/NAME --num-steps 2000                        a finished run learns on"""
 COUNTS = ("num_threads", "eval_interval", "eval_blocks", "final_blocks", "num_networks")
+LONGEST_NAME = 200
+"""Bytes of a run's name: systems store 255, and tools add to it."""
 USUAL = next(iter(LEARNERS.values()))
 PRESETS = tuple(dict.fromkeys(name for learner in LEARNERS.values() for name in learner.presets))
 """Names of the presets of all learners; several may have one of the same name."""
@@ -75,6 +80,7 @@ class TrainArguments:
     """Blocks of these evaluations, always the same."""
     final_blocks: int = 200
     """Unseen blocks of the closing table."""
+    task: Annotated[str | None, tyro.conf.arg(metavar="NAME", help=f"Train on a task. {TASK_HELP}")] = None
     scenarios: Annotated[str | None, tyro.conf.arg(metavar="NAME", help=SCENARIOS_HELP)] = None
     num_networks: int = 16
     """Networks to draw of each scenario; they take turns, or stand in one batch (apg with slots ahead, td3mix where it mixes networks).
@@ -143,14 +149,19 @@ def new_run(argv: list[str]) -> TrainArguments:
         raise ValueError(f"--preset {preset} holds hyperparameters of {owner}; got --algo {learner.name}. {remedy}")
     others = {f"--algo {other.name}": defaults_of(other) for other in LEARNERS.values() if other is not learner}
     defaults, recorded = defaults_of(learner, preset), asked_channels(argv)
-    network = usual_network(recorded, defaults.scenario, beside_scenarios=bool(values_of("--scenarios", argv)))
+    task, of_scenarios = asked_task(argv), bool(values_of("--scenarios", argv))
+    network = usual_network(recorded, defaults.scenario, beside_scenarios=of_scenarios)
     defaults = dataclasses.replace(defaults, scenario=network)
+    if task is not None:
+        defaults = dataclasses.replace(defaults, scenario=network_of(task, network), scenarios=task.scenario)
     arguments = parse(TrainArguments, argv, defaults, examples=EXAMPLES, others=others)
     arguments = dataclasses.replace(arguments, recorded=recorded)
     if arguments.explain:
         if arguments.preset not in PRESETS:
             raise ValueError(f"--explain is for a preset; got none. Give --preset {' or --preset '.join(PRESETS)}.")
         return arguments
+    if task is not None:
+        check_task(task, arguments.scenario, defaults.scenario, beside=of_scenarios or bool(recorded.channels))
     _check(arguments)
     beside = arguments.scenarios is not None
     network = checked_network(recorded, arguments.scenario, defaults.scenario, beside_scenarios=beside)
@@ -166,13 +177,29 @@ def _check(arguments: TrainArguments) -> None:
         scenario_names(arguments.scenarios, TRAINED_ON)
     if not 0 <= arguments.seed < 2**32:  # what NumPy's global generator takes
         raise ValueError(f"--seed must be from 0 to {2**32 - 1}; got {arguments.seed}. Give one of these.")
-    if (name := arguments.name) is not None and (Path(name).name != name or name in ("", "..")):
-        raise ValueError(f"--name must be a plain name; got {name!r}. Leave it out for date and time, and choose the place by --runs.")
+    if arguments.name is not None:
+        check_name(arguments.name)
     if arguments.start_from is not None:
         if LEARNERS[arguments.algo].start_from is None:
             able = " or ".join(learner.name for learner in LEARNERS.values() if learner.start_from is not None)
             raise ValueError(f"--start-from is for {able}; got --algo {arguments.algo}. Leave one of them out.")
         locate(str(arguments.start_from))
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is none of a folder, on this system or on another one that the run may be copied to.
+
+    Raises:
+        ValueError: it is such a name.
+    """
+    is_reserved = re.fullmatch(r"(con|prn|aux|nul|(com|lpt)\d)(\..*)?", name, re.IGNORECASE) is not None
+    if not name or is_reserved or name[0] in ". -" or name[-1] in ". " or not name.isprintable() or set(name) & set('<>:"/\\|?*'):
+        raise ValueError(
+            f"--name must be a plain name that every system can store; got {name!r:.80}. Leave it out for date and time, and choose the "
+            "place by --runs."
+        )
+    if len(name.encode(errors="replace")) > LONGEST_NAME:
+        raise ValueError(f"--name must be at most {LONGEST_NAME} bytes; got {len(name)} characters. Give a shorter one.")
 
 
 def explained(arguments: TrainArguments) -> list[dict[str, Any]]:
@@ -208,12 +235,19 @@ def _stored_arguments(directory: RunDirectory) -> TrainArguments:
         fields = dict(stored["arguments"])
         of = LEARNERS[fields["algo"]]
         learner, start_from, recorded = {**fields.pop("learner")}, fields.get("start_from"), fields.pop("recorded", {})
-        return TrainArguments(
+        for name in (*COUNTS, "seed"):
+            if type(value := fields.get(name, 1)) is not int:
+                raise TypeError(f"{name} = {value!r:.80}")
+        stored_arguments = TrainArguments(
             scenario=NetworkConfig.from_json(fields.pop("scenario")),
             learner=of.config(**{**learner, "hidden_sizes": tuple(learner["hidden_sizes"])}),
             training=of.length(**fields.pop("training")),
             recorded=ChannelArguments.of(recorded),
             **{**fields, "runs": Path(fields["runs"]), "start_from": start_from and Path(start_from), "resume": None},
         )
-    except (KeyError, TypeError) as error:
+        _check(dataclasses.replace(stored_arguments, start_from=None))  # which a run that goes on needs no more
+        if stored_arguments.observation not in get_args(Observation):
+            raise ValueError(f"observation = {stored_arguments.observation!r:.80}")
+        return stored_arguments
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ValueError(f"{directory.config_path} must be what train.py wrote; got something else ({error}). Use another run.") from error

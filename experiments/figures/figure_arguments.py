@@ -1,6 +1,5 @@
 """Arguments of `evaluate.py --figure` and `--claims`."""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +8,7 @@ import tyro
 
 from agents.loading import PRETRAINED
 from experiments.command_line import Reporting
+from experiments.executors.engines import ClusterArguments
 from experiments.figures.paper_figures import FIGURES, PAPER_FIGURES
 
 EXAMPLES = """Examples:
@@ -46,8 +46,10 @@ class FigureArguments:
     """The actor of td3mix and td3mix_opening."""
     runs: Path = Path("runs/figures")
     """Where trainings and finished points are kept."""
-    num_workers: int = os.cpu_count() or 2
-    """Processes that measure."""
+    num_workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Points measured at once; as many as this machine or the cluster has processors."""
+    workers: tyro.conf.OmitArgPrefixes[ClusterArguments] = field(default_factory=ClusterArguments)
+    """Where points are measured and what is missing is trained."""
     reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
     """What is shown, and where."""
 

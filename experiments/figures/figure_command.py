@@ -15,6 +15,8 @@ from rich.console import Console
 from agents.loading import PRETRAINED, load
 from agents.run_directory import RunDirectory
 from experiments.command_line import check_folder, check_positive
+from experiments.executors.engines import check_cluster, opened
+from experiments.executors.jobs import Workers
 from experiments.figures.equilibrium import MOST_ITERATIONS, TOLERANCE
 from experiments.figures.figure_arguments import FIGURES_FOLDER, ClaimsArguments, FigureArguments
 from experiments.figures.figure_files import compare, read_figure, write_files
@@ -27,6 +29,8 @@ from experiments.sources import digest_of_sources
 from experiments.sweep import Point, Result, sweep
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.playing import FIRST_SEED
+from multicell_env.evaluation.policies import Policy
+from multicell_env.evaluation.writing import write_text
 
 if TYPE_CHECKING:
     from agents.saved_actor import ActorPolicy
@@ -51,7 +55,9 @@ def make_figures(arguments: FigureArguments, load: Load = load) -> dict[str, Any
     Raises:
         ValueError: an argument breaks its rule, or numbers that were measured again disagree.
     """
-    check_positive(num_workers=arguments.num_workers, num_blocks=1 if arguments.num_blocks is None else arguments.num_blocks)
+    given = {"num_workers": arguments.num_workers, "num_blocks": arguments.num_blocks}
+    check_positive(**{name: number for name, number in given.items() if number is not None})
+    check_cluster(arguments.workers)
     check_folder(output=arguments.output, runs=arguments.runs)
     seed = FIRST_SEED if arguments.seed is None else arguments.seed
     if seed < 0:
@@ -62,13 +68,14 @@ def make_figures(arguments: FigureArguments, load: Load = load) -> dict[str, Any
         if ignored := [name for name in SETTINGS_OF_FILE if getattr(arguments, name) != getattr(defaults, name)]:
             flags = ", ".join(f"--{name.replace('_', '-')}" for name in ignored)
             raise ValueError(f"--from measures again with the settings of its file, and writes nothing; got {flags}. Leave that out.")
-        return _measure_again(arguments, load, console)
+        with opened(arguments.workers, arguments.num_workers) as workers:
+            return _measure_again(arguments, load, console, workers)
     from experiments.figures.curves import save_figure
 
     numbers = sorted(FIGURES) if arguments.figure == "all" else [int(arguments.figure)]
     if arguments.train:
         shipped = {path.stem for path in PRETRAINED.iterdir()}
-        train_missing([one for one in needed_trainings(numbers) if one.name not in shipped], arguments.runs)
+        train_missing([one for one in needed_trainings(numbers) if one.name not in shipped], arguments.runs, arguments.workers)
     effort = QUICK if arguments.quick else FULL
     if arguments.num_blocks is not None:
         effort = replace(effort, num_blocks=arguments.num_blocks, num_large_blocks=arguments.num_blocks)
@@ -76,7 +83,9 @@ def make_figures(arguments: FigureArguments, load: Load = load) -> dict[str, Any
     for method in dict.fromkeys(method for _, left_out in found.values() for method in left_out):
         console.print(f"note: {method} is left out where nothing is trained for it; --train trains it", highlight=False)
     contents: dict[str, Any] = {}
-    results = iter(_measured([point for places, _ in found.values() for point in places.values()], arguments))
+    wanted = [point for places, _ in found.values() for point in places.values()]
+    with opened(arguments.workers, arguments.num_workers) as workers:
+        results = iter(_measured(wanted, arguments.runs / "points" / digest_of_sources(), workers, "measuring"))
     for number, (places, left_out) in found.items():
         content = {
             "figure": number,
@@ -98,11 +107,18 @@ def make_figures(arguments: FigureArguments, load: Load = load) -> dict[str, Any
     return contents
 
 
-def _measured(wanted: Sequence[Point], arguments: FigureArguments) -> list[Result]:
-    return sweep(wanted, measure, arguments.runs / "points" / digest_of_sources(), num_workers=arguments.num_workers, title="measuring")
+def _measured(wanted: Sequence[Point], cache: str | Path, workers: Workers, title: str) -> list[Result]:
+    if workers.are_elsewhere:  # where the actors' files are not
+        given = {point.make_policy: point.make_policy() for point in wanted if point.make_policy is not None}
+        wanted = [replace(point, make_policy=point.make_policy and partial(_given, given[point.make_policy])) for point in wanted]
+    return sweep(wanted, measure, cache, num_workers=workers.num_workers, title=title, executor=workers.executor)
 
 
-def _measure_again(arguments: FigureArguments, load: Load, console: Console) -> dict[str, Any]:
+def _given(policy: Policy) -> Policy:
+    return policy
+
+
+def _measure_again(arguments: FigureArguments, load: Load, console: Console, workers: Workers) -> dict[str, Any]:
     assert arguments.source is not None
     before = read_figure(arguments.source)
     if str(before["figure"]) != arguments.figure:
@@ -116,7 +132,7 @@ def _measure_again(arguments: FigureArguments, load: Load, console: Console) -> 
         again.append(Point(settings, None if actor is None else partial(load, actor["path"])))
     same_seed = all(point.settings["seed"] == entry["settings"]["seed"] for point, entry in zip(again, before["points"], strict=True))
     with tempfile.TemporaryDirectory() as empty:  # nothing that was measured before may stand in
-        results = sweep(again, measure, empty, num_workers=arguments.num_workers, title="measuring again")
+        results = _measured(again, empty, workers, "measuring again")
     agrees, line = compare(before["points"], results, same_seed=same_seed)
     console.print(f"figure {arguments.figure} from {arguments.source}: {line}", highlight=False)
     if not agrees:
@@ -157,11 +173,17 @@ def compare_claims(arguments: ClaimsArguments) -> list[dict[str, Any]]:
     found = {n: read_figure(path) for n in PAPER_FIGURES if (path := arguments.figures / f"figure{n}.json").exists()}
     for number in sorted(set(PAPER_FIGURES) - set(found)):
         print(f"figure {number} is missing: python evaluate.py --figure {number} --train --output {arguments.figures}", file=sys.stderr)
-    judged = verdicts(found)
+    try:
+        judged = verdicts(found)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"the figures in {arguments.figures} must be those of evaluate.py --figure; one has other points ({type(error).__name__}: "
+            f"{error}). Make them again: python evaluate.py --figure all --train --output {arguments.figures}"
+        ) from error
     content = as_json(judged)
     arguments.figures.mkdir(parents=True, exist_ok=True)
-    (arguments.figures / "claims.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-    (arguments.figures / "claims.md").write_text(as_markdown(judged, found))
+    write_text(arguments.figures / "claims.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
+    write_text(arguments.figures / "claims.md", as_markdown(judged, found))
     save_claims(judged, arguments.figures / "claims.png")
     print(as_markdown(judged, found))
     return content

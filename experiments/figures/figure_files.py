@@ -8,6 +8,7 @@ from typing import Any
 
 from experiments.figures.paper_figures import FIGURES
 from experiments.sweep import Result
+from multicell_env.evaluation.writing import write_text
 
 COLUMNS: tuple[str, ...] = (
     *("panel", "x", "method", "mean", "ci95", "std_over_starts", "slots_mean", "slots_ci95"),
@@ -60,7 +61,7 @@ def write_files(content: Mapping[str, Any], folder: Path) -> list[Path]:
     as_json, as_csv = stem.with_suffix(".json"), stem.with_suffix(".csv")
     head = {key: value for key, value in content.items() if key != "points"}
     lines = ",\n".join(json.dumps(entry, allow_nan=False) for entry in content["points"])  # a line for a point keeps differences readable
-    as_json.write_text(json.dumps(head, indent=1, allow_nan=False)[:-2] + ',\n "points": [\n' + lines + "\n]}\n")
+    write_text(as_json, json.dumps(head, indent=1, allow_nan=False)[:-2] + ',\n "points": [\n' + lines + "\n]}\n")
     with open(as_csv, "w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from experiments.sweep import Point, Result
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation.playing import Policy
+from multicell_env.evaluation.policies import Policy
 
 X = int | str | None
 """A position on the x axis; None where there is one alone."""

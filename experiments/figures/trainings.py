@@ -1,15 +1,18 @@
 """The trainings that the figures need beside the shipped actor, and running those that are missing."""
 
 import subprocess
-import sys
+import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
-from tqdm import tqdm
-
+from experiments.executors.engines import PROCESSES, ClusterArguments, opened
+from experiments.executors.jobs import Job, Progress, Workers, closing, run_jobs
+from experiments.executors.parents import guarded
+from experiments.executors.training_slices import Training, train_elsewhere
 from experiments.figures.paper_figures import CHANGES, FIGURES, LEARNED, OWN, networks
 from multicell_env.config import NetworkConfig
 
@@ -22,6 +25,10 @@ LENGTHS = ((32 * 16 * 3, 4800, 2500), (32 * 16 * 6, 3200, 1700), (32 * 16 * 12, 
 training takes some minutes on one core at most, and its buffer stays below a gigabyte."""
 STARTS = {"own_k0": "k0_set", "own_k5": "td3mix", "own_damped": "damped"}
 """Shipped actors, trained at SIR 0 dB, from which those for other SIRs go on."""
+_PIPES: set[IO[bytes]] = set()
+"""Standard inputs of the trainings in work, which end with them."""
+_STOPPING = threading.Event()
+"""Whether trainings are being stopped."""
 
 
 @dataclass(frozen=True)
@@ -72,29 +79,46 @@ def needed_trainings(numbers: list[int]) -> list[NeededTraining]:
     return sorted(found.values(), key=lambda training: (-training.weight, training.name))
 
 
-def train_missing(trainings: list[NeededTraining], runs: Path) -> None:
-    """Train what has not ended yet, two at once; a run that was interrupted goes on.
+def train_missing(trainings: Sequence[NeededTraining], runs: Path, where: ClusterArguments = PROCESSES) -> None:
+    """Train what has not ended yet, two at once on this machine; a run that was interrupted goes on.
+
+    Args:
+        trainings: The longest first.
+        runs: Folder of the run directories.
+        where: On which workers.
 
     Raises:
         ValueError: a training failed; its output is beside its run.
+        ChildProcessError: workers died at a training.
     """
-    runs.mkdir(parents=True, exist_ok=True)
     missing = [training for training in trainings if not is_trained(training, runs)]
     if not missing:
         return
-    with tqdm(total=len(missing), desc="training", unit="run", dynamic_ncols=True) as bar, ThreadPoolExecutor(2) as pool:
-        futures = [pool.submit(_train, training, runs) for training in missing]
-        try:
-            for future in futures:
-                future.result()
-                bar.update()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # those in work get the terminal's Ctrl-C too, and write their checkpoints
-            raise
+    if where.executor != "process":
+        with opened(where) as workers:
+            train_elsewhere([Training(training.name, training.flags) for training in missing], runs, workers)
+        return
+    runs.mkdir(parents=True, exist_ok=True)
+    jobs = [Job(partial(_train, training, runs), f"training {training.name}") for training in missing]
+    _STOPPING.clear()
+    with closing(_Threads(2)) as pool:
+        run_jobs(jobs, lambda job, result: None, Workers(pool, 2), Progress("training", "run"))
+
+
+class _Threads(ThreadPoolExecutor):
+    """Threads that wait for trainings; cancelled, they ask these to write checkpoints."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        super().shutdown(wait=False, cancel_futures=cancel_futures)
+        if cancel_futures:
+            _STOPPING.set()
+            for pipe in list(_PIPES):
+                pipe.close()
+        super().shutdown(wait=wait)
 
 
 def run_training(words: Sequence[str], output: int | IO[str] | None = None) -> int:
-    """Run train.py in a process of its own, and wait for it.
+    """Run train.py in a process of its own, and wait for it. When this process is interrupted or dies, it writes a checkpoint and ends.
 
     Args:
         words: Its command line.
@@ -110,9 +134,24 @@ def run_training(words: Sequence[str], output: int | IO[str] | None = None) -> i
         raise FileNotFoundError(
             f"training needs the repository's train.py; there is no {TRAIN}. Run evaluate.py in a clone of the repository."
         )
-    return subprocess.run(
-        [sys.executable, str(TRAIN), *words], stdout=output, stderr=None if output is None else subprocess.STDOUT, check=False
-    ).returncode
+    process = subprocess.Popen(
+        guarded(str(TRAIN), *words),
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=None if output is None else subprocess.STDOUT,
+        start_new_session=True,  # Ctrl-C does not reach it: it ends with its pipe, and a second signal would end it at once
+    )
+    assert process.stdin is not None
+    with process.stdin as pipe:
+        _PIPES.add(pipe)
+        try:
+            if _STOPPING.is_set():
+                pipe.close()
+            return process.wait()
+        finally:
+            _PIPES.discard(pipe)
+            pipe.close()
+            process.wait()
 
 
 def is_trained(training: NeededTraining, runs: Path) -> bool:
@@ -126,6 +165,8 @@ def _train(training: NeededTraining, runs: Path) -> None:
     flags = ("--resume", str(directory)) if begun else ("--runs", str(runs), "--name", training.name, *training.flags)
     with open(log, "a") as file:
         code = run_training(flags, file)
+    if code < 0 and not _STOPPING.is_set():
+        raise BrokenExecutor(f"training {training.name} was ended by signal {-code}")
     if not is_trained(training, runs):
         raise ValueError(
             f"training {training.name} must end with a table; it did not (exit code {code}). Read {log}, then go on the same way."

@@ -3,7 +3,9 @@
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from experiments.executors.jobs import HERE, Job, Progress, Workers, results_of
 from experiments.provenance import provenance
 from experiments.studies.actor_curves_figure import save_curve
 from experiments.studies.own_game import own_network, own_rules, play_own_game
@@ -24,6 +27,7 @@ from multicell_env.evaluation.playing import evaluate_allocations
 from multicell_env.evaluation.policies import Policy
 from multicell_env.evaluation.results import MethodResult, summary
 from multicell_env.evaluation.tables import print_whole, with_interval
+from multicell_env.evaluation.writing import write_text
 from multicell_env.scenarios import draw_networks, scenario_named
 
 MEASUREMENTS = (1, 2, 3, 5)
@@ -53,6 +57,13 @@ class Asked:
     """Block i is the one that `env.reset(seed=seed + i)` draws, on network i of a scenario."""
     scenarios: Sequence[str]
     """Scenarios by their names."""
+    workers: Workers = HERE
+    """Where."""
+
+    @property
+    def without_workers(self) -> "Asked":
+        """What workers are told."""
+        return replace(self, workers=HERE)
 
 
 @dataclass(frozen=True)
@@ -88,7 +99,7 @@ def measure_curve(asked: Asked, curve: str, output: Path) -> dict[str, Any]:
     one = CURVES[curve]
     output.mkdir(parents=True, exist_ok=True)
     console = Console(width=None if sys.stdout.isatty() else 110)
-    with Console(stderr=True).status(f"measuring the curve {curve} ..."):
+    with Console(stderr=True).status(f"measuring the curve {curve} ...") if asked.workers.executor is None else nullcontext():
         measured = one.panels(asked)
     content: dict[str, Any] = {
         "curve": curve,
@@ -101,7 +112,7 @@ def measure_curve(asked: Asked, curve: str, output: Path) -> dict[str, Any]:
         **provenance(),
         "panels": {panel: {"methods": points, **more} for panel, (points, more) in measured.items()},
     }
-    (output / f"curve_{curve}.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    write_text(output / f"curve_{curve}.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
     save_curve(content, output / f"curve_{curve}.png")
     _print(content, console)
     console.print(f"wrote {output / f'curve_{curve}.json'} and {output / f'curve_{curve}.png'}", highlight=False)
@@ -117,21 +128,22 @@ def rounds_panels(asked: Asked) -> dict[str, tuple[Points, Mapping[str, Any]]]:
 
 
 def _rounds_panel(asked: Asked, scenario: str) -> tuple[Points, Mapping[str, Any]]:
-    def play_all(config: NetworkConfig, index: int) -> list[MethodResult]:
-        where = _where(asked, index)
-        results = evaluate_allocations(config, methods=(BEST_KNOWN, "planned"), **where)
-        for count in MEASUREMENTS:
-            played = play_own_game(asked.name, asked.policy, config, rounds_per_slot=count, **where)
-            played += evaluate_allocations(replace(config, num_iterations=count), methods=("pricing", "flwf"), **where)
-            results += [replace(result, name=f"{result.name} {count}") for result in played]
-        return results
-
-    of = _capacities(asked, scenario, play_all)
+    of = _capacities(asked, scenario, _play_counts)
     best = np.max(list(of.values()), axis=0)
     names = list(dict.fromkeys(name.rpartition(" ")[0] for name in of if " " in name))
     points = {name: [_share(x, of[f"{name} {x}"], best) for x in MEASUREMENTS] for name in names}
     points["planned"] = [_share(x, of["planned"], best) for x in MEASUREMENTS]
     return points, {"best_known": float(best.mean())}
+
+
+def _play_counts(asked: Asked, config: NetworkConfig, index: int) -> list[MethodResult]:
+    where = _where(asked, index)
+    results = evaluate_allocations(config, methods=(BEST_KNOWN, "planned"), **where)
+    for count in MEASUREMENTS:
+        played = play_own_game(asked.name, asked.policy, config, rounds_per_slot=count, **where)
+        played += evaluate_allocations(replace(config, num_iterations=count), methods=("pricing", "flwf"), **where)
+        results += [replace(result, name=f"{result.name} {count}") for result in played]
+    return results
 
 
 def sir_panels(asked: Asked) -> dict[str, tuple[Points, Mapping[str, Any]]]:
@@ -140,21 +152,28 @@ def sir_panels(asked: Asked) -> dict[str, tuple[Points, Mapping[str, Any]]]:
     The better is the one with the higher mean over the blocks.
     """
     panels = {}
+    networks = {
+        (size, sir_db): NetworkConfig(num_antennas=size[0], num_users=size[1], sir_db=sir_db) for size in SIZES for sir_db in SIRS_DB
+    }
+    jobs = [Job(partial(_play_network, asked.without_workers, config), config.describe()) for config in networks.values()]
+    played = dict(zip(networks, results_of(jobs, asked.workers, Progress("measuring", "network")), strict=True))
     for antennas, users in SIZES:
         points: Points = {}
         better = []
         for sir_db in SIRS_DB:
-            config = NetworkConfig(num_antennas=antennas, num_users=users, sir_db=sir_db)
-            where: dict[str, Any] = {"num_blocks": asked.num_blocks, "seed": asked.seed, "timed": False}
-            results = play_own_game(asked.name, asked.policy, config, **where)
-            results += evaluate_allocations(config, methods=("pricing", "uniform", "planned"), **where)
-            of = {result.name: result.of_blocks("all_slots") for result in results}
+            of = {result.name: result.of_blocks("all_slots") for result in played[(antennas, users), sir_db]}
             reference = max(("uniform", "planned"), key=lambda name: of[name].mean())
             better.append({"x": sir_db, "method": reference, "capacity": float(of[reference].mean())})
             for name, capacities in of.items():
                 points.setdefault(name, []).append(_gain(sir_db, capacities, of[reference], of[reference]))
         panels[f"(M, U) = ({antennas}, {users})"] = points, {"better": better}
     return panels
+
+
+def _play_network(asked: Asked, config: NetworkConfig) -> list[MethodResult]:
+    where: dict[str, Any] = {"num_blocks": asked.num_blocks, "seed": asked.seed, "timed": False}
+    results = play_own_game(asked.name, asked.policy, config, **where)
+    return results + evaluate_allocations(config, methods=("pricing", "uniform", "planned"), **where)
 
 
 def error_panels(asked: Asked) -> dict[str, tuple[Points, Mapping[str, Any]]]:
@@ -168,22 +187,23 @@ def error_panels(asked: Asked) -> dict[str, tuple[Points, Mapping[str, Any]]]:
 
 
 def _error_panel(asked: Asked, scenario: str) -> tuple[Points, Mapping[str, Any]]:
-    def play_all(config: NetworkConfig, index: int) -> list[MethodResult]:
-        where = _where(asked, index)
-        results = evaluate_allocations(config, methods=(BEST_KNOWN, "planned"), **where)
-        for error_db in ERRORS_DB:
-            wrong = replace(own_network(asked.policy, config), num_iterations=0, measurement_error_db=error_db)
-            played = [play_policy(f"{asked.name}_rounds", asked.policy, wrong, acting_slots=slots, **where) for slots in (None, 1)]
-            played.append(play_policy("untilted", _Untilted(), wrong, **where))
-            results += [replace(result, name=f"{result.name} {error_db}") for result in played]
-        return results
-
-    of = _capacities(asked, scenario, play_all)
+    of = _capacities(asked, scenario, _play_errors)
     right = [capacities for name, capacities in of.items() if " " not in name or name.endswith(" 0.0")]
     best = np.max(right, axis=0)
     names = list(dict.fromkeys(name.rpartition(" ")[0] for name in of if " " in name))
     points = {name: [_gain(x, of[f"{name} {x}"], of[f"{name} {ERRORS_DB[0]}"], best) for x in ERRORS_DB] for name in names}
     return points, {"best_known": float(best.mean())}
+
+
+def _play_errors(asked: Asked, config: NetworkConfig, index: int) -> list[MethodResult]:
+    where = _where(asked, index)
+    results = evaluate_allocations(config, methods=(BEST_KNOWN, "planned"), **where)
+    for error_db in ERRORS_DB:
+        wrong = replace(own_network(asked.policy, config), num_iterations=0, measurement_error_db=error_db)
+        played = [play_policy(f"{asked.name}_rounds", asked.policy, wrong, acting_slots=slots, **where) for slots in (None, 1)]
+        played.append(play_policy("untilted", _Untilted(), wrong, **where))
+        results += [replace(result, name=f"{result.name} {error_db}") for result in played]
+    return results
 
 
 class _Untilted:
@@ -200,9 +220,10 @@ def _where(asked: Asked, index: int) -> dict[str, Any]:
     return {"num_blocks": 1, "seed": asked.seed + index, "timed": False}
 
 
-def _capacities(asked: Asked, scenario: str, play_all: Callable[[NetworkConfig, int], list[MethodResult]]) -> dict[str, Capacities]:
+def _capacities(asked: Asked, scenario: str, play_all: Callable[[Asked, NetworkConfig, int], list[MethodResult]]) -> dict[str, Capacities]:
     networks = draw_networks(scenario_named(scenario), asked.num_blocks, asked.seed)
-    return {result.name: result.of_blocks("all_slots") for result in evaluate_networks(networks, play_all)}
+    results = evaluate_networks(networks, partial(play_all, asked.without_workers), asked.workers)
+    return {result.name: result.of_blocks("all_slots") for result in results}
 
 
 def _share(x: float, capacities: Capacities, best: Capacities) -> dict[str, Any]:

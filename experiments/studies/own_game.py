@@ -12,7 +12,7 @@ from multicell_env.channels.model import ChannelModel
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.comparison import play_policy
 from multicell_env.evaluation.playing import draw_blocks, fractions_of
-from multicell_env.evaluation.policies import Policy, decide, is_batched, observation_of
+from multicell_env.evaluation.policies import Policy, begin, decide, is_batched, observation_of
 from multicell_env.evaluation.record import Record, Slot
 from multicell_env.evaluation.results import Measurements, MethodResult
 from multicell_env.observation import Observer
@@ -75,6 +75,7 @@ def play_own_game(
 def _then_pricing(policy: Policy, own: NetworkConfig, fairness: float, num_blocks: int, seed: int, channels: ChannelModel | None) -> Record:
     opening = draw_blocks(own, num_blocks, seed, channels=channels)
     observer = Observer(observation_of(policy), opening)
+    begin(policy, num_blocks, seed)
     for _ in range(own.rounds_per_slot):
         opening.play_slot(decide(policy, observer, is_batched(policy)))
     rules: dict[str, Any] = {"negotiation": "pricing", "num_iterations": own.rounds_per_slot}

@@ -9,9 +9,10 @@ from multicell_env.allocations.planning import planned_allocation
 from multicell_env.allocations.simple import uniform_allocation
 from multicell_env.channels.pool import RecordedChannels
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation.playing import draw_blocks, fractions_of
+from multicell_env.evaluation.playing import fractions_of
 from multicell_env.evaluation.record import Record, Slot
 from multicell_env.evaluation.results import MethodResult
+from multicell_env.evaluation.unseen_blocks import draw_blocks
 
 NAME = "wmmse_from_pricing"
 """In tables and files."""

@@ -1,9 +1,11 @@
 """Judging methods on many networks: each method's blocks of all of them together, and a fixed set of blocks for choosing an actor."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
+from experiments.executors.jobs import HERE, Job, Progress, Workers, results_of
 from multicell_env.allocations.assignment import MAX_BANDS, best_assignment
 from multicell_env.blocks import Blocks
 from multicell_env.channels.model import ChannelModel
@@ -14,10 +16,13 @@ from multicell_env.evaluation.results import MethodResult
 from multicell_env.model.fairness import alpha_fair_utility
 from multicell_env.observation import Observation
 
+Evaluate = Callable[[NetworkConfig, int], Sequence[MethodResult]]
+"""All methods on one network, given its index too, which makes a good offset of the block's seed."""
+CHUNKS = 4
+"""Parts for every worker into which networks are cut: enough that none waits long for another."""
 
-def evaluate_networks(
-    networks: Sequence[NetworkConfig], evaluate: Callable[[NetworkConfig, int], Sequence[MethodResult]]
-) -> list[MethodResult]:
+
+def evaluate_networks(networks: Sequence[NetworkConfig], evaluate: Evaluate, workers: Workers = HERE) -> list[MethodResult]:
     """Every method's results on one block of every network, joined by the method's name.
 
     Methods that some network does not have (the assignment bound, beyond `MAX_BANDS` bands) are left out: a mean over a part of
@@ -25,7 +30,8 @@ def evaluate_networks(
 
     Args:
         networks: Networks with the same number of slots, for example from `draw_networks`.
-        evaluate: Evaluates all methods on one network, given its index too, which makes a good offset of the block's seed.
+        evaluate: Evaluates all methods on one network; picklable where workers are other processes.
+        workers: Where.
 
     Returns:
         Results in the order of the first network's; times and spreads over starts are medians and means over the networks.
@@ -38,9 +44,20 @@ def evaluate_networks(
             f"networks must be at least one, with the same number of slots; got {sorted({config.num_slots for config in networks})}. "
             "Give such networks."
         )
-    of_networks = [{result.name: result for result in evaluate(config, index)} for index, config in enumerate(networks)]
+    numbered = list(enumerate(networks))
+    if workers.executor is None:
+        of_networks = _evaluated(evaluate, numbered)
+    else:
+        size = max(1, round(len(numbered) / (CHUNKS * workers.num_workers)))
+        chunks = [numbered[first : first + size] for first in range(0, len(numbered), size)]
+        jobs = [Job(partial(_evaluated, evaluate, chunk), f"networks {chunk[0][0]} to {chunk[-1][0]}") for chunk in chunks]
+        of_networks = [results for found in results_of(jobs, workers, Progress("playing", "part")) for results in found]
     common = [name for name in of_networks[0] if all(name in results for results in of_networks)]
     return [_joined([results[name] for results in of_networks]) for name in common]
+
+
+def _evaluated(evaluate: Evaluate, numbered: Sequence[tuple[int, NetworkConfig]]) -> list[dict[str, MethodResult]]:
+    return [{result.name: result for result in evaluate(config, index)} for index, config in numbered]
 
 
 def _joined(results: Sequence[MethodResult]) -> MethodResult:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from multicell_env.adapters.rows import RowEnv, row_env
     from multicell_env.adapters.sb3 import SB3VecEnv, sb3_vec_env
     from multicell_env.adapters.tianshou import TianshouVectorEnv, tianshou_env
-    from multicell_env.adapters.torchrl import TorchRLEnv, torchrl_env, torchrl_policy
+    from multicell_env.adapters.torchrl import TorchRLEnv, TorchRLTensorEnv, torchrl_env, torchrl_policy, torchrl_tensor_env
 
 _HOMES = {
     "FlatEnv": "flat",
@@ -33,8 +33,10 @@ _HOMES = {
     "TianshouVectorEnv": "tianshou",
     "tianshou_env": "tianshou",
     "TorchRLEnv": "torchrl",
+    "TorchRLTensorEnv": "torchrl",
     "torchrl_env": "torchrl",
     "torchrl_policy": "torchrl",
+    "torchrl_tensor_env": "torchrl",
 }
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "SB3VecEnv",
     "TianshouVectorEnv",
     "TorchRLEnv",
+    "TorchRLTensorEnv",
     "flat_env",
     "flat_policy",
     "joint_env",
@@ -53,6 +56,7 @@ __all__ = [
     "tianshou_env",
     "torchrl_env",
     "torchrl_policy",
+    "torchrl_tensor_env",
 ]
 
 

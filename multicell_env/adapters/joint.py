@@ -69,12 +69,15 @@ def joint_policy(
 ) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
     """A policy for `multicell_env.evaluation.compare` from a controller of all base stations.
 
+    The controller sees the base stations in the order of their numbers, bs_2 before bs_10, in whatever order the observations come.
+
     Args:
         act: Maps `[block, feature]`, the vectors of all agents, to actions `[block, action]` in [-1, 1].
         action: The network's form of actions.
     """
 
     def policy(observations: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        observations = dict(sorted(observations.items(), key=lambda of: _number(of[0])))
         num_blocks = len(next(iter(observations.values())))
         flat = np.asarray(act(np.concatenate([planes.reshape(num_blocks, -1) for planes in observations.values()], axis=1)))
         size = sum(int(np.prod(planes.shape[-2:])) for planes in observations.values())
@@ -94,6 +97,12 @@ def joint_policy(
 
     policy.batched = True  # type: ignore[attr-defined]
     return policy
+
+
+def _number(agent: str) -> int:
+    """The number at the end of an agent's name; agents without one stay in their order."""
+    digits = agent.rsplit("_", 1)[-1]
+    return int(digits) if digits.isdecimal() else 0
 
 
 def _joined(observations: Mapping[str, np.ndarray]) -> np.ndarray:

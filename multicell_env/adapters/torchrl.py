@@ -12,9 +12,10 @@ from torchrl.data import Bounded, Categorical, Composite, Unbounded
 from torchrl.envs import EnvBase
 from torchrl.envs.utils import ExplorationType, set_exploration_type
 
-from multicell_env.adapters.flat import from_vectors, pad_users
+from multicell_env.adapters.flat import checked_scale, from_vectors, pad_users
 from multicell_env.adapters.rows import RowEnv, row_env
 from multicell_env.config import Action
+from multicell_env.tensors.vector_env import TorchVectorEnv
 
 GROUP = "agents"
 """The one group that all base stations are in."""
@@ -129,6 +130,91 @@ def torchrl_env(num_envs: int, *, seed: int | None = None, reward_scale: float =
     return TorchRLEnv(rows, flatten=flatten, seed=seed)
 
 
+class TorchRLTensorEnv(EnvBase):
+    """A `TorchVectorEnv` as TorchRL's batched multi-agent environment, batch size `[env]`, on any device.
+
+    Entries are those of `TorchRLEnv` without its making vectors of planes: `("agents", "observation")` is
+    `[env, agent, plane, band, user]`, and `("agents", "action")` `[env, agent, *plane, band, user]` in the units of the game: fractions
+    of the users' budgets, or with `action="price"` price multipliers. A step copies nothing to the host; a reset of some environments
+    reads its mask.
+
+    Args:
+        env: The environments, which leave resets to TorchRL.
+        reward_scale: What rewards are divided by.
+        seed: Of the first reset; `set_seed` takes another.
+
+    Raises:
+        ValueError: the environments reset themselves, so that an episode's last observation would be the next one's first; or a scale
+            that is not positive.
+    """
+
+    def __init__(self, env: TorchVectorEnv, *, reward_scale: float = 1.0, seed: int | None = None) -> None:
+        if env.metadata["autoreset_mode"] != AutoresetMode.DISABLED:
+            raise ValueError(
+                f"the environments must leave resets to TorchRL; got {env.metadata['autoreset_mode']}. "
+                "Give autoreset_mode=AutoresetMode.DISABLED."
+            )
+        num_envs, num_agents = env.num_envs, env.config.num_cells
+        super().__init__(device=env.device, batch_size=torch.Size([num_envs]))
+        self.env, self._seed, self._scale, self._agents = env, seed, checked_scale(reward_scale), num_agents
+        self.group_map = {GROUP: list(env.possible_agents)}
+        """Names of the agents in their group, as TorchRL's multi-agent tools ask for them."""
+        spaces: tuple[Any, ...] = env.single_observation_space, env.single_action_space, env.single_state_space
+        observation, actions, state = (_bounded(space, num_envs) for space in spaces)
+        specs = {GROUP: Composite({"observation": observation}, shape=(num_envs, num_agents)), "state": state}
+        self.observation_spec = Composite(specs, shape=(num_envs,)).to(env.device)
+        self.action_spec = _in_group("action", actions).to(env.device)
+        self.reward_spec = _in_group("reward", Unbounded(shape=torch.Size([num_envs, num_agents, 1]), dtype=self._dtype)).to(env.device)
+        self.done_spec = Composite(
+            {**_flags(num_envs), GROUP: Composite(_flags(num_envs, num_agents), shape=(num_envs, num_agents))}, shape=(num_envs,)
+        ).to(env.device)
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return torch.float64 if self.env.config.dtype == "float64" else torch.float32
+
+    def _reset(self, tensordict: TensorDictBase | None = None, **kwargs: Any) -> TensorDictBase:
+        mask = None if tensordict is None else tensordict.get("_reset", None)
+        if mask is None and tensordict is not None and (by_agent := tensordict.get((GROUP, "_reset"), None)) is not None:
+            mask = by_agent.any(dim=1)  # an environment's agents begin together
+        if mask is None:
+            seed, self._seed = self._seed, None
+            observations, _ = self.env.reset(seed=seed)
+        else:
+            observations, _ = self.env.reset(options={"reset_mask": mask.reshape(-1)})
+        # Environments outside of a mask keep what they have: TorchRL puts it there.
+        return self._content(observations, torch.zeros((self.env.num_envs, 1), dtype=torch.bool, device=self.env.device), {})
+
+    def _step(self, tensordict: TensorDictBase) -> TensorDictBase:
+        observations, rewards, _, truncations, _ = self.env.step(tensordict.get(ACTION))
+        return self._content(observations, truncations.unsqueeze(-1), {"reward": (rewards / self._scale).unsqueeze(-1)})
+
+    def _set_seed(self, seed: int | None) -> None:
+        """Environment i takes seed + i at the next reset of all."""
+        self._seed = seed
+
+    def _content(self, observations: torch.Tensor, over: torch.Tensor, own: dict[str, torch.Tensor]) -> TensorDict:
+        """Everything after a reset or a slot; no two entries share memory, because TorchRL writes some in place."""
+        state = observations.clone() if self.env.state_is_observation else self.env.state()
+        shape = self.env.num_envs, self._agents
+        by_agent = over.unsqueeze(1).expand(*shape, 1)
+        group = TensorDict(own | {"observation": observations} | _flag_values(by_agent), batch_size=shape)
+        return TensorDict({GROUP: group, "state": state, **_flag_values(over)}, batch_size=self.batch_size)
+
+
+def torchrl_tensor_env(num_envs: int, *, seed: int | None = None, reward_scale: float = 1.0, **arguments: Any) -> TorchRLTensorEnv:
+    """A `TorchRLTensorEnv` of new environments, observation "gain" unless said otherwise.
+
+    Args:
+        num_envs: Environments, the batch size.
+        seed: Of the first reset: environment i takes seed + i.
+        reward_scale: What rewards are divided by.
+        **arguments: As for `TorchVectorEnv`: `device`, `compiled`, `observation`, fields of `NetworkConfig`.
+    """
+    env = TorchVectorEnv(num_envs, autoreset_mode=AutoresetMode.DISABLED, **{"observation": "gain", **arguments})
+    return TorchRLTensorEnv(env, reward_scale=reward_scale, seed=seed)
+
+
 def torchrl_policy(
     actor: Callable[[TensorDictBase], TensorDictBase], *, flatten: bool = True, action: Action = "powers"
 ) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
@@ -174,4 +260,4 @@ def _flags(*batch: int) -> dict[str, Categorical]:
 
 
 def _flag_values(over: torch.Tensor) -> dict[str, torch.Tensor]:
-    return {"done": over.clone(), "terminated": torch.zeros(over.shape, dtype=torch.bool), "truncated": over.clone()}
+    return {"done": over.clone(), "terminated": torch.zeros_like(over), "truncated": over.clone()}

@@ -56,7 +56,7 @@ def predicted_rates(config: NetworkConfig) -> Float[np.ndarray, "group band"]:
     between = config.mean_gain_matrix * (1.0 - np.eye(config.num_cells))
     num_bands = np.arange(1, config.num_bands + 1)[:, None]
     users, powers = config.users_per_cell, config.nominal_budgets / num_bands
-    signals = (config.num_antennas - users + 1) * np.diagonal(config.mean_gain_matrix) * powers / users
+    signals = (config.num_antennas - users + 1) * config.own_gains * powers / users
     interference = (members[:, None] * powers) @ between
     if config.fairness == 0.0:
         return (members[:, None] * num_bands * users * log2_of_1_plus(signals / (1.0 + interference))).sum(axis=-1)

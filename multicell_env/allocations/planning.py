@@ -103,10 +103,9 @@ def mean_gains(config: NetworkConfig) -> Gains:
     """
     mask, others = config.user_mask, config.interferers
     shape = config.num_cells, config.num_bands, config.max_users
-    own = (config.num_antennas - config.users_per_cell + 1) * np.diagonal(config.mean_gain_matrix)
+    own = (config.num_antennas - config.users_per_cell + 1) * config.own_gains
     signal = np.where(mask, own[:, None], 1.0)[:, None, :]
-    heard = np.where(others >= 0, config.mean_gain_matrix[others, np.arange(config.num_cells)[:, None]], 0.0)
-    between = heard[..., None, None] * mask[others][..., None] * mask[:, None, None, :]
+    between = config.interferer_gains[..., None, None] * mask[others][..., None] * mask[:, None, None, :]
     cross = np.broadcast_to(between[:, :, None], (*others.shape, *shape[1:], shape[2]))
     return Gains(np.broadcast_to(signal, shape), cross, others)
 

@@ -46,7 +46,7 @@ def full_power(gains: Gains, user_budgets: Float[np.ndarray, "cell user"]) -> Fu
     leaks = np.zeros((num_cells, num_cells, num_bands, num_users))
     for cell, others in enumerate(gains.interferers):
         for i, other in enumerate(others):
-            if other >= 0:
+            if other >= 0 and other != cell:  # a search for shares counts other cells alone
                 leaks[other, cell] = user_budgets[other] @ gains.cross_gains[cell, i].astype(np.float64)
     signals = gains.signal_gains.astype(np.float64) * user_budgets[:, None, :]
     return FullPower(signals, leaks, np.ones(num_cells))

@@ -8,7 +8,8 @@ from numbers import Real
 import numpy as np
 from jaxtyping import Complex
 
-from multicell_env.channels.rayleigh import Rayleigh, draw_many
+from multicell_env.channels.amplitudes import Amplitudes, is_heard
+from multicell_env.channels.rayleigh import Rayleigh, draw_many, draw_numbers
 from multicell_env.config import NetworkConfig
 from multicell_env.model.types import CrossChannels, OwnChannels
 
@@ -63,6 +64,27 @@ class Fading(Rayleigh):
         """The next slot's channels; the innovations w are the next draw of each generator."""
         new_own, new_cross = draw_many(config, generators, in_passing=True)
         return _mixed(self.correlation, own, new_own), _mixed(self.correlation, cross, new_cross)
+
+    def advance_recorded(
+        self, generators: Sequence[np.random.Generator], own: OwnChannels, cross: CrossChannels, amplitudes: Amplitudes
+    ) -> tuple[OwnChannels, CrossChannels]:
+        """The next slot's channels of blocks that began on recorded ones: innovations are Rayleigh with each link's recorded power.
+
+        A user that hears nothing in a band does not in the next slot.
+
+        Args:
+            generators: Those that began the blocks, where they stand now; the innovations are the next draw of each.
+            own: Own channels of the slot that has ended.
+            cross: Cross channels of that slot.
+            amplitudes: Of the blocks' first channels.
+        """
+        moved = []
+        for old, strengths in zip((own, cross), amplitudes, strict=True):
+            numbers = draw_numbers(generators, np.ones(1, np.float32), old.shape[1:]).astype(old.dtype, copy=False)
+            parts = np.ascontiguousarray(numbers).view(np.finfo(old.dtype).dtype).reshape(*old.shape, 2)
+            new = parts * (strengths[..., None, None, :] * is_heard(old))[..., None]
+            moved.append(_mixed(self.correlation, old, new.view(old.dtype)[..., 0]))
+        return moved[0], moved[1]
 
 
 def _mixed(correlation: float, old: Complex[np.ndarray, "..."], new: Complex[np.ndarray, "..."]) -> Complex[np.ndarray, "..."]:

@@ -1,6 +1,8 @@
 """Arrays in files: NumPy's, MATLAB's and HDF5, mapped into memory where the format allows it."""
 
-from collections.abc import Callable, Mapping
+import errno
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -38,9 +40,10 @@ def read_array(source: str | Path, num_axes: int) -> Array:
     if suffix == ".npy":
         if key is not None:
             raise ValueError(f"{path} holds one array, which has no name; got {key!r}. Leave out :{key}.")
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        with _whole(path):
+            return np.load(path, mmap_mode="r", allow_pickle=False)
     if suffix == ".npz":
-        with np.load(path, allow_pickle=False) as arrays:
+        with _whole(path), open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             return arrays[_chosen(path, key, dict.fromkeys(arrays.files, ()), lambda name: arrays[name].shape)]
     if suffix not in (".mat", ".h5", ".hdf5"):
         raise ValueError(f"channels must be in .npy, .npz, .mat, .h5 or .hdf5; got {path}. Save them as one of these.")
@@ -55,18 +58,19 @@ def read_powers(source: str | Path) -> dict[str, float | tuple[float, ...]]:
         source: As for `read_array`, which has read it.
     """
     path, _ = split_key(source)
-    if path.suffix.lower() == ".npz":
-        with np.load(path, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in POWERS if name in arrays.files}
-    elif path.suffix.lower() == ".npy":
-        found = {}
-    elif _is_hdf5(path):
-        with _needed("h5py", path).File(path, "r") as file:
-            found = {name: file[name][()] for name in POWERS if name in file}
-    else:
-        loaded = _needed("scipy.io", path).loadmat(path, variable_names=POWERS)
-        found = {name: loaded[name] for name in POWERS if name in loaded}
-    numbers = {name: tuple(np.ravel(value).astype(float).tolist()) for name, value in found.items()}
+    with _whole(path):
+        if path.suffix.lower() == ".npz":
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+                found = {name: arrays[name] for name in POWERS if name in arrays.files}
+        elif path.suffix.lower() == ".npy":
+            found = {}
+        elif _is_hdf5(path):
+            with _needed("h5py", path).File(path, "r") as file:
+                found = {name: file[name][()] for name in POWERS if name in file}
+        else:
+            loaded = _needed("scipy.io", path).loadmat(path, variable_names=POWERS)
+            found = {name: loaded[name] for name in POWERS if name in loaded}
+        numbers = {name: tuple(np.ravel(value).astype(float).tolist()) for name, value in found.items()}
     return {name: each[0] if len(each) == 1 else each for name, each in numbers.items()} if len(numbers) == len(POWERS) else {}
 
 
@@ -76,6 +80,24 @@ def split_key(source: str | Path) -> tuple[Path, str | None]:
         return Path(source), None
     file, key = source.rsplit(":", 1)
     return Path(file), key
+
+
+class RefusedError(ValueError):
+    """A file that is whole, and not what was asked for."""
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """What libraries raise for a damaged file, a dozen types of errors, as one; what the system says of a file stays as it is."""
+    try:
+        yield
+    except (MemoryError, ModuleNotFoundError, RefusedError):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None and error.errno != errno.EINVAL:
+            raise
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+        raise ValueError(f"{path} must be a whole file of arrays of numbers; got something else ({reason}). Save it anew.") from error
 
 
 def _is_hdf5(path: Path) -> bool:
@@ -91,26 +113,24 @@ def _chosen(path: Path, key: str | None, names: Mapping[str, Any], shape: Callab
         return next(iter(names))
     if key is None or key not in names:
         listed = ", ".join(f"{name} {shape(name)}" for name in names) or "none"
-        raise ValueError(f"channels must be one array of {path}; got {key!r} of: {listed}. Name it: {path}:KEY.")
+        raise RefusedError(f"channels must be one array of {path}; got {key!r} of: {listed}. Name it: {path}:KEY.")
     return key
 
 
 def _of_matlab(path: Path, key: str | None) -> Array:
     """An array of a MATLAB file up to v7."""
     io = _needed("scipy.io", path)
-    try:
+    with _whole(path):
         shapes = {name: shape for name, shape, _ in io.whosmat(path)}
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path} must be a MATLAB or HDF5 file; got something else ({error}). Save it anew.") from error
-    name = _chosen(path, key, shapes, shapes.__getitem__)
-    return io.loadmat(path, variable_names=[name])[name]
+        name = _chosen(path, key, shapes, shapes.__getitem__)
+        return io.loadmat(path, variable_names=[name])[name]
 
 
 def _of_hdf5(path: Path, key: str | None, is_matlab: bool) -> Array:
     """An array of an HDF5 file, and so of a MATLAB file of v7.3."""
     h5py = _needed("h5py", path)
     found: dict[str, Any] = {}
-    with h5py.File(path, "r") as file:
+    with _whole(path), h5py.File(path, "r") as file:
 
         def find(name: str, item: Any) -> None:
             if isinstance(item, h5py.Dataset):

@@ -1,7 +1,7 @@
 """Rayleigh channels, drawn by seeds."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import local
@@ -34,6 +34,10 @@ class Rayleigh:
     def begin(self, config: NetworkConfig, generators: Sequence[np.random.Generator]) -> tuple[OwnChannels, CrossChannels]:
         """As `draw_many`, in passing."""
         return draw_many(config, generators, in_passing=True)
+
+    def begin_by_cell(self, config: NetworkConfig, generator: np.random.Generator) -> tuple[OwnChannels, Iterator[CrossChannels]]:
+        """As `draw_by_cell`."""
+        return draw_by_cell(config, generator)
 
     def advance(
         self, config: NetworkConfig, generators: Sequence[np.random.Generator], own: OwnChannels, cross: CrossChannels
@@ -83,6 +87,56 @@ def draw_many(
     dtype = np.result_type(config.dtype, np.complex64)
     own, cross = (_channels(*part).astype(dtype, copy=False) for part in zip(bits, parts, strict=True))
     return own, cross
+
+
+def draw_by_cell(config: NetworkConfig, generator: np.random.Generator) -> tuple[OwnChannels, Iterator[CrossChannels]]:
+    """`draw_channels`, bit for bit, without ever holding the cross channels of more than one cell.
+
+    Args:
+        config: The network.
+        generator: Source of all randomness; it is where `draw_channels` leaves it when the last cell has been drawn.
+
+    Returns:
+        Own channels, and the cross channels `[interferer, band, antenna, user]` of one cell after another.
+    """
+    row = (config.num_bands, config.num_antennas, config.max_users)
+    own_amplitudes, crossing_amplitudes = config.amplitudes
+    dtype = np.result_type(config.dtype, np.complex64)
+
+    own = draw_numbers([generator], own_amplitudes, (config.num_cells, *row), in_vectors=True)[0].astype(dtype, copy=False)
+    of_cell = (config.interferers.shape[1], *row)
+    behind = -config.num_cells * math.prod(of_cell) % NUMBERS_AT_ONCE
+
+    def crossings() -> Iterator[CrossChannels]:
+        for amplitudes in crossing_amplitudes:
+            yield draw_numbers([generator], amplitudes, of_cell)[0].astype(dtype, copy=False)
+        random_bits([generator], np.empty((1, behind), np.uint64))
+
+    return own, crossings()
+
+
+def draw_numbers(
+    generators: Sequence[np.random.Generator],
+    amplitudes: Float[np.ndarray, "..."],
+    shape: tuple[int, ...],
+    *,
+    in_vectors: bool = False,
+) -> Complex[np.ndarray, "generator ..."]:
+    """Independent complex normal numbers of each generator, in single precision.
+
+    Args:
+        generators: Sources of randomness.
+        amplitudes: Roots of the mean squares; what broadcasts to `shape`.
+        shape: Of one generator's numbers.
+        in_vectors: Whether each generator is asked for whole vectors of `NUMBERS_AT_ONCE`, of which the rest is thrown away.
+    """
+    size = math.prod(shape)
+    padded = np.pad(np.broadcast_to(amplitudes, shape).ravel(), (0, -size % NUMBERS_AT_ONCE))
+    bits = np.zeros((len(generators), len(padded)), np.uint64)
+    asked = bits if in_vectors else np.empty((len(generators), size), np.uint64)
+    random_bits(generators, asked)
+    bits[:, : asked.shape[1]] = asked
+    return _channels(bits, (padded, shape))
 
 
 def _own_memory(size: int) -> UInt64[np.ndarray, " size"]:

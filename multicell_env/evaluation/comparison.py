@@ -1,27 +1,27 @@
 """Any policies beside every other method on equal channels: tables, `results.json` and `comparison.png`."""
 
-import contextlib
 import json
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from multicell_env.allocations.registry import METHODS
-from multicell_env.channels.model import ChannelModel
 from multicell_env.channels.pool import Channels, RecordedChannels
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation.playing import FIRST_SEED, draw_blocks, evaluate_allocations, evaluate_policy, judged_on
-from multicell_env.evaluation.policies import Policy, begin, decide, in_one_line, is_batched, observation_of, shown_name
+from multicell_env.evaluation.playing import evaluate_allocations, evaluate_policy
+from multicell_env.evaluation.policies import AnyPolicy, is_batched, observation_of, shown_name, told_of
+from multicell_env.evaluation.policies.trial import try_policy
 from multicell_env.evaluation.results import MethodResult, as_json
-from multicell_env.observation import Observer
+from multicell_env.evaluation.unseen_blocks import FIRST_SEED, judged_on
+from multicell_env.evaluation.writing import write_text
 
 MODES = (None, 1)
 """In how many slots every policy acts: in all, and in the first alone."""
 
 
 def compare(
-    policies: Mapping[str, Policy],
+    policies: Mapping[str, AnyPolicy],
     config: NetworkConfig | None = None,
     *,
     num_blocks: int = 200,
@@ -38,7 +38,7 @@ def compare(
     online algorithm).
 
     Args:
-        policies: By name; from observations of all agents to their actions. `Policy` says which attributes one may have.
+        policies: By name; from observations of all agents to their actions, or torch modules. `Policy` says which attributes one may have.
         config: The network; the paper's (8, 4) network by default, or that of recorded channels.
         num_blocks: Unseen blocks to play; of a pool of recorded channels no more than the part has.
         seed: Block i is the one that `env.reset(seed=seed + i)` draws.
@@ -52,8 +52,9 @@ def compare(
         What `results.json` holds.
 
     Raises:
-        ValueError: a policy has the name of another method, raises, or returns something else than finite actions of the right shapes;
-            what can be seen in the first slot of two blocks is refused before the others are played. The channels are not of the network.
+        ValueError: a policy has the name of another method, raises, or returns something else than finite actions of the right shapes, or
+            acts otherwise when a block is played again; this is tried on two blocks before others are played. The channels are not of the
+            network.
         ModuleNotFoundError: the extra `plots` is not installed.
     """
     try:
@@ -90,7 +91,7 @@ def compare(
     written = ""
     if output is not None:  # before anything is printed, which may fail
         file, picture = Path(output) / "results.json", Path(output) / "comparison.png"
-        file.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+        write_text(file, json.dumps(content, indent=2, allow_nan=False) + "\n")
         save_comparison(content, picture)
         written = f"wrote {file} and {picture}"
     print_table(results, config, console, title=f"{model.name}: {config.describe()}" if isinstance(model, RecordedChannels) else None)
@@ -101,7 +102,7 @@ def compare(
 
 def play_policy(
     name: str,
-    policy: Policy,
+    policy: AnyPolicy,
     config: NetworkConfig,
     *,
     acting_slots: int | None = None,
@@ -117,7 +118,7 @@ def play_policy(
     Raises:
         ValueError: the policy raises, or returns something else than finite actions of the right shapes.
     """
-    with _named(name):
+    with told_of(name, policy):
         return evaluate_policy(
             shown_name(name, acting_slots),
             policy,
@@ -130,26 +131,3 @@ def play_policy(
             timed=timed,
             channels=channels,
         )
-
-
-def try_policy(name: str, policy: Policy, config: NetworkConfig, channels: ChannelModel | None = None) -> None:
-    """Ask a policy for its actions in the first slot of two blocks.
-
-    Raises:
-        ValueError: its attributes are wrong, it raises, or it returns something else than finite actions of the right shapes.
-    """
-    sees = observation_of(policy, f"policy {name!r}")
-    with _named(name):
-        begin(policy, 2 if is_batched(policy) else 1)
-        decide(policy, Observer(sees, draw_blocks(config, 2, channels=channels)), is_batched(policy))
-
-
-@contextlib.contextmanager
-def _named(name: str) -> Iterator[None]:
-    """Errors say whose they are, in one line."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"policy {name!r}: {in_one_line(error).removeprefix('ValueError: ')}") from error
-    except (Exception, SystemExit) as error:
-        raise ValueError(f"policy {name!r} must return actions; it raised {in_one_line(error)}. Mend it there.") from error

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -11,89 +12,48 @@ from jaxtyping import Float
 from multicell_env import streams
 from multicell_env.allocations.registry import ALLOCATIONS, METHODS, PILOTS, Allocation
 from multicell_env.allocations.simple import uniform_allocation
-from multicell_env.arguments import resolve_config
 from multicell_env.blocks import Blocks
 from multicell_env.channels.model import ChannelModel
-from multicell_env.channels.pool import Channels, RecordedChannels, channels_of
+from multicell_env.channels.pool import Channels
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation.policies import Policy, begin, decide, has_reset
+from multicell_env.evaluation.policies import AnyPolicy, begin, decide, has_reset, is_stacked
 from multicell_env.evaluation.record import Record, Slot
 from multicell_env.evaluation.results import NOTHING_MEASURED, Measurements, MethodResult
 from multicell_env.evaluation.timing import median_ms
+from multicell_env.evaluation.unseen_blocks import FIRST_SEED, draw_blocks, error_streams, judged_on
 from multicell_env.model.types import Powers
 from multicell_env.observation import Observation, Observer
 
 Clock = Callable[[Callable[[Blocks], object]], float]
 """Measures the time of a decision on one block, ms."""
 
-FIRST_SEED = 1_000_000
-"""Seed of the first unseen block: block i of an evaluation is what `env.reset(seed=seed + i)` draws."""
 DEFAULT_ITERATIONS = 5
 """Iterations in a slot of a negotiated allocation where the network's own k is 0."""
 
 
-def draw_blocks(
-    config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED, *, keep_channels: bool = True, channels: ChannelModel | None = None
-) -> Blocks:
-    """Unseen blocks; block i is the one that `env.reset(seed=seed + i)` draws. Observation "csi" needs them to keep their channels.
-
-    Args:
-        config: The network; with recorded channels a fitted one.
-        num_blocks: How many.
-        seed: Of the first one.
-        keep_channels: Whether they keep their channels.
-        channels: Where channels come from, in place of the model that the network names.
-
-    Raises:
-        ValueError: fewer than one block.
-    """
-    if num_blocks < 1:
-        raise ValueError(f"num_blocks must be at least 1; got {num_blocks}. Give a positive whole number.")
-    blocks = Blocks(config, num_blocks, keep_channels=keep_channels, channels=channels)
-    blocks.draw(np.arange(num_blocks), [np.random.default_rng(seed + block) for block in range(num_blocks)])
-    return blocks
-
-
-def error_streams(config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED) -> list[np.random.Generator]:
-    """Measurement errors of the blocks of `draw_blocks`, as `env.reset(seed=seed + i)` has them; none where the network has none."""
-    with_errors = num_blocks if config.measurement_error_db > 0.0 else 0
-    return [streams.error_stream(np.random.default_rng(seed + block)) for block in range(with_errors)]
-
-
-def judged_on(config: NetworkConfig | None, channels: Channels | None, num_blocks: int) -> tuple[NetworkConfig, ChannelModel | None, int]:
-    """What methods are judged on: the network, the source of channels, of a pool its test part, and the number of blocks.
-
-    A part of a pool has no more blocks than it has: each is played at most once.
-
-    Raises:
-        TypeError, ValueError: the channels are none, or not of the network.
-    """
-    model = channels_of(channels, "test")
-    most = len(model) if isinstance(model, RecordedChannels) else num_blocks
-    return resolve_config(config, channels=model), model, min(num_blocks, most)
-
-
 def play(
-    policy: Policy,
+    policy: AnyPolicy,
     blocks: Blocks,
     observation: Observation,
     *,
     batched: bool = False,
     acting_slots: int | None = None,
     errors: Sequence[np.random.Generator] = (),
+    seed: int = FIRST_SEED,
 ) -> Float[np.ndarray, "block slot"]:
     """Average cell capacity of a policy in every slot, bit/s/Hz. Arguments and errors as for `record_of`."""
-    return record_of(policy, blocks, observation, batched=batched, acting_slots=acting_slots, errors=errors).per_slot
+    return record_of(policy, blocks, observation, batched=batched, acting_slots=acting_slots, errors=errors, seed=seed).per_slot
 
 
 def record_of(
-    policy: Policy,
+    policy: AnyPolicy,
     blocks: Blocks,
     observation: Observation,
     *,
     batched: bool = False,
     acting_slots: int | None = None,
     errors: Sequence[np.random.Generator] = (),
+    seed: int = FIRST_SEED,
 ) -> Record:
     """Play a policy.
 
@@ -105,6 +65,7 @@ def record_of(
         acting_slots: How many slots it acts in, before the negotiation goes on from where it stands; all by default. 1 is the paper's
             online algorithm.
         errors: Of what is measured, from `error_streams`, where the network has errors.
+        seed: Of the policy's own random numbers.
 
     Raises:
         ValueError: no slot to act in, errors for another number of blocks than has them, or several blocks for a policy with `reset` that
@@ -112,6 +73,7 @@ def record_of(
     """
     if acting_slots is not None and acting_slots < 1:
         raise ValueError(f"acting_slots must be at least 1; got {acting_slots}. Give a positive whole number, or None for all slots.")
+    batched = batched or is_stacked(policy)
     if has_reset(policy) and not batched and len(blocks) > 1:
         raise ValueError(
             f"a policy with reset that takes one block at a time plays one block; got {len(blocks)}. Play them one by one, or let it take "
@@ -124,7 +86,7 @@ def record_of(
         )
     if errors:
         blocks.measure(range(len(blocks)), errors)
-    begin(policy, len(blocks))
+    begin(policy, len(blocks), seed)
     rounds, last = blocks.config.rounds_per_slot, acting_slots or blocks.config.num_slots
     slots, observer = [], Observer(observation, blocks)
     for step in range(blocks.config.num_steps):
@@ -140,7 +102,7 @@ def record_of(
 
 def evaluate_policy(
     name: str,
-    policy: Policy,
+    policy: AnyPolicy,
     config: NetworkConfig | None,
     *,
     observation: Observation,
@@ -157,6 +119,7 @@ def evaluate_policy(
     to measure it. A policy with `reset` that takes one block at a time plays one block after the other.
     """
     config, model, num_blocks = judged_on(config, channels, num_blocks)
+    batched = batched or is_stacked(policy)
     size = 1 if has_reset(policy) and not batched and num_blocks > 1 else num_blocks
     settings: dict[str, Any] = {"batched": batched, "acting_slots": acting_slots}
     firsts = range(seed, seed + max(num_blocks, 1), max(size, 1))
@@ -166,15 +129,19 @@ def evaluate_policy(
             draw_blocks(config, size, first, channels=model),
             observation,
             errors=error_streams(config, size, first),
+            seed=first,
             **settings,
         )
         for first in firsts
     ]
 
+    steps_timed = count()
+
     def play_one(block: Blocks) -> None:
+        if next(steps_timed) % config.num_steps == 0:
+            begin(policy, 1, seed)
         block.play_slot(decide(policy, Observer(observation, block), batched))
 
-    begin(policy, 1)
     return MethodResult(
         name,
         np.concatenate([record.per_slot for record in records]),
@@ -247,7 +214,9 @@ def _played(allocation: Allocation, blocks: Blocks, channels: ChannelModel | Non
     anew = partial(_slot_by_slot, allocation, blocks.config, channels, len(blocks), seed, generator)
     std_over_starts = None
     if allocation.kind == "negotiated":
-        starts = [anew() if blocks.moves else _negotiated(allocation, blocks, allocate) for _ in range(allocation.num_starts)]
+        starts = [
+            anew() if blocks.moves or blocks.restarts else _negotiated(allocation, blocks, allocate) for _ in range(allocation.num_starts)
+        ]
         if allocation.num_starts > 1:
             std_over_starts = float(np.std([start.per_slot[:, -1] for start in starts], axis=0, ddof=1).mean())
         # How long a slot takes does not depend on where it opens.

@@ -11,8 +11,9 @@ from multicell_env.allocations.registry import ALLOCATIONS
 from multicell_env.blocks import Blocks
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.animation import Fractions, Negotiation
-from multicell_env.evaluation.playing import DEFAULT_ITERATIONS, draw_blocks, fractions_of
-from multicell_env.evaluation.policies import Policy, begin, decide, is_batched, observation_of
+from multicell_env.evaluation.playing import DEFAULT_ITERATIONS, fractions_of
+from multicell_env.evaluation.policies import AnyPolicy, begin, decide, is_batched, observation_of
+from multicell_env.evaluation.unseen_blocks import draw_blocks
 from multicell_env.model.types import Powers
 from multicell_env.observation import Observer
 from multicell_env.rendering import relative_powers
@@ -28,7 +29,7 @@ def in_rounds(config: NetworkConfig) -> NetworkConfig:
     return replace(config, rounds_per_slot=config.rounds_per_slot * config.num_iterations, num_iterations=1)
 
 
-def follow_policy(policy: Policy, config: NetworkConfig, seed: int, *, num_blocks: int = 1) -> Negotiation:
+def follow_policy(policy: AnyPolicy, config: NetworkConfig, seed: int, *, num_blocks: int = 1) -> Negotiation:
     """Follow a policy round by round over all slots; iterations of the game after its actions are rounds too.
 
     Args:
@@ -40,7 +41,7 @@ def follow_policy(policy: Policy, config: NetworkConfig, seed: int, *, num_block
     game = in_rounds(config)
     every = game.rounds_per_slot // config.rounds_per_slot
     blocks = draw_blocks(game, num_blocks, seed)
-    begin(policy, num_blocks)
+    begin(policy, num_blocks, seed)
     observer = Observer(observation_of(policy), blocks)
 
     def act(step: int) -> Fractions:
@@ -73,7 +74,7 @@ def follow_allocation(name: str, config: NetworkConfig, seed: int, *, num_blocks
 
     def act(step: int) -> Fractions:
         nonlocal opening
-        is_anew = step % rounds == 0 and (blocks.moves or allocation.kind == "redrawn")
+        is_anew = step % rounds == 0 and (blocks.moves or blocks.restarts or allocation.kind == "redrawn")
         if step == 0 or is_anew:
             opening = _allocated(name, blocks, blocks.user_budgets if is_negotiated else nominal, generator)
         return blocks.hold() if is_negotiated and step > 0 and not is_anew else fractions_of(opening, blocks)

@@ -124,9 +124,11 @@ def victims_of(
         gains_of_link: Cross gains of one pair of cells.
     """
     num_cells, width = interferers.shape
-    reached = [np.argwhere(interferers == cell) for cell in range(num_cells)]
-    victims, links = (np.full((num_cells, max(map(len, reached))), -1) for _ in range(2))
-    for cell, pairs in enumerate(reached):
-        victims[cell, : len(pairs)] = pairs[:, 0]
-        links[cell, : len(pairs)] = (pairs[:, 0] * width + pairs[:, 1]) * gains_of_link
+    rows, places = np.nonzero(interferers >= 0)
+    order = np.argsort(interferers[rows, places], kind="stable")
+    senders, rows, places = interferers[rows, places][order], rows[order], places[order]
+    counts = np.bincount(senders, minlength=num_cells)
+    column = np.arange(len(senders)) - np.repeat(np.cumsum(counts) - counts, counts)
+    victims, links = (np.full((num_cells, counts.max()), -1) for _ in range(2))
+    victims[senders, column], links[senders, column] = rows, (rows * width + places) * gains_of_link
     return victims, links

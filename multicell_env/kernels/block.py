@@ -241,3 +241,34 @@ def beamform(
                             if blocked[row, cell, band, user]:
                                 flat_gains[first + user : first + num_users * num_users : num_users] = 0.0
     return smallest
+
+
+@compiled_entry
+def hear_beams(cross_channels, senders, beamformers, cross_gains):
+    """The cross gains of one cell, bit for bit as `beamform` has them, from beams that it wrote.
+
+    Args:
+        cross_channels: Of one cell of one block, `[interferer, band, antenna, user]`.
+        senders: The cells that they come from, -1 for padding.
+        beamformers: Of all cells of the block, `[cell, band, antenna, user]`.
+        cross_gains: What is written, `[interferer, band, tx_user, user]`.
+    """
+    num_interferers, num_bands, num_antennas, num_users = cross_channels.shape
+    padded_antennas, padded_users = -(-num_antennas // LANES) * LANES, -(-num_users // LANES) * LANES
+    beams = np.zeros((2, num_users, padded_antennas), cross_gains.dtype)
+    h = np.zeros((2, num_antennas, padded_users), cross_gains.dtype)
+    products = np.zeros((1, 2, LANES), cross_gains.dtype)[0]
+    flat_gains = cross_gains.reshape(-1)
+    for i in range(num_interferers):
+        sender = senders[i]
+        if sender < 0:
+            flat_gains[i * num_bands * num_users * num_users : (i + 1) * num_bands * num_users * num_users] = 0.0
+            continue
+        for band in range(num_bands):
+            for m in range(num_antennas):
+                for user in range(num_users):
+                    number, beam = cross_channels[i, band, m, user], beamformers[sender, band, m, user]
+                    h[0, m, user], h[1, m, user] = number.real, number.imag
+                    beams[0, user, m], beams[1, user, m] = beam.real, beam.imag
+            first = (i * num_bands + band) * num_users * num_users
+            _cross(flat_gains, first, beams[:1], beams[1:], 0, h[0], h[1], num_users, products)

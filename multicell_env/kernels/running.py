@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from multicell_env.kernels.arrays import BlockArrays, FairnessArrays, PriceArrays, SlotOutputs
+from multicell_env.kernels.compiling import is_kept
 from multicell_env.kernels.slot import play_slots
 from multicell_env.kernels.steps import CACHE_LINE
 from multicell_env.kernels.threads import ThreadPool
@@ -22,8 +23,39 @@ WORTH_PREFETCHING = 16
 """Bytes of gains of a user in a band for each iteration; with fewer, a slot's arithmetic takes so long that waiting for them is little."""
 PATIENCE = 2.0
 """Seconds of compiling before a line says so."""
+LONG_CALL = 2 * 10**9
+"""Products of a power and a gain in a call, some seconds on one core, above which a batch is played in several: Ctrl-C is heard between."""
+INTERRUPTED = -1
+"""Slots that are left of a block which an interrupted call may have played or not: none, as before it began."""
 PARTS_PER_THREAD = 16
 """Parts that a thread plays its blocks in; others take what is left when they are done."""
+
+
+def as_opening(
+    actions: np.ndarray, damping: np.ndarray, tokens: tuple[int, ...], dtype: np.dtype, limits: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Opening move and damping of a round as the kernel takes them.
+
+    Args:
+        actions: `[block, cell, band, user]`, or with a plane of each user's damping `[block, cell, 2, band, user]`.
+        damping: What there is without such a plane, `[block, cell, user]`.
+        tokens: Shape of the blocks' powers.
+        dtype: Of the powers.
+        limits: Smallest and largest entry of an action.
+
+    Raises:
+        ValueError: the actions have another shape.
+    """
+    if actions.shape != tokens and actions.shape != (*tokens[:2], 2, *tokens[2:]):
+        raise ValueError(f"actions must have shape {tokens}; got {actions.shape}. Give [block, cell, band, user], or two such planes.")
+    if actions.dtype != dtype:
+        low, high = limits
+        actions = np.minimum(np.maximum(actions, low), high)  # first, because what is large in float64 is infinite in float32
+    fits = actions.dtype == dtype and actions.flags.carray
+    planes = actions if fits else np.require(actions, dtype, ONE_LAYOUT)  # which takes a microsecond to see that
+    if planes.ndim == len(tokens):
+        return planes, damping
+    return np.ascontiguousarray(planes[:, :, 0]), planes[:, :, 1].clip(0.0, 1.0).mean(axis=-2)
 
 
 class BlockRunner:
@@ -36,8 +68,8 @@ class BlockRunner:
 
     def __init__(self, num_blocks: int, num_threads: int) -> None:
         self.threads = ThreadPool(num_threads)
-        self._prefetches: dict[int, Literal[True] | None] = {}
-        """By the number of iterations."""
+        self._how: dict[int, tuple[Literal[True] | None, int]] = {}
+        """By the number of iterations: whether to prefetch, and in how many calls."""
         self._called: set[tuple[Literal[True] | None, bool, bool]] = set()
         """Kernels that these blocks have called."""
         self._first_blocks = num_blocks * np.arange(num_threads) // num_threads
@@ -57,24 +89,45 @@ class BlockRunner:
     ) -> np.ndarray:
         """One round of every block; arguments as for the kernel. Returns the rates of the cells (18)."""
         num_blocks, rates = len(arrays.powers), np.empty_like(arrays.power_budget)
-        if num_iterations not in self._prefetches:
-            self._prefetches[num_iterations] = self.prefetches(arrays, num_iterations)
-        prefetches = self._prefetches[num_iterations]
+        if num_iterations not in self._how:
+            num_calls = int(min(num_blocks, 1 + arrays.cross_gains.size * (num_iterations + 2) // LONG_CALL))
+            self._how[num_iterations] = (self.prefetches(arrays, num_iterations), num_calls)
+        prefetches, num_calls = self._how[num_iterations]
         looking = float(forward_looking)
         call = (fractions, damping, num_iterations, looking, rounds_per_slot, prefetches, pricing, fairness, rates, *outputs, *arrays)
-        next_blocks = self._first_blocks.copy()
-
-        def play(thread: int) -> None:
-            play_slots(next_blocks, self._at_once, thread, *call)
-
         kernel = (prefetches, pricing is None, fairness is None)
-        if kernel in self._called:  # hashing a compiled function takes long
-            self.threads.together(play, num_blocks)
-        else:
+        if kernel not in self._called:  # hashing a compiled function takes long
             with announced(play_slots, rates.dtype.type, *kernel):
-                self.threads.together(play, num_blocks)
+                self._play(call, num_blocks, num_calls, arrays.slots_left)
             self._called.add(kernel)
+        else:
+            self._play(call, num_blocks, num_calls, arrays.slots_left)
         return rates
+
+    def _play(self, call: tuple[Any, ...], num_blocks: int, num_calls: int, slots_left: np.ndarray) -> None:
+        if num_calls == 1:
+            next_blocks = self._first_blocks.copy()
+
+            def play(thread: int) -> None:
+                play_slots(next_blocks, self._at_once, thread, *call)
+
+            self.threads.together(play, num_blocks)
+            return
+        num_threads = self.threads.num_threads
+        first_blocks = num_blocks * np.arange(num_calls * num_threads) // (num_calls * num_threads)
+        try:
+            for first in range(0, len(first_blocks), num_threads):
+                own = slice(first, first + num_threads)
+                part = np.full(len(first_blocks), num_blocks)  # nothing is left of the others' parts
+                part[own] = first_blocks[own]
+
+                def play_part(thread: int, part: np.ndarray = part, first: int = first) -> None:
+                    play_slots(part, 1, first + thread, *call)
+
+                self.threads.together(play_part, num_blocks)
+        except BaseException:
+            slots_left[:] = INTERRUPTED
+            raise
 
     def prefetches(self, arrays: BlockArrays, num_iterations: int) -> Literal[True] | None:
         """Whether a block's gains are fetched during the block before. Without negotiation there is nothing to do while they come."""
@@ -103,7 +156,10 @@ def announced(kernel: Any, *types: Any) -> Iterator[None]:
     if (kernel, *types) in _ready:
         yield
         return
-    message = f"multicell_env: compiling {kernel.__name__} (once; the next process finds it) ..."
+    where = (
+        "once; the next process finds it" if is_kept(kernel) else "again in every process: NUMBA_CACHE_DIR must name a folder to keep it in"
+    )
+    message = f"multicell_env: compiling {kernel.__name__} ({where}) ..."
     timer = Timer(PATIENCE, print, [message], {"file": sys.stderr})
     timer.daemon = True
     timer.start()

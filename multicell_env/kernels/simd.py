@@ -36,17 +36,20 @@ class _VectorModel(models.PrimitiveModel):
         super().__init__(data_model_manager, vector, ir.VectorType(scalar, vector.lanes))
 
 
-def _address(context: Any, builder: Any, array_type: Any, array: Any, index: Any, of: Any) -> Any:
+def address(context: Any, builder: Any, array_type: Any, array: Any, index: Any, of: Any) -> Any:
+    """Where an entry of a flat array is, as the address of a vector."""
     data = context.make_array(array_type)(context, builder, value=array).data
     return builder.bitcast(builder.gep(data, [index]), of.as_pointer())
 
 
-def _loading(lanes: int, times: int = 1) -> Any:
+def loading(lanes: int, times: int = 1) -> Any:
+    """An intrinsic that reads so many numbers of a flat array from an index on, and has them so many times side by side."""
+
     @intrinsic
-    def loading(typing_context: Any, array: Any, index: Any) -> Any:
+    def load_some(typing_context: Any, array: Any, index: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             of = context.get_value_type(VectorType(array.dtype, lanes))
-            value = builder.load(_address(context, builder, array, *arguments, of), typ=of)
+            value = builder.load(address(context, builder, array, *arguments, of), typ=of)
             value.align = context.get_abi_sizeof(of.element)
             if times == 1:
                 return value
@@ -55,18 +58,16 @@ def _loading(lanes: int, times: int = 1) -> Any:
 
         return VectorType(array.dtype, times * lanes)(array, types.intp), generate
 
-    return loading
+    return load_some
 
 
-load = _loading(LANES)
+load = loading(LANES)
 """`load(array, index)`: the numbers of a flat array from an index on."""
-load_double = _loading(2 * LANES)
+load_double = loading(2 * LANES)
 """`load_double(array, index)`: twice as many, where one factor serves them all."""
-load_half = _loading(LANES // 2)
+load_half = loading(LANES // 2)
 """`load_half(array, index)`: half as many, for cells with few users."""
-load_repeated = _loading(LANES // 2, 4)
-"""`load_repeated(array, index)`: half as many, four times side by side."""
-load_one = _loading(1)
+load_one = loading(1)
 """`load_one(array, index)`: one, for what is left over."""
 
 
@@ -78,7 +79,7 @@ def store(typing_context: Any, array: Any, index: Any, vector: Any) -> Any:
         data, position, value = arguments
         if array.dtype != vector.scalar:
             value = builder.fptrunc(value, context.get_value_type(VectorType(array.dtype, vector.lanes)))
-        written = builder.store(value, _address(context, builder, array, data, position, value.type))
+        written = builder.store(value, address(context, builder, array, data, position, value.type))
         written.align = context.get_abi_sizeof(value.type.element)
         return context.get_dummy_value()
 
@@ -235,27 +236,13 @@ def sum_each(typing_context: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
 
 
 @intrinsic
-def sum_fours(typing_context: Any, vector: Any) -> Any:
-    """The sums of every four lanes that stand side by side."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        (value,) = arguments
-        for count in (vector.lanes // 2, vector.lanes // 4):
-            places = [ir.Constant(ir.VectorType(ir.IntType(32), count), [2 * lane + first for lane in range(count)]) for first in (0, 1)]
-            value = builder.fadd(*(builder.shuffle_vector(value, value, place) for place in places))
-        return value
-
-    return VectorType(vector.scalar, vector.lanes // 4)(vector), generate
-
-
-@intrinsic
 def split_uniform(typing_context: Any, bits: Any, index: Any) -> Any:
     """Two vectors of float32 in (0, 1] from the upper and the lower 31 bits of as many 64-bit integers of a flat array."""
     vector = VectorType(types.float32, LANES)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         words, halves = (ir.VectorType(ir.IntType(width), LANES) for width in (64, 32))
-        raw = builder.load(_address(context, builder, bits, *arguments, words), typ=words)
+        raw = builder.load(address(context, builder, bits, *arguments, words), typ=words)
         raw.align = 8
         of = context.get_value_type(vector)
 
@@ -279,7 +266,7 @@ def store_interleaved(typing_context: Any, array: Any, index: Any, first: Any, s
             ir.VectorType(ir.IntType(32), 2 * first.lanes), [lane // 2 + lane % 2 * first.lanes for lane in range(2 * first.lanes)]
         )
         both = builder.shuffle_vector(a, b, turns)
-        written = builder.store(both, _address(context, builder, array, data, position, both.type))
+        written = builder.store(both, address(context, builder, array, data, position, both.type))
         written.align = context.get_abi_sizeof(both.type.element)
         return context.get_dummy_value()
 

@@ -8,9 +8,11 @@ import math
 import numpy as np
 
 from multicell_env.kernels.compiling import compiled_entry, inner
-from multicell_env.kernels.fairness import over_own_count, renew_counts
+from multicell_env.kernels.fairness import renew_counts
 from multicell_env.kernels.loops import copy
-from multicell_env.kernels.pricing import hear, open_by_prices, respond_to_prices
+from multicell_env.kernels.pricing.fours import FOUR
+from multicell_env.kernels.pricing.hearing import hear
+from multicell_env.kernels.pricing.responding import open_by_prices, respond_to_prices
 from multicell_env.kernels.showing import show, show_counts, show_slot
 from multicell_env.kernels.simd import LANES, fetch_add
 from multicell_env.kernels.steps import find_transmitting, finish, measure, open_powers, respond
@@ -45,6 +47,7 @@ def _negotiate(
     fairness,
     ends_slot,
     scratch,
+    offsets,
     precision,
 ):
     """Open, iterate, measure. Returns from where on the next block's gains are still to be fetched."""
@@ -56,27 +59,28 @@ def _negotiate(
         for user in range(num_users):
             budgets[cell * num_users + user] = budget if user < users_per_cell[cell] else 0.0
             water_levels[cell * num_users + user] = np.inf
-        if pricing is not None and pricing.acts:
-            open_by_prices(
-                block,
-                cell,
-                pricing,
-                fairness,
-                fractions,
-                powers,
-                measured_prices,
-                measured_ingr,
-                scratch,
-                budgets,
-                damping,
-                num_bands,
-                num_users,
-                precision,
-                noise,
-            )
-        else:
+        if pricing is None or not pricing.acts:
             open_powers(num_users, fractions, powers, first + cell * size, budgets, cell * num_users, num_bands, num_users, (ahead, share))
         ahead += size * share
+    if pricing is not None and pricing.acts:
+        open_by_prices(
+            block,
+            fairness,
+            fractions,
+            powers,
+            measured_prices,
+            measured_ingr,
+            scratch,
+            offsets,
+            pricing.octaves,
+            budgets,
+            damping,
+            num_cells,
+            num_bands,
+            num_users,
+            precision,
+            noise,
+        )
     for iteration in range(num_iterations + 1):
         if num_users >= LANES:  # for few users the sum is cheaper
             find_transmitting(transmitting, powers, first, num_bands, num_users)
@@ -108,25 +112,7 @@ def _negotiate(
         if iteration == num_iterations:
             break
         if pricing is not None and pricing.negotiates:
-            for cell in range(num_cells):
-                over_own_count(fairness, heard, first + cell * size, block * num_cells + cell, num_bands, num_users)
-                respond_to_prices(
-                    num_users,
-                    powers,
-                    first + cell * size,
-                    heard,
-                    ingr,
-                    first + cell * size,
-                    scratch[3],
-                    scratch[4],
-                    budgets,
-                    cell * num_users,
-                    num_bands,
-                    num_users,
-                    damping,
-                    0.5,
-                    precision,
-                )
+            respond_to_prices(block, fairness, powers, heard, ingr, scratch, budgets, damping, num_cells, num_bands, num_users, precision)
             continue
         for cell in range(num_cells):
             respond(
@@ -200,7 +186,8 @@ def play_slots(
     budgets, water_levels = np.empty(num_cells * num_users, powers.dtype), np.empty(num_cells * num_users, powers.dtype)
     user_rates, user_spent = np.empty(num_users, powers.dtype), np.empty(num_users, powers.dtype)
     transmitting = np.ones((num_cells, num_bands), np.bool_)
-    room = np.empty((5, num_cells * size if pricing is not None else 0), powers.dtype)
+    room = np.empty((5, max(num_cells, FOUR) * size if pricing is not None else 0), powers.dtype)  # four cells share a vector
+    offsets = np.empty(num_cells * num_users, powers.dtype)
     scratch, precision = (room[0], room[1], room[2], room[3], room[4]), 1e-12 if powers.itemsize == 8 else 1e-6
     flat_fractions, flat_powers, flat_ingr, flat_log_ingr = (
         fractions.reshape(-1),
@@ -213,6 +200,9 @@ def play_slots(
     measured_prices = pricing.measured_prices.reshape(-1) if pricing is not None else flat_powers
     measured_ingr = pricing.measured_ingr.reshape(-1) if pricing is not None else flat_powers
     nominal_powers = pricing.nominal_powers if pricing is not None else nominal_budgets
+    if pricing is not None:
+        for user in range(len(offsets)):
+            offsets[user] = pricing.offset / nominal_powers[user // num_users] * scale
     flat_inverse_gains, flat_gains = inverse_gains.reshape(-1), cross_gains.reshape(-1)
     flat_static, flat_observations, flat_outputs = static_planes.reshape(-1), observations.reshape(-1), transmitted_powers.reshape(-1)
     gains_of_token = interferers.shape[1] * num_users * flat_gains.itemsize
@@ -255,6 +245,7 @@ def play_slots(
                     fairness,
                     transmits,
                     scratch,
+                    offsets,
                     precision,
                 )
                 for cell in range(num_cells):

@@ -5,6 +5,7 @@ import math
 from array_api_compat import array_namespace
 from jaxtyping import Float
 
+from multicell_env.model.folded import FoldedGains
 from multicell_env.model.types import Array, Gains
 
 
@@ -22,7 +23,9 @@ def check_powers(powers: Float[Array, "..."], what: str = "powers") -> None:
         )
 
 
-def ingr(powers: Float[Array, "*batch cell band user"], gains: Gains) -> Float[Array, "*batch cell band user"]:
+def ingr(
+    powers: Float[Array, "*batch cell band user"], gains: Gains | FoldedGains, *, checked: bool = True
+) -> Float[Array, "*batch cell band user"]:
     """Interference-plus-noise-to-gain ratio that every user measures, in units of power.
 
         c_{b,u}[f] = (sum_{b' in I_b} sum_{u'} |w_{b',u'}^H h_{b',(b,u)}|^2 p_{b',u'}[f] + sigma^2) / |w_{b,u}^H h_{b,(b,u)}|^2      (7)
@@ -30,11 +33,15 @@ def ingr(powers: Float[Array, "*batch cell band user"], gains: Gains) -> Float[A
     Args:
         powers: Transmit powers, in sigma^2, non-negative.
         gains: Gains of the block.
+        checked: Whether values are looked at. Without it no branch depends on a value, as compilers and devices want it.
 
     Raises:
         ValueError: a power is negative or not finite.
     """
-    check_powers(powers)
+    if checked:
+        check_powers(powers)
+    if isinstance(gains, FoldedGains):
+        return (gains.received(powers) + 1.0) / gains.signal_gains
     interfering = powers[..., gains.interferers, :, :]
     received = (interfering[..., None, :] @ gains.cross_gains)[..., 0, :]
     return (array_namespace(powers).sum(received, axis=-3) + 1.0) / gains.signal_gains

@@ -1,10 +1,11 @@
 """The game inside a step: all users of all cells adjust their powers, iteration by iteration, by one rule."""
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 from jaxtyping import Float
 
 from multicell_env.config import Negotiation
 from multicell_env.model.fairness import RunningRates
+from multicell_env.model.folded import FoldedGains
 from multicell_env.model.interference import check_powers, ingr, spectral_efficiency
 from multicell_env.model.pricing import best_response_to_prices, prices
 from multicell_env.model.types import Array, Gains
@@ -13,13 +14,14 @@ from multicell_env.model.waterfilling import forward_looking_levels, water_fill
 
 def negotiate(
     powers: Float[Array, "*batch cell band user"],
-    gains: Gains,
+    gains: Gains | FoldedGains,
     user_budgets: Float[Array, "*#batch cell user"],
     num_iterations: int,
     *,
     negotiation: Negotiation = "flwf",
     damping: float | Float[Array, "*#batch cell user"] = 0.0,
     running: RunningRates | None = None,
+    checked: bool = True,
 ) -> Float[Array, "*batch cell band user"]:
     """Let all users of all cells adjust their spectrum for some iterations.
 
@@ -38,26 +40,37 @@ def negotiate(
             0 is the game of the paper, and a user with 1 stays where it opened.
         running: What users have had in past slots, where rates do not count alike. "pricing" weighs users anew in every iteration, by what
             they measure. "flwf" and "iwf" pour every user's whole budget, each user by itself, which no weight of its own changes.
+        checked: Whether values are looked at. Without it no branch depends on a value, as compilers and devices want it.
 
     Raises:
         ValueError: a power or budget is negative or not finite, or a damping is outside [0, 1].
     """
-    check_powers(powers)
-    check_powers(user_budgets, "budgets")
+    if checked:
+        check_powers(powers)
+        check_powers(user_budgets, "budgets")
     xp = array_namespace(powers)
-    # asarray would leave the gradients of a tensor behind in some versions of torch.
-    kept = xp.asarray(damping, dtype=powers.dtype) if isinstance(damping, float | int) else xp.astype(damping, powers.dtype)
-    if not xp.all((kept >= 0.0) & (kept <= 1.0)):
+    kept = _kept(damping, powers)
+    if checked and not xp.all((kept >= 0.0) & (kept <= 1.0)):
         raise ValueError(f"damping must be within [0, 1]; got {xp.min(kept):g} to {xp.max(kept):g}. Give 0 for the paper's game.")
     kept = kept[..., None, :] if kept.ndim else kept
     if negotiation == "pricing":
         kept = (1.0 + kept) / 2.0
     for _ in range(num_iterations):
-        measured = ingr(powers, gains)
+        measured = ingr(powers, gains, checked=checked)
         if negotiation == "pricing":
             weights = None if running is None else running.weights(spectral_efficiency(powers, measured))
-            response = best_response_to_prices(prices(powers, gains, weights), measured, user_budgets, weights)
+            response = best_response_to_prices(
+                prices(powers, gains, weights, checked=checked), measured, user_budgets, weights, checked=checked
+            )
         else:
-            response = water_fill(forward_looking_levels(powers, measured) if negotiation == "flwf" else measured, user_budgets)
+            levels = forward_looking_levels(powers, measured) if negotiation == "flwf" else measured
+            response = water_fill(levels, user_budgets, checked=checked)
         powers = kept * powers + (1.0 - kept) * response
     return powers
+
+
+def _kept(damping: float | Array, powers: Array) -> Array:
+    xp = array_namespace(powers)
+    if isinstance(damping, float | int):
+        return xp.asarray(damping, dtype=powers.dtype, device=device(powers))
+    return xp.astype(damping, powers.dtype)  # asarray would leave the gradients of a tensor behind in some versions of torch

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 
 from multicell_env.config import NetworkConfig
 from multicell_env.model.fairness import RATE_FLOOR, UNIT_RATE, RunningRates, fair_weights
+from multicell_env.model.types import Powers
 
 
 class UserRates:
@@ -38,6 +39,12 @@ class UserRates:
         """Nobody transmits."""
         self.rates[rows] = 0.0
         self.weights[rows] = fair_weights(self.past_rates[rows] / (self.num_past[rows] + 1.0)[:, None, None], self._fairness)
+
+    def hear(self, rows: np.ndarray, powers: Powers, ingr: Powers) -> None:
+        """Measure the rates of some rows anew, from powers and INGR (7) as they are now, and what they count."""
+        rates = np.log2(1.0 + powers / ingr).sum(axis=-2)
+        self.rates[rows] = rates
+        self.weights[rows] = fair_weights((self.past_rates[rows] + rates) / (self.num_past[rows] + 1.0)[:, None, None], self._fairness)
 
     @property
     def flat(

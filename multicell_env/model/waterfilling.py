@@ -6,10 +6,13 @@ Every function takes NumPy arrays or torch tensors and returns the same; tensors
 from array_api_compat import array_namespace, device
 from jaxtyping import Bool, Float
 
+from multicell_env.model.tracing import is_traced
 from multicell_env.model.types import Array, Gains
 
 
-def water_fill(levels: Float[Array, "*batch band user"], budget: Float[Array, "*batch #user"]) -> Float[Array, "*batch band user"]:
+def water_fill(
+    levels: Float[Array, "*batch band user"], budget: Float[Array, "*batch #user"], *, checked: bool = True
+) -> Float[Array, "*batch band user"]:
     """Spend each user's budget over its bands at one water level.
 
         p_f = max(0, w - L_f),  w such that sum_f p_f = budget                          (15)
@@ -19,16 +22,20 @@ def water_fill(levels: Float[Array, "*batch band user"], budget: Float[Array, "*
     Args:
         levels: What each band costs before it carries power, in sigma^2.
         budget: Power of one user over all bands, in sigma^2, non-negative.
+        checked: Whether values are looked at. Without it no branch depends on a value, as compilers and devices want it.
 
     Raises:
         ValueError: a budget is negative, or a number is not finite.
     """
     xp = array_namespace(levels)
-    if not (xp.all(xp.isfinite(levels)) and xp.all(xp.isfinite(budget)) and xp.all(budget >= 0)):
+    if checked and not (xp.all(xp.isfinite(levels)) and xp.all(xp.isfinite(budget)) and xp.all(budget >= 0)):
         raise ValueError(
             f"water_fill needs finite levels and finite, non-negative budgets; got levels in [{xp.min(levels):g}, {xp.max(levels):g}] "
             f"and budgets in [{xp.min(budget):g}, {xp.max(budget):g}]. Check the powers and channels that they came from."
         )
+    if is_traced(levels):
+        depths = levels - xp.min(levels, axis=-2, keepdims=True)
+        return xp.clip(_water_level(depths, budget) - depths, min=0.0)
     ascending = xp.sort(levels, axis=-2)
     # Water level if just the n lowest bands carried power. It falls while the next band still lies below it, and never after: the
     # true level is the lowest. Levels are taken relative to the lowest, so that a common offset costs no digits.
@@ -37,6 +44,16 @@ def water_fill(levels: Float[Array, "*batch band user"], budget: Float[Array, "*
     candidates = (budget[..., None, :] + xp.cumulative_sum(ascending - lowest, axis=-2)) / num_open
     water_level = xp.min(candidates, axis=-2, keepdims=True)
     return xp.clip(water_level - (levels - lowest), min=0.0)
+
+
+def _water_level(depths: Float[Array, "*batch band user"], budget: Float[Array, "*batch #user"]) -> Float[Array, "*batch 1 user"]:
+    """The water level as `water_fill` has it, without a sort: a band carries power if the budget lifts the level above it."""
+    xp, budget = array_namespace(depths), budget[..., None, :]
+    up_to_it = xp.sum(xp.clip(depths[..., :, None, :] - depths[..., None, :, :], min=0.0), axis=-2)
+    # As numbers: a compiler for processors keeps what it needs twice, and reads truth values one by one.
+    is_open = xp.astype(up_to_it < budget, depths.dtype)
+    num_open = xp.clip(xp.sum(is_open, axis=-2, keepdims=True), min=1.0)  # none where there is nothing to spend
+    return (budget + xp.sum(is_open * depths, axis=-2, keepdims=True)) / num_open
 
 
 def interference_derivative(

@@ -1,14 +1,14 @@
 """The analytic policy gradient: it climbs the environment's own rewards, learns at once, and goes on bit for bit."""
 
-import io
-
 import numpy as np
 import pytest
 import torch
+from checkpoint_files import reread
 from games import MeetingGame
 
 from agents import APGConfig, APGTraining
 from multicell_env import MulticellVectorEnv, multicell_v0
+from multicell_env.tensors import TorchVectorEnv
 
 UNEQUAL = {"num_users": (2, 4, 1), "num_slots": 3}
 
@@ -73,11 +73,9 @@ def test_the_same_seed_trains_the_same_actor_bit_for_bit_and_another_does_not():
 def test_a_saved_run_goes_on_bit_for_bit_as_if_it_had_not_been_stopped(before):
     # blocks have 3 slots: 1 and 5 stop in the middle of one
     whole = weights(steps(training(**UNEQUAL), before + 7))
-    file = io.BytesIO()
-    torch.save(steps(training(**UNEQUAL), before).state_dict(), file)
-    file.seek(0)
+    state = reread(steps(training(**UNEQUAL), before).state_dict())
     continued = training(seed=5, **UNEQUAL)
-    continued.load_state_dict(torch.load(file, weights_only=False))
+    continued.load_state_dict(state)
     assert continued.steps_done == before
     np.testing.assert_array_equal(weights(steps(continued, 7)), whole)
 
@@ -122,3 +120,21 @@ def test_wrong_hyperparameters_are_refused(wrong, message):
 def test_nothing_is_foreseen_before_there_is_a_block():
     with pytest.raises(RuntimeError, match=r"have no block to play.*call reset"):
         MulticellVectorEnv(2).differentiable_rewards(torch.zeros(2, 3, 6, 4))
+
+
+def test_a_run_on_tensors_learns_there_and_goes_on_bit_for_bit():
+    learner, rules = APGConfig(hidden_sizes=(8,), learning_rate=1e-2), {"num_iterations": 0, "observation": "gain", **UNEQUAL}
+
+    def on_tensors():
+        return APGTraining(lambda: multicell_v0.parallel_env(**rules), TorchVectorEnv(4, **rules), learner)
+
+    run, twin = on_tensors(), on_tensors()
+    for _ in range(2):
+        actions = run.act().detach()
+        run.step()
+        rewards = twin.envs.step(actions)[1]
+        assert run.last_losses["actor_loss"] == pytest.approx(-rewards.mean().item(), rel=1e-5)
+    other = on_tensors()
+    other.load_state_dict(reread(run.state_dict()))
+    assert np.array_equal(weights(steps(run, 3)), weights(steps(other, 3)))
+    assert np.mean(losses(run, 40)[-4:]) < np.mean(losses(on_tensors(), 4))

@@ -45,10 +45,10 @@ def observations() -> dict[str, np.ndarray]:
 
 
 def test_every_shipped_actor_loads_by_its_name_and_acts():
-    assert agents.shipped() == ["damped", "generalist", "k0_set", "rounds", "td3mix"]
+    assert agents.shipped() == ["damped", "generalist", "k0_set", "rounds", "rounds_3gpp", "rounds_fair", "td3mix"]
     for name in agents.shipped():
         policy = agents.load(name)
-        assert policy.observation == ("price" if name == "rounds" else "gain")
+        assert policy.observation == ("price" if name.startswith("rounds") else "gain")
         assert policy.batched
         own = NetworkConfig.from_json(policy.metadata["config"])
         actions = policy(multicell_v0.parallel_env(own, observation=policy.observation).reset(seed=0)[0])
@@ -102,11 +102,14 @@ for actor in sys.argv[2:]:
 def test_names_and_metadata_of_actors_are_read_without_torch():
     code = "import sys, agents.loading as l; print(l.shipped(), l.metadata_of('td3mix')['observation'], 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "['damped', 'generalist', 'k0_set', 'rounds', 'td3mix'] gain False"
+    assert done.stdout.strip() == "['damped', 'generalist', 'k0_set', 'rounds', 'rounds_3gpp', 'rounds_fair', 'td3mix'] gain False"
 
 
 def test_an_unknown_name_is_answered_with_those_that_there_are():
-    with pytest.raises(FileNotFoundError, match=r"no actor 'td4mix'. Give one of \['damped', 'generalist', 'k0_set', 'rounds', 'td3mix'\]"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"no actor 'td4mix'. Give one of \['damped', 'generalist', 'k0_set', 'rounds', 'rounds_3gpp', 'rounds_fair', 'td3mix'\]",
+    ):
         agents.load("td4mix")
 
 
@@ -161,7 +164,7 @@ def test_an_actor_without_its_weights_is_refused_in_one_line(tmp_path, suffix, m
     path, policy = tmp_path / f"best{suffix}", small_policy()
     monkeypatch.setattr(policy.actor, "state_dict", dict)
     save(path, policy)
-    with pytest.raises(ValueError, match=r"^.*got something else \(Error.*\)\. Give a run's best\.safetensors\.$"):
+    with pytest.raises(ValueError, match=r"^.*got something else \(hidden_sizes of 0 weights.*\)\. Give a run's best\.safetensors\.$"):
         agents.load(path)
 
 

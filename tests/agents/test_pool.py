@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 import torch
+from checkpoint_files import reread
 from games import MeetingGame
 from gymnasium.vector import AutoresetMode
 
@@ -89,11 +90,9 @@ def test_padding_is_that_of_the_environment_whose_turn_it_is():
 def test_a_saved_run_goes_on_bit_for_bit_as_if_it_had_not_been_stopped(before):
     # after 1 step two of the three environments have not begun; 32 steps overfill a share of 30 transitions
     whole = weights(steps(pool_of(stacked=True), before + 7))
-    file = io.BytesIO()
-    torch.save(steps(pool_of(stacked=True), before).state_dict(), file)
-    file.seek(0)
+    state = reread(steps(pool_of(stacked=True), before).state_dict())
     continued = pool_of(seed=5, stacked=True)
-    continued.load_state_dict(torch.load(file, weights_only=False))
+    continued.load_state_dict(state)
     assert continued.steps_done == before
     np.testing.assert_array_equal(weights(steps(continued, 7)), whole)
 
@@ -111,13 +110,11 @@ def actor_weights(run: PoolTraining) -> np.ndarray:
 def test_a_pool_of_policy_gradients_shares_one_actor_and_goes_on_bit_for_bit(before):
     run = steps(apg_pool(), before)
     assert all(member.actor is run.actor for member in run.members)
-    file = io.BytesIO()
-    torch.save(run.state_dict(), file)
-    file.seek(0)
+    state = reread(run.state_dict())
     begun, whole = actor_weights(run), actor_weights(steps(run, 5))
     assert not np.array_equal(begun, whole)
     continued = apg_pool(seed=5)
-    continued.load_state_dict(torch.load(file, weights_only=False))
+    continued.load_state_dict(state)
     np.testing.assert_array_equal(actor_weights(steps(continued, 5)), whole)
 
 

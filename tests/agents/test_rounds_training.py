@@ -1,12 +1,12 @@
 """The analytic policy gradient through rounds: what it climbs, how its rate falls, and that it goes on bit for bit."""
 
-import io
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from checkpoint_files import reread
 
 from agents.apg.config import APGConfig, APGTrainingConfig
 from agents.apg.rounds import RoundsTraining
@@ -128,11 +128,10 @@ def test_the_learning_rate_rises_stays_and_falls_to_its_share():
 @pytest.mark.parametrize("before", [1, 2, 5])
 def test_a_saved_run_goes_on_bit_for_bit(before):
     learner = replace(LEARNER, slots_ahead=1, going_on=0.7)
-    whole, file = steps(training(learner=learner), before + 4), io.BytesIO()
-    torch.save(steps(training(learner=learner), before).state_dict(), file)
-    file.seek(0)
+    whole = steps(training(learner=learner), before + 4)
+    state = reread(steps(training(learner=learner), before).state_dict())
     continued = training(learner=learner)
-    continued.load_state_dict(torch.load(file, weights_only=False))
+    continued.load_state_dict(state)
     steps(continued, 4)
     for actor in ("trained", "average"):
         np.testing.assert_array_equal(weights(getattr(continued, actor)), weights(getattr(whole, actor)))

@@ -41,6 +41,15 @@ def trained(*words: str) -> dict:
     return json.loads(out)
 
 
+def test_a_pool_is_evaluated_with_channels_that_move_and_are_estimated(folder: Path) -> None:
+    text = "fading:speed_kmh=30+estimated:error_db=-10"
+    moving, still = (played("--channels", "near.npy", *words) for words in (("--channel-model", text), ()))
+    assert moving["config"]["channel_model"] == text
+    assert moving["methods"]["reuse"] != still["methods"]["reuse"]
+    code, _, err = call(evaluate, "--channels", "near.npy", "--channel-model", "geometric", *QUIET)
+    assert (code, "over recorded channels" in err) == (2, True)
+
+
 def test_a_pool_is_evaluated_on_its_test_part_with_a_table_and_a_picture(folder: Path) -> None:
     content = played("--channels", "near.npy")
     config = content["config"]

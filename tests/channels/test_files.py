@@ -152,7 +152,7 @@ def test_what_is_missing_in_a_file_is_told_with_what_there_is(tmp_path: Path, po
         ("two.npz:c", "got 'c' of: a"),
         ("pool.npy:h", r"holds one array, which has no name; got 'h'\. Leave out :h"),
         ("pool.csv", r"must be in \.npy, \.npz, \.mat, \.h5 or \.hdf5; got .*pool\.csv"),
-        ("text.mat", r"text\.mat must be a MATLAB or HDF5 file; got something else"),
+        ("text.mat", r"text\.mat must be a whole file of arrays of numbers; got something else"),
     ):
         (tmp_path / "pool.csv").write_text("1,2")
         (tmp_path / "text.mat").write_text("1,2" * 100)

@@ -13,7 +13,7 @@ from multicell_env.allocations.climbing import climb
 from multicell_env.allocations.planning import planned_allocation
 from multicell_env.allocations.simple import uniform_allocation
 from multicell_env.channels.pool import RecordedChannels
-from multicell_env.evaluation.playing import draw_blocks
+from multicell_env.evaluation.unseen_blocks import draw_blocks
 from multicell_env.model.negotiation import negotiate
 
 SEED = 3

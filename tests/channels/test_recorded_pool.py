@@ -227,7 +227,7 @@ def test_a_link_that_only_other_parts_have_is_not_lost() -> None:
         (None, {"num_antennas": 8}, "got num_antennas=8"),
         (None, {"num_bands": 6}, "got num_bands=6"),
         (None, {"mean_gains": np.eye(3).tolist()}, r"some from cell 0 to cell 1, whose mean gain is 0. Give mean_gains\[0\]\[1\] > 0"),
-        (None, {"channel_model": "fading"}, "channel_model must be 'rayleigh' .* got 'fading' beside RecordedChannels"),
+        (None, {"channel_model": "fading+geometric"}, "must not have 'geometric' over recorded channels, .* beside RecordedChannels"),
     ],
 )
 def test_pools_that_do_not_fit_are_refused_before_a_block_begins(change: Any, fields: dict[str, Any], message: str) -> None:

@@ -97,7 +97,7 @@ def test_every_cell_may_have_its_own_power_which_a_file_keeps() -> None:
     config = NetworkConfig(num_users=(1, 2, 4), tx_power_dbm=[30.0, 33.0, 36.0], noise_dbm=-90.0)  # pyright: ignore[reportArgumentType]
     np.testing.assert_allclose(config.nominal_budgets, 10.0 ** (np.array([120.0, 123.0, 126.0]) / 10.0))
     assert NetworkConfig.from_json(json.loads(json.dumps(asdict(config)))) == config
-    assert "P=(30.0, 33.0, 36.0) dBm N=-90.0 dBm" in config.describe()
+    assert "P=30, 33, 36 dBm N=-90 dBm" in config.describe()
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from experiments.studies import scenario_comparison
 
 SHOWN = [page for page in PAGES if {"python", "console"} & {language for language, _ in blocks(page)}]
 ENVIRONMENT = ".ci/run makes an environment and installs into it"
+CLUSTER = "tests/executors/test_clusters.py starts clusters"
 NOT_RUN = {
     "python3 -m venv": ENVIRONMENT,
     ". .venv/bin/activate": ENVIRONMENT,
@@ -31,18 +32,25 @@ NOT_RUN = {
     "pyright": ".ci/run",
     "sphinx-build": ".ci/run",
     "pytest": "what is running",
+    "ray start": CLUSTER,
+    "dask worker": CLUSTER,
+    "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=0 dask scheduler": CLUSTER,
+    "export SBATCH_PARTITION": CLUSTER,
 }
 TRAIN = "--num-steps 2 --num-envs 2 --num-networks 2 --eval-interval 2 --eval-blocks 1 --final-blocks 2"
 # How a command begins -> flags that make it short, and the files that it writes (none: it only prints). The first row that fits counts.
 SMALL = {
     "train.py --resume": ("", "runs/**/results.json"),  # a resumed run keeps its settings
     "train.py .*--explain": ("", ""),
+    "train.py --algo td3mix --preset rounds": (f"{TRAIN} --warmup-steps 1", "runs/**/*.json"),
     "train.py .*--preset rounds": (f"{TRAIN} --num-blocks 4", "runs/**/irregular-7.json"),
     "train.py .*--algo apg": (TRAIN, "runs/**/results.json"),
     "train.py": (f"{TRAIN} --warmup-steps 1", "runs/**/results.json"),
     "make_drops.py": ("", "drops.npy"),
     "evaluate.py --figure all --quick": ("--num-blocks 2 --num-workers 1", "results/quick/figure11.png"),
     "evaluate.py --figure all --train": ("--num-blocks 2 --num-workers 1 --figure 5", "docs/figures/figure5.png"),  # 8 trainings of 32
+    "evaluate.py --figure 5 --quick --executor": ("--executor process --cluster None --num-blocks 2 --num-workers 1", "**/figure5.png"),
+    "evaluate.py --figure 5 --quick": ("--num-blocks 2 --num-workers 1", "results/quick/figure5.png"),
     "evaluate.py --figure 5 --from": ("--num-workers 1", ""),
     "evaluate.py --claims": ("", "docs/figures/claims.md"),
     "evaluate.py --generalise": ("--num-blocks 2", "**/generalise.json"),
@@ -51,12 +59,17 @@ SMALL = {
     "evaluate.py rounds --curve errors": ("--num-blocks 2 --scenarios asymmetric", "docs/curve_errors.png"),
     "evaluate.py rounds --scenarios irregular-57": ("--num-blocks 1", "results/results.json"),
     "evaluate.py rounds --scenarios irregular-133": ("--scenarios irregular-57 --num-blocks 1", "results/results.json"),
-    "evaluate.py rounds --scenarios all": ("--num-blocks 2", "*/scenarios/scenarios.png"),
+    "evaluate.py rounds(_fair)? --scenarios all": ("--num-blocks 2", "*/scenarios/scenarios.png"),
+    "evaluate.py .*--task": ("--num-blocks 2", "results/results.json"),
+    "evaluate.py --submit": ("--num-blocks 1 --task paper-8x4-v0", "results/leaderboard/*.json"),
+    "evaluate.py --leaderboard": ("", "docs/leaderboard.md"),
     "evaluate.py --scenarios all": ("--num-blocks 2", "*/scenarios/scenarios.png"),
     "evaluate.py runs/first --sir-db 3": ("--num-blocks 2", "results/comparison.png"),  # on another network than the run's
     "evaluate.py runs/": ("--num-blocks 2", "runs/*/comparison.png"),
     "evaluate.py": ("--num-blocks 2", "results/comparison.png"),
+    "tests/campaign/run.py": ("--networks 1 --inputs 8 --kills 0 --steps 0", "campaign.json"),
     "benchmarks/ablations.py": ("--num-steps 2 --seeds 0 --variants mixer-sum", "docs/ablations.png"),
+    "benchmarks/device_throughput.py": ("--ways eager --num-envs 1 --repeats 1", "docs/device_throughput.json"),
     "benchmarks/throughput.py": ("--quick", "docs/throughput.png"),
     "benchmarks/torchrl_throughput.py": ("--num-envs 1 --num-slots 10 --repeats 1", "docs/torchrl_throughput.json"),
     "benchmarks/training.py": ("--network 8x4 --seeds 0 --max-steps 2", "docs/training.json"),
@@ -99,7 +112,7 @@ def run(words: Sequence[str], clone: Path, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the project to write in, and the working directory."""
-    for folder in ("agents", "benchmarks", "docs", "examples"):
+    for folder in ("agents", "benchmarks", "docs", "examples", "tests"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "multicell_env").symlink_to(ROOT / "multicell_env")  # with what numba compiled
     for script in ROOT.glob("*.py"):
@@ -159,7 +172,7 @@ def test_what_a_page_shows_works(page: Path, clone: Path, monkeypatch: pytest.Mo
 def test_every_command_of_a_page_works_as_it_is_printed(page: Path, clone: Path) -> None:
     write_files_of(page, clone)
     for words in commands_of(page):
-        if words[0] == "python":
+        if words[0] == "python" and "--executor" not in words:  # a cluster must be there
             assert subprocess.run([sys.executable, *expanded(words[1:], clone)], cwd=clone, check=False).returncode == 0, words
 
 

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_a_policy_from_the_readme_alone_stands_in_the_table_and_the_picture(tmp_path):
-    section = (ROOT / "README.md").read_text().partition("## Plug in your own algorithm")[2].partition("\n## ")[0]
+    section = (ROOT / "README.md").read_text().partition("## My algorithm")[2].partition("\n## ")[0]
     command = re.search(r"^python (evaluate\.py --policy (\w+):(\w+))", section, flags=re.MULTILINE)
     assert command
     blocks = re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
@@ -26,3 +26,20 @@ def test_a_policy_from_the_readme_alone_stands_in_the_table_and_the_picture(tmp_
     methods = json.loads((tmp_path / "results" / "results.json").read_text())["methods"]
     assert methods[command[3]]["percent_of_bound"] > 95.0
     assert (tmp_path / "results" / "comparison.png").stat().st_size > 10_000
+
+
+def test_a_torch_module_and_a_gru_stand_in_the_table_from_under_twenty_lines(tmp_path):
+    page = (ROOT / "docs" / "your_algorithm.md").read_text()
+    files = re.findall(r"say `(\w+\.py)`:\n\n```python\n(.*?)```", page, flags=re.DOTALL)
+    ((file, block),) = (pair for pair in files if "torch" in pair[0])
+    (command,) = re.findall(rf"^python (evaluate\.py .*{file}.*)", page, flags=re.MULTILINE)
+    names = re.findall(rf"{file}:(\w+)", command)
+    assert (len(block.splitlines()) < 20, "GRUCell" in block, len(names)) == (True, True, 2)
+    (tmp_path / file).write_text(block)
+    script, *words = command.split()
+    evaluate = [sys.executable, str(ROOT / script), *words, "--num-blocks", "3"]
+    done = subprocess.run(evaluate, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    methods = json.loads((tmp_path / "results" / "results.json").read_text())["methods"]
+    assert {ending for name in names for ending in (name, f"{name}_opening")} < set(methods)
+    assert methods["mine"]["per_slot"] != methods["gru"]["per_slot"]

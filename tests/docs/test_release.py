@@ -117,6 +117,12 @@ def installed_mb(python: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.relative_to(folder).parts[0] != "pip") / 1e6
 
 
+def test_the_wheel_is_asked_to_hold_every_package_of_the_library():
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    folders = {path.parent.relative_to(ROOT) for path in (ROOT / "multicell_env").rglob("__init__.py")}
+    assert sorted(asked) == sorted(".".join(folder.parts) for folder in folders)
+
+
 @pytest.mark.release
 def test_the_wheel_is_the_library_alone_and_plays_beside_nothing_else(tmp_path):
     """Builds both files as they are uploaded, from a copy, and plays in a virtual environment that has only what the wheel declares."""

@@ -229,8 +229,9 @@ def test_wrong_arguments_are_refused() -> None:
         MulticellVectorEnv(0)
     with pytest.raises(ValueError, match="num_threads"):
         MulticellVectorEnv(2, num_threads=0)
-    with pytest.raises(ValueError, match="autoreset_mode"):
-        MulticellVectorEnv(2, autoreset_mode=AutoresetMode.NEXT_STEP)
+    for mode in ("SAME", None, 1, ["SAME_STEP"]):
+        with pytest.raises(ValueError, match="autoreset_mode must be one of"):
+            MulticellVectorEnv(2, autoreset_mode=mode)
     with pytest.raises(TypeError, match="num_slots"):
         MulticellVectorEnv(2, num_slot=3)
     env = MulticellVectorEnv(2)

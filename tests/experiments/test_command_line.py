@@ -21,6 +21,8 @@ from multicell_env.scenarios import SCENARIOS
         (evaluate, [], ("network", "policies", "reporting")),
         (evaluate, ["--figure", "5"], ("reporting",)),
         (evaluate, ["--claims"], ("reporting",)),
+        (evaluate, ["--submit", "td3mix"], ("reporting",)),
+        (evaluate, ["--leaderboard"], ("reporting",)),
     ],
 )
 def test_help_is_grouped_and_shows_exit_codes_and_units(module, words, groups):
@@ -42,7 +44,8 @@ def test_the_help_names_every_scenario(module):
 @pytest.mark.parametrize("module", [train, evaluate])
 def test_every_flag_in_the_examples_of_the_help_is_one_that_there_is(module):
     shown = call(module, "--help")[1]
-    modes = call(module, "--figure", "5", "--help")[1] + call(module, "--claims", "--help")[1] if module is evaluate else ""
+    kinds = (["--figure", "5"], ["--claims"], ["--submit", "td3mix"], ["--leaderboard"]) if module is evaluate else ()
+    modes = "".join(call(module, *kind, "--help")[1] for kind in kinds)
     flags = set(re.findall(r"^[│| ]*(?:-h, )?(--[a-z-]+)", shown + modes, flags=re.MULTILINE))
     examples = [line for line in shown.splitlines() if line.strip().startswith("python ")]
     assert len(examples) >= 5
@@ -90,7 +93,7 @@ def test_every_flag_in_the_examples_of_the_help_is_one_that_there_is(module):
         (train, "--hidden-sizes a", "--hidden-sizes must be [INT [INT ...]]; got 'a'"),
         (train, "--buffer-size 1e5", "--buffer-size must be INT; got '1e5'"),
         (train, "--resume", "Missing value for argument '--resume'"),
-        (train, "--start-from td3mi", "there is no actor 'td3mi'. Give one of ['damped', 'generalist', 'k0_set', 'rounds', 'td3mix']"),
+        (train, "--start-from td3mi", "there is no actor 'td3mi'. Give one of ['damped', 'generalist', 'k0_set', 'rounds', 'rounds_3gpp',"),
         (train, "--runs {file}", "--runs must be a directory or one to be made"),
         (train, "--num-users", "num_users must be one number or one per cell"),
     ],

@@ -22,7 +22,7 @@ def test_a_run_leaves_everything_that_it_promised(trained):
     expected = {
         "config.json",
         "metrics.csv",
-        "checkpoint.pt",
+        "checkpoint.safetensors",
         "best.safetensors",
         "learning_curve.png",
         "results.json",

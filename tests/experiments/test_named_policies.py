@@ -41,7 +41,7 @@ def test_a_policy_that_cannot_play_is_refused_in_one_line_before_anything_is_pla
 def test_a_module_that_does_not_import_is_named_with_its_line(rules):
     Path("broken.py").write_text("x = 1\nraise RuntimeError('out of\\ncheese')\n")
     said = call(evaluate, "--policy", "broken.py:x")[2]
-    assert f"it raised RuntimeError: out of cheese ({rules.parent / 'broken.py'}, line 2). Mend it." in said
+    assert f"it raised RuntimeError: out of cheese ({rules.parent / 'broken.py'}, line 2). Correct it there." in said
 
 
 def test_two_policies_of_one_name_are_refused_and_can_be_named_apart(rules):

@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
 from command_lines import TINY, command, contents, final_metrics, refusal, run
+
+from agents.checkpoints.trees import read_tree
 
 
 def wait_for(path: Path, process: subprocess.Popen, seconds: float = 200.0) -> None:
@@ -28,10 +29,10 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint_to_the_same_end(trained, 
     killed = subprocess.Popen(
         command("train.py", "--name", "killed", *long), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    wait_for(tmp_path / "runs" / "killed" / "checkpoint.pt", killed)
+    wait_for(tmp_path / "runs" / "killed" / "checkpoint.safetensors", killed)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
-    steps = torch.load(tmp_path / "runs" / "killed" / "checkpoint.pt", weights_only=False)["training"]["steps_done"]
+    steps = read_tree(tmp_path / "runs" / "killed" / "checkpoint.safetensors")["training"]["steps_done"]
     assert 0 < steps < 40
     resumed = run(tmp_path, "train.py", "--resume", "runs/killed")
     assert resumed.returncode == 0, resumed.stderr
@@ -44,13 +45,13 @@ def test_a_run_that_is_asked_to_stop_saves_and_says_how_to_go_on(tmp_path, numbe
     process = subprocess.Popen(
         command("train.py", "--name", "stopped", *endless), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    wait_for(tmp_path / "runs" / "stopped" / "checkpoint.pt", process)
+    wait_for(tmp_path / "runs" / "stopped" / "checkpoint.safetensors", process)
     process.send_signal(number)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "Traceback" not in errors
     assert "python train.py --resume runs/stopped" in output
-    state = torch.load(tmp_path / "runs" / "stopped" / "checkpoint.pt", weights_only=False)
+    state = read_tree(tmp_path / "runs" / "stopped" / "checkpoint.safetensors")
     assert state["training"]["steps_done"] >= 4
     assert f"after {state['training']['steps_done']} steps" in output
 
@@ -58,7 +59,7 @@ def test_a_run_that_is_asked_to_stop_saves_and_says_how_to_go_on(tmp_path, numbe
 @pytest.mark.parametrize(
     ("script", "arguments", "file"),
     [
-        ("train.py", ["--resume", "runs/tiny"], "checkpoint.pt"),
+        ("train.py", ["--resume", "runs/tiny"], "checkpoint.safetensors"),
         ("train.py", ["--resume", "runs/tiny"], "config.json"),
         ("evaluate.py", ["runs/tiny"], "best.safetensors"),
     ],

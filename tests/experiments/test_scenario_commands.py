@@ -29,7 +29,7 @@ def test_a_run_on_many_networks_ends_with_a_table_and_evaluates_on_its_own_scena
 
 def test_a_scenario_that_does_not_exist_is_refused_before_anything_is_written(tmp_path):
     for script in ("train.py", "evaluate.py"):
-        assert "scenarios must be one of mixture, paper, unequal-load" in refusal(tmp_path, script, "--scenarios", "mars")
+        assert "scenarios must be one of mixture, paper, any-sir" in refusal(tmp_path, script, "--scenarios", "mars")
     assert list(tmp_path.iterdir()) == []
 
 

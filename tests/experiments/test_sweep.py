@@ -79,7 +79,7 @@ def test_an_error_says_at_which_point_it_arose(tmp_path: Path) -> None:
         (point, other) = points(tmp_path, [workers, 7], fails=str(tmp_path / "broken"))
         with pytest.raises(RuntimeError, match="told to fail") as failure:
             sweep([point, other], measure, tmp_path / "cache", num_workers=workers)
-        assert failure.value.__notes__[0] in {f"while {one} was measured" for one in (point, other)}
+        assert failure.value.__notes__[0] in {f"while {one} was in work" for one in (point, other)}
         assert f"x {workers}" in str(point)
 
 

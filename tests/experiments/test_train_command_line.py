@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from command_lines import ROOT, TRAINING, call
 
 import train
+from agents.checkpoints.trees import write_tree
 
 
 @pytest.fixture(autouse=True)
@@ -50,8 +50,11 @@ def test_an_actor_of_another_shape_is_no_start(words, message):
     ("words", "message"),
     [
         ("--seed 4294967296", "--seed must be from 0 to 4294967295; got 4294967296. Give one of these."),
-        ("--name ''", "--name must be a plain name; got ''. Leave it out for date and time, and choose the place by --runs."),
-        ("--name=", "--name must be a plain name; got ''."),
+        (
+            "--name ''",
+            "--name must be a plain name that every system can store; got ''. Leave it out for date and time",
+        ),
+        ("--name=", "--name must be a plain name that every system can store; got ''."),
         (
             "--algo apg --num-updates 3",
             "--num-updates is a flag of --algo td3mix alone; got it without. Leave it out, or give --algo td3mix.",
@@ -71,9 +74,9 @@ def test_a_foreign_checkpoint_is_refused_and_standard_error_may_be_closed():
     done = subprocess.run(["sh", "-c", f"exec {shlex.join(words)} 2>&-"], stdout=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "td3mix_opening" in done.stdout
-    checkpoint, files = Path("runs/tiny/checkpoint.pt"), set(Path().rglob("*"))
+    checkpoint, files = Path("runs/tiny/checkpoint.safetensors"), set(Path().rglob("*"))
     for content in ([1], {"training": [1]}, {"training": {"steps_done": "many"}}):
-        torch.save(content, checkpoint)
+        write_tree(checkpoint, content)
         message = f"{checkpoint} must be a checkpoint that train.py wrote; it is damaged or foreign. Start a new run."
         assert message in refused("--resume runs/tiny --num-steps 20")
         assert set(Path().rglob("*")) == files

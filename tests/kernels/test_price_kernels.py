@@ -8,7 +8,8 @@ from numba import njit
 from test_kernels import EVERY_DTYPE, EVERY_NETWORK, NETWORKS, TOLERANCE, both, fractions_of
 
 from multicell_env.kernels.exponents import log10, two_to_the
-from multicell_env.kernels.simd import load, load_double, load_half, load_repeated, store, sum_each, sum_fours
+from multicell_env.kernels.pricing.fours import load_cells, load_repeated, load_two_bands, load_two_repeated, store_cells, sum_fours
+from multicell_env.kernels.simd import load, load_double, load_half, store, sum_each
 from multicell_env.model.interference import ingr, sum_rates
 from multicell_env.model.negotiation import negotiate
 from multicell_env.model.pricing import prices, tilted_response
@@ -146,6 +147,28 @@ def test_sums_of_each_of_four_vectors_stand_side_by_side(dtype):
     _sums(numbers, wide, half)
     assert wide.tolist() == numbers.reshape(4, 8).sum(axis=1).tolist()
     assert half.tolist() == numbers.reshape(4, 8)[:, :4].sum(axis=1).tolist()
+
+
+@njit
+def _cells(numbers, copied, sums, repeated):
+    places = (0, 8, 16, 16)
+    vector = load_cells(numbers, 1, places)
+    store(copied, 0, vector)
+    store_cells(copied, 17, places, vector)
+    store(sums, 0, sum_fours(load_two_bands(numbers, 0)))
+    store(repeated, 0, load_two_repeated(numbers, 3))
+
+
+@EVERY_DTYPE
+def test_users_of_four_cells_and_of_two_bands_stand_where_numpy_has_them(dtype):
+    numbers = np.arange(32, dtype=dtype) ** 2
+    copied, sums, repeated = np.zeros(48, dtype), np.empty(8, dtype), np.empty(32, dtype)
+    _cells(numbers, copied, sums, repeated)
+    rows = [numbers[1 + place : 5 + place] for place in (0, 8, 16)]
+    assert copied[:16].tolist() == np.concatenate([*rows, rows[-1]]).tolist()
+    assert copied[17:37].tolist() == np.concatenate([rows[0], np.zeros(4), rows[1], np.zeros(4), rows[2]]).tolist()
+    assert sums.tolist() == numbers.reshape(8, 4).sum(axis=1).tolist()
+    assert repeated.tolist() == [*np.tile(numbers[3:7], 4), *np.tile(numbers[7:11], 4)]
 
 
 @njit

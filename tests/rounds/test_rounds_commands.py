@@ -11,6 +11,7 @@ from command_lines import call
 
 import evaluate
 import train
+from agents.checkpoints.trees import read_tree
 from agents.files import facts_of
 from agents.loading import load
 from agents.run_directory import RunDirectory
@@ -18,12 +19,12 @@ from multicell_env.evaluation.users import USER_MEASURES, UTILITY_MEASURES
 
 TINY = (
     "--algo apg --preset rounds --scenarios asymmetric,unequal-load --num-networks 2 --num-blocks 4 --num-envs 2 --hidden-sizes 4 "
-    "--eval-interval 2 --eval-blocks 1 --final-blocks 1 --quiet"
+    "--batch-growth 1 --eval-interval 2 --eval-blocks 1 --final-blocks 1 --quiet"
 )
 
 
 def average(name):
-    return torch.load(f"runs/{name}/checkpoint.pt", weights_only=False)["training"]["average"]
+    return read_tree(f"runs/{name}/checkpoint.safetensors")["training"]["average"]
 
 
 def test_one_actor_for_several_scenarios_learns_resumes_and_is_compared(tmp_path, monkeypatch):
@@ -82,7 +83,7 @@ TD3_MIX = (
 
 
 def checkpoint(name):
-    return torch.load(f"runs/{name}/checkpoint.pt", weights_only=False)["training"]
+    return read_tree(f"runs/{name}/checkpoint.safetensors")["training"]
 
 
 def test_td3_mix_learns_rounds_resumes_and_is_named_in_the_tables(tmp_path, monkeypatch):

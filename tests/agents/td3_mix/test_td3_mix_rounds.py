@@ -1,12 +1,12 @@
 """TD3-MIX on rounds with price multipliers: mixed networks, what critics read, falling rates, averages, and runs that go on."""
 
-import io
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from checkpoint_files import reread
 from games import MeetingGame
 from gymnasium.vector import AutoresetMode
 
@@ -68,11 +68,10 @@ def algorithm_of(run):
 @pytest.mark.parametrize("before", [1, 5, 28])  # 28 steps of two rows overfill the buffer; 5 stop in the middle of a slot
 def test_a_saved_run_on_mixed_networks_goes_on_bit_for_bit(before, mixer):
     learner = replace(LEARNER, mixer=mixer)
-    whole, file = steps(training(learner=learner), before + 6), io.BytesIO()
-    torch.save(steps(training(learner=learner), before).state_dict(), file)
-    file.seek(0)
+    whole = steps(training(learner=learner), before + 6)
+    state = reread(steps(training(learner=learner), before).state_dict())
     continued = training(seed=5, learner=learner)
-    continued.load_state_dict(torch.load(file, weights_only=False))
+    continued.load_state_dict(state)
     assert continued.steps_done == before
     np.testing.assert_array_equal(weights(algorithm_of(steps(continued, 6))), weights(algorithm_of(whole)))
     np.testing.assert_array_equal(weights(continued.actor), weights(whole.actor))
@@ -81,12 +80,11 @@ def test_a_saved_run_on_mixed_networks_goes_on_bit_for_bit(before, mixer):
 @pytest.mark.parametrize("before", [1, 4])
 def test_scenarios_of_different_sizes_take_turns_and_go_on_bit_for_bit(before):
     scenarios = ("unequal-load", "asymmetric")
-    whole, file = steps(training(scenarios=scenarios), before + 5), io.BytesIO()
+    whole = steps(training(scenarios=scenarios), before + 5)
     assert [member.env.action_box.shape[-1] for member in whole.members] == [8, 4]
-    torch.save(steps(training(scenarios=scenarios), before).state_dict(), file)
-    file.seek(0)
+    state = reread(steps(training(scenarios=scenarios), before).state_dict())
     continued = training(seed=5, scenarios=scenarios)
-    continued.load_state_dict(torch.load(file, weights_only=False))
+    continued.load_state_dict(state)
     np.testing.assert_array_equal(weights(algorithm_of(steps(continued, 5))), weights(algorithm_of(whole)))
 
 

@@ -1,0 +1,1 @@
+"""What a run goes on from, as numbers and text."""

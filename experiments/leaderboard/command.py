@@ -1,0 +1,41 @@
+"""What `evaluate.py --submit` and `--leaderboard` do."""
+
+from dataclasses import replace
+from typing import Any
+
+from experiments.command_line import check_positive
+from experiments.leaderboard.arguments import LeaderboardArguments, SubmitArguments
+from experiments.leaderboard.page import make_page
+from experiments.leaderboard.submission import entry_of, submit
+from multicell_env.tasks.registry import TASKS, task_named
+
+
+def make_submission(arguments: SubmitArguments) -> dict[str, Any]:
+    """Play what is submitted and write its file. Returns what it holds.
+
+    Raises:
+        ValueError: there is no such task or method, or a policy is refused.
+    """
+    if arguments.num_blocks is not None:
+        check_positive(num_blocks=arguments.num_blocks)
+    entry, tasks = entry_of(arguments.submit), [task_named(name) for name in arguments.task or TASKS]
+    if arguments.training_steps is not None:
+        entry = replace(entry, training_steps=arguments.training_steps)
+    return submit(entry, tasks, arguments.output, arguments.num_blocks)
+
+
+def make_leaderboard(arguments: LeaderboardArguments) -> dict[str, Any]:
+    """Write the page of the leaderboard. Returns where it is.
+
+    Raises:
+        ValueError: a file is no submission, or there are none.
+    """
+    files = sorted(arguments.submissions.glob("*.json"))
+    if not files:
+        raise ValueError(
+            f"--submissions must be a directory with files of --submit; got {arguments.submissions} without any. Give another."
+        )
+    page = arguments.submissions.with_suffix(".md")
+    page.write_text(make_page(files))
+    print(f"wrote {page}")
+    return {"page": str(page), "submissions": [file.stem for file in files]}

@@ -1,0 +1,21 @@
+"""When an environment whose block has ended begins the next one."""
+
+from typing import Any
+
+try:
+    from gymnasium.vector import AutoresetMode
+except ImportError as error:
+    raise ImportError("MulticellVectorEnv needs gymnasium 1.1 or newer; everything else here works with 1.0. Upgrade gymnasium.") from error
+
+
+def checked_mode(mode: Any) -> AutoresetMode:
+    """A mode by itself, or by its name or value: "SAME_STEP" or "SameStep".
+
+    Raises:
+        ValueError: it is none.
+    """
+    for known in AutoresetMode:
+        if mode is known or (isinstance(mode, str) and mode in (known.name, known.value)):
+            return known
+    names = ", ".join(known.name for known in AutoresetMode)
+    raise ValueError(f"autoreset_mode must be one of AutoresetMode's {names}, or its name; got {mode!r:.80}. Choose one of them.")

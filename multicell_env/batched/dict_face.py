@@ -1,0 +1,92 @@
+"""Environments of a batch by agent."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Box
+from jaxtyping import Float
+
+from multicell_env.arguments import as_array
+
+
+class DictFace:
+    """A `MulticellVectorEnv` seen as dicts of arrays `{agent: array[env, ...]}`, each cut to the agent's own users.
+
+    Args:
+        env: The environments; both faces drive the same ones.
+    """
+
+    def __init__(self, env: Any) -> None:
+        self.env = env
+        self.num_envs = env.num_envs
+        self.metadata = env.metadata
+        self.possible_agents = list(env.possible_agents)
+        self.agents = list(env.possible_agents)
+        self.action_spaces, self.observation_spaces = dict(env.action_spaces), dict(env.observation_spaces)
+        self.state_space = env.single_state_space
+        self._users = dict(zip(self.agents, env.config.users_per_cell.tolist(), strict=True))
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: Mapping[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
+        """As `MulticellVectorEnv.reset`."""
+        observations, infos = self.env.reset(seed=seed, options=options)
+        return self._by_agent(observations), self._infos(infos)
+
+    def step(
+        self, actions: Mapping[str, np.ndarray]
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray], dict[str, dict[str, Any]]]:
+        """As `MulticellVectorEnv.step`, with actions `{agent: [env, ..., band, user]}`.
+
+        Raises:
+            RuntimeError: an environment has no block, or its block has ended.
+            ValueError: a missing or unknown agent, a wrong shape, NaN or infinity. Nothing has changed then.
+        """
+        if not isinstance(actions, Mapping) or set(actions) != set(self.agents):
+            raise ValueError(f"actions must have one entry for each of {self.agents}; got {actions!r:.200}. Add or remove some.")
+        config = self.env.config
+        stacked = np.zeros((self.num_envs, config.num_cells, *config.action_shape(config.max_users)))
+        for cell, (agent, users) in enumerate(self._users.items()):
+            shape = (self.num_envs, *config.action_shape(users))
+            own = as_array(actions[agent], f"the actions of {agent}", shape)
+            if own.shape != shape or own.dtype.kind not in "fiub":
+                raise ValueError(
+                    f"the actions of {agent} must be real numbers [env, ..., band, user] of shape {shape}; got {own.dtype}, {own.shape}. "
+                    f"Give {config.action_entries}."
+                )
+            stacked[:, cell, ..., :users] = own
+        observations, rewards, terminations, truncations, infos = self.env.step(stacked)
+        paid = {agent: rewards[:, cell] for cell, agent in enumerate(self.agents)}
+        ended, over = ({agent: flags.copy() for agent in self.agents} for flags in (terminations, truncations))
+        return self._by_agent(observations), paid, ended, over, self._infos(infos)
+
+    def observation_space(self, agent: str) -> Box:
+        """Space of one agent's observations in one environment."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> Box:
+        """Space of one agent's actions in one environment."""
+        return self.action_spaces[agent]
+
+    def state(self) -> Float[np.ndarray, "env cell plane band user"]:
+        """As `MulticellVectorEnv.state`."""
+        return self.env.state()
+
+    def close(self) -> None:
+        """Close the environments."""
+        self.env.close()
+
+    def _by_agent(self, stacked: np.ndarray) -> dict[str, np.ndarray]:
+        return {agent: stacked[:, cell, ..., :users] for cell, (agent, users) in enumerate(self._users.items())}
+
+    def _infos(self, infos: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        by_agent = {key: self._by_agent(infos[key]) for key in ("power", "blocked", "final_obs") if key in infos}
+        return {
+            agent: {
+                **{key: arrays[agent] for key, arrays in by_agent.items()},
+                "sum_rate": infos["sum_rate"][:, cell],
+                **{key: infos[key].copy() for key in ("transmitted", "_final_obs") if key in infos},
+            }
+            for cell, agent in enumerate(self.agents)
+        }

@@ -1,0 +1,40 @@
+"""Networks on hexagons, drawn at random: as a scenario has them."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from multicell_env.config import NetworkConfig
+from multicell_env.networks.deployment import Deployment
+from multicell_env.networks.weak_links import without_weak_links
+
+
+@dataclass(frozen=True, kw_only=True)
+class HexagonalDeployment:
+    """Sites on hexagons that wrap around, with sectors, and users dropped anew in every network, each with mean gains of its own.
+
+    Weak links are cut; see `multicell_env.networks.weak_links` for the error that this makes. The SNR is that of a cell's mean own gain, so
+    that users near their station have more, and users at the edge less.
+    """
+
+    num_cells: int = 57
+    """B; the usual 57 are 19 sites of three sectors."""
+    num_users: int = 4
+    """U; M = 2 U."""
+    num_bands: int = 6
+    """F."""
+    deployment: Deployment = field(default_factory=lambda: Deployment(sectors=3))
+    """Where everything stands, and what reaches whom."""
+    cut_db: float = 10.0
+    """Links that no user receives this close to the noise, or above it, are left out, dB."""
+
+    def sample(self, generator: np.random.Generator) -> NetworkConfig:
+        """Draw one network."""
+        network = NetworkConfig(
+            num_cells=self.num_cells,
+            num_users=self.num_users,
+            num_antennas=2 * self.num_users,
+            num_bands=self.num_bands,
+            mean_gains=self.deployment.drop(self.num_cells, self.num_users, generator),
+        )
+        return without_weak_links(network, self.cut_db).network

@@ -1,0 +1,41 @@
+"""All tasks by their ids. A line here makes a task."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+
+import pettingzoo
+
+from multicell_env.config import PAPER_8X4, PAPER_32X16, NetworkConfig
+from multicell_env.tasks.task import DrawnTask, NetworkTask, Task
+
+ALL: tuple[Task, ...] = (
+    NetworkTask("paper-8x4-v0", "The paper's network with 8 antennas and 4 users: three cells that interfere alike.", PAPER_8X4),
+    NetworkTask("paper-32x16-v0", "The paper's network with 32 antennas and 16 users.", PAPER_32X16),
+    NetworkTask("unequal-load-v0", "Three cells with 2, 4 and 8 users.", NetworkConfig(num_users=(2, 4, 8), num_antennas=16)),
+    DrawnTask("asymmetric-v0", "Three cells whose mean gains are independent in both directions, -20 to 3 dB.", "asymmetric"),
+    DrawnTask("irregular-7-v0", "Seven cells dropped at random, with path loss and shadowing.", "irregular-7"),
+    DrawnTask("irregular-12-v0", "Twelve cells dropped at random.", "irregular-12"),
+    DrawnTask("irregular-57-v0", "57 cells dropped at random.", "irregular-57", num_test_blocks=10),
+)
+TASKS: Mapping[str, Task] = MappingProxyType({task.name: task for task in ALL})
+"""Tasks by their ids."""
+
+
+def task_named(name: str) -> Task:
+    """One of `TASKS`.
+
+    Raises:
+        ValueError: there is no such task.
+    """
+    if name not in TASKS:
+        near = get_close_matches(name, TASKS, n=1)
+        raise ValueError(f"a task must be one of {', '.join(TASKS)}; got {name!r}. {f'Did you mean {near[0]}?' if near else 'Choose one.'}")
+    return TASKS[name]
+
+
+# PettingZoo has a registry from 1.26 on.
+if hasattr(pettingzoo, "register"):
+    for _name in TASKS:
+        pettingzoo.register("parallel", f"multicell/{_name}", "multicell_env.tasks.making:make", kwargs={"name": _name})
+        pettingzoo.register("aec", f"multicell/{_name}", "multicell_env.tasks.making:make_aec", kwargs={"name": _name})
