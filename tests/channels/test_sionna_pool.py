@@ -4,9 +4,11 @@ import importlib.util
 import subprocess
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
+from pages import blocks
 
 from examples.run import python_of
 from multicell_env.channels.pool import RecordedChannels
@@ -38,6 +40,21 @@ def test_the_pool_that_is_there_is_light_and_says_its_network(recwarn: pytest.Wa
     assert config.tx_power_dbm == 44.0
     assert config.noise_dbm == pytest.approx(-174 + 10 * np.log10(5e6) + 9)
     assert np.all(np.diagonal(config.mean_gain_matrix) > config.mean_gain_matrix.max(axis=1, where=~np.eye(3, dtype=bool), initial=0.0))
+
+
+def test_the_page_takes_what_sionna_returns_to_the_same_pool_in_fifteen_lines() -> None:
+    (text,) = [text for language, text in blocks(ROOT / "docs" / "channels.md") if language == "python" and "def from_sionna" in text]
+    assert len([line for line in text.splitlines() if line]) <= 15
+    with np.load(POOL) as arrays:
+        drops = arrays["channels"]
+    returned = np.empty((100, 12, 1, 3, 8, 1, 6), np.complex64)  # batch, rx, rx_ant, tx, tx_ant, time, subcarrier
+    for cell in range(3):
+        for user in range(4):
+            returned[:, 4 * cell + user, 0, :, :, 0] = drops[:, :, cell, :, :, user].swapaxes(-1, -2)
+    namespace: dict[str, Any] = {"np": np}
+    exec(text[text.index("def from_sionna") : text.index("drops =")], namespace)
+    pool = RecordedChannels(namespace["from_sionna"](returned, users=4), axes="block,rx_cell,user,tx_cell,antenna,band")
+    np.testing.assert_array_equal([pool[block] for block in range(100)], drops)
 
 
 def test_users_of_a_cell_have_path_losses_of_their_own() -> None:
