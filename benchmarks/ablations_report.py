@@ -72,6 +72,8 @@ def read_peers(folder: Path, bound: float) -> dict[str, Any]:
     runs: dict[str, list[Any]] = {}
     for path in sorted(folder.glob("*.json")):
         run = json.loads(path.read_text())
+        if "scenario" in run:  # a table of learned rounds: another game
+            continue
         runs.setdefault("{algorithm}, {settings}".format(**run["arguments"]) + f", {run['env_steps']:,} steps", []).append(run)
     return {
         name: {

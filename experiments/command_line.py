@@ -105,10 +105,10 @@ def parse(
         if left.code != 2:
             raise
     message = _in_one_line(said.getvalue())
-    if not message.startswith(UNKNOWN):
+    if not message.startswith(UNKNOWN.rstrip()):
         raise ValueError(f"{message}. See --help.")
     # tyro answers unknown words with the help of several flags, drawn in a box; one line with the nearest flag says it.
-    unknown = message.removeprefix(UNKNOWN).split(", ")
+    unknown = message.removeprefix(UNKNOWN.rstrip()).strip().split(", ")
     flag = unknown[0].split("=")[0].replace("_", "-")
     theirs = [choice for choice, other in others.items() if flag in _flags(kind, other)]
     if theirs:

@@ -112,6 +112,9 @@ def checked_options(options: Any, seed: Any) -> Mapping[str, Any]:
         )
     if seed is not None:
         whole_seed(seed)
+    strict = (options or {}).get("strict")
+    if strict is not None and not isinstance(strict, bool | np.bool_):
+        raise ValueError(f"options['strict'] must be True or False; got {shown(strict)}. Give one of the two.")
     _warn_of_near_misses(options or {}, ("channels", "strict"))
     return options or {}
 

@@ -165,7 +165,7 @@ def checked_powers_dbm(powers: Any, noise: Any, num_cells: int) -> float | tuple
             f"tx_power_dbm and noise_dbm go together; got {powers!r} and {noise!r}. Give both, or snr_db alone. For channels divided by "
             "the root of the noise in mW the noise is 0 dBm, and in W 30 dBm."
         )
-    several = isinstance(powers, Sequence | np.ndarray) and not isinstance(powers, str)
+    several = isinstance(powers, Sequence | np.ndarray) and not isinstance(powers, str) and getattr(powers, "ndim", 1) > 0
     each: tuple[Any, ...] = tuple(powers) if several else (powers,)
     for name, value in (*(("tx_power_dbm", power) for power in each), ("noise_dbm", noise)):
         if not abs(real_number(value)) <= 300.0:

@@ -193,6 +193,7 @@ def test_peers_stand_in_the_table_by_name_settings_and_environment_steps(tmp_pat
         run = {"arguments": {"algorithm": "ppo", "settings": "library", "seed": seed}, "env_steps": 3200, "seconds": 5.0}
         scores = {"first_slot": {"mean": 8.0}, "last_slot": {"mean": last}, "all_slots": {"mean": last}}
         (folder / f"ppo{seed}.json").write_text(json.dumps(run | scores))
+    (folder / "rounds-asymmetric-ppo.json").write_text(json.dumps({"scenario": "asymmetric", "methods": {}}))  # of another game
     groups = collected({"mixer": {"default": [pretend_run(tmp_path / "a", 90.0)]}}, folder)
     assert "| peers | ppo, library, 3,200 steps | 2 | 10.0 [10.0, 10.0] | 62.5 [50.0, 75.0] | 62.5 [50.0, 75.0] | 5 |" in as_markdown(
         groups, "x"

@@ -17,6 +17,15 @@ def test_random_networks_play_as_the_loops_say(dtype):
     assert {seed: error for seed, error in errors.items() if not error <= TOLERANCES[dtype]} == {}
 
 
+FOUND = [("command_lines", 2030), ("actions_and_options", 3913), ("actions_and_options", 4585), ("constructors", 5552)]
+"""Inputs that once had another outcome."""
+
+
+@pytest.mark.parametrize(("name", "seed"), FOUND)
+def test_what_once_was_no_clear_error_is_one(name, seed):
+    assert attacked(name, seed) == "refused"
+
+
 @pytest.mark.parametrize("name", ATTACKS)
 def test_wild_inputs_give_a_finite_result_or_a_clear_error(name):
     outcomes = [attacked(name, seed) for seed in range(25 * SIZE)]
