@@ -64,10 +64,12 @@ class _KeptFile(IndexDataCacheFile):
     """Whether something could not be written."""
 
     def load(self, key: Any) -> Any:
+        """What was compiled for a signature; None where nothing whole is kept."""
         name = self._load_index().get(key)
         return None if name is None else self._read(self._data_path(name))
 
     def save(self, key: Any, data: Any) -> None:
+        """Keep what was compiled for a signature, where there is room."""
         try:
             super().save(key, data)
         except OSError as error:
