@@ -67,8 +67,8 @@ def _evaluate(asked: Evaluation, workers: Workers) -> dict[str, Any]:
         return compare_on_scenario(together, task.name, networks, kind="task", **where)
     pools = pools_and_networks(arguments.recorded, arguments.scenario, beside_scenarios=False)
     if len(pools) > 1 or (pools and (own_rules(actor) or arguments.run is None)):
-        rounds = {} if arguments.run is not None else {_name(one): one for one in [load("rounds_3gpp")]}
-        together = {_name(actor): actor, **rounds, **policies}
+        actors = [actor] if arguments.run is not None else [actor, load("rounds_3gpp")]
+        together = {**{_name(one): one for one in actors}, **policies}
         settings = {"output": asked.output, "is_one": len(pools) == 1, **blocks}
         tables = {name_of(pool): compare_on_pool(together, pool, network, **settings) for pool, network in pools}
         return {"channels": tables} if len(tables) > 1 else next(iter(tables.values()))
