@@ -13,7 +13,7 @@ from jaxtyping import Bool
 from multicell_env.channels.model import ChannelModel
 from multicell_env.channels.pool import RecordedChannels
 from multicell_env.config import NetworkConfig
-from multicell_env.config_checks import checked_int, shown
+from multicell_env.config_checks import as_array, checked_int, shown
 
 MOST = {"num_envs": 10**8, "num_threads": 4096}
 """The largest counts: environments of the smallest network in 64 GB, and threads that a system starts."""
@@ -91,7 +91,7 @@ def reset_mask(options: Mapping[str, Any] | None, num_envs: int) -> Bool[np.ndar
         raise ValueError(f"options must be a mapping without channels; got {got}. Give MulticellVectorEnv(channels=pool) for them.")
     _warn_of_near_misses(options or {}, ("reset_mask", "channels"))
     mask = (options or {}).get("reset_mask")
-    chosen = np.ones(num_envs, dtype=bool) if mask is None else np.asarray(mask)
+    chosen = np.ones(num_envs, dtype=bool) if mask is None else as_array(mask, "reset_mask", (num_envs,))
     if chosen.shape != (num_envs,) or chosen.dtype != bool:
         raise ValueError(
             f"reset_mask must be a bool array of shape ({num_envs},); got {chosen.dtype} of shape {chosen.shape}. "
@@ -158,29 +158,6 @@ def seeds_of_each(seed: Any, num_envs: int) -> list[int | None]:
     if len(seeds) != num_envs:
         raise ValueError(f"seed must be one number, or one for each of {num_envs} environments; got {len(seeds)}. Give either.")
     return seeds
-
-
-def as_array(given: Any, whose: str, shape: tuple[int, ...]) -> np.ndarray:
-    """What was given as an array of numbers.
-
-    Args:
-        given: An array, a tensor, or lists of numbers.
-        whose: What an error calls it.
-        shape: What an error says that it must have; it is not looked at.
-
-    Raises:
-        ValueError: it is none: ragged lists, a tensor that has gradients or is on another device, or an array with masked entries.
-    """
-    if isinstance(given, np.ma.MaskedArray) and np.ma.is_masked(given):
-        raise ValueError(f"{whose} must have all of its entries; got a masked array. Fill what is masked: array.filled(0).")
-    try:
-        return np.asarray(given)
-    except (RuntimeError, TypeError, ValueError) as error:
-        # Ragged lists, and what torch says of tensors that NumPy cannot read.
-        reason = f"{type(given).__module__.split('.')[0]}.{type(given).__name__}: {' '.join(str(error).split())[:120]}"
-        raise ValueError(
-            f"{whose} must be an array of numbers of shape {shape}; got {reason}. For a tensor give tensor.detach().cpu().numpy()."
-        ) from error
 
 
 def check_actions(xp: Any, actions: Any, *, config: NetworkConfig, num_blocks: int) -> None:

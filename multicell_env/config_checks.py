@@ -205,3 +205,26 @@ def check_float32_reaches(farthest: float, largest_snr: float, *powers: np.ndarr
 def rounded(value: object) -> str:
     """A number, or one for each cell, without digits that nobody reads."""
     return ", ".join(map(rounded, value)) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float | int) else str(value)
+
+
+def as_array(given: Any, whose: str, shape: object) -> np.ndarray:
+    """What was given as an array of numbers.
+
+    Args:
+        given: An array, a tensor, or lists of numbers.
+        whose: What an error calls it.
+        shape: What an error says that it must have; it is not looked at.
+
+    Raises:
+        ValueError: it is none: ragged lists, a tensor that has gradients or is on another device, or an array with masked entries.
+    """
+    if isinstance(given, np.ma.MaskedArray) and np.ma.is_masked(given):
+        raise ValueError(f"{whose} must have all of its entries; got a masked array. Fill what is masked: array.filled(0).")
+    try:
+        return np.asarray(given)
+    except (RuntimeError, TypeError, ValueError) as error:
+        # Ragged lists, and what torch says of tensors that NumPy cannot read.
+        reason = f"{type(given).__module__.split('.')[0]}.{type(given).__name__}: {' '.join(str(error).split())[:120]}"
+        raise ValueError(
+            f"{whose} must be an array of numbers of shape {shape}; got {reason}. For a tensor give tensor.detach().cpu().numpy()."
+        ) from error

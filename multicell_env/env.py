@@ -8,13 +8,14 @@ from gymnasium.spaces import Box
 from gymnasium.utils import seeding
 from pettingzoo import ParallelEnv
 
-from multicell_env.arguments import as_array, checked_options, resolve_config, whole_seed
+from multicell_env.arguments import checked_options, resolve_config, whole_seed
 from multicell_env.blocks import Blocks
 from multicell_env.channels.plausible import warn_of_block
 from multicell_env.channels.pool import Channels, RecordedChannels, channels_of
 from multicell_env.channels.recorded import split_channels
 from multicell_env.channels.registry import model_of
 from multicell_env.config import NetworkConfig
+from multicell_env.config_checks import as_array
 from multicell_env.observation import Observation, Observer, check_limits, observation_limits, observe, state_kind, tilted_shares
 from multicell_env.rewards import play_for_rewards
 from multicell_env.streams import error_stream

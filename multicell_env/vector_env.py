@@ -10,13 +10,14 @@ from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 from jaxtyping import Bool, Float
 
-from multicell_env.arguments import as_array, checked_counts, reset_mask, resolve_config, seeds_of_each
+from multicell_env.arguments import checked_counts, reset_mask, resolve_config, seeds_of_each
 from multicell_env.batched.autoreset import AutoresetMode, checked_mode
 from multicell_env.batched.dict_face import DictFace
 from multicell_env.batched.progress import Progress
 from multicell_env.blocks import Blocks
 from multicell_env.channels.pool import Channels, RecordedChannels, channels_of
 from multicell_env.config import NetworkConfig
+from multicell_env.config_checks import as_array
 from multicell_env.differentiable import DifferentiableGame
 from multicell_env.env import MulticellEnv
 from multicell_env.model.types import Array

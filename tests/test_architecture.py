@@ -18,7 +18,19 @@ MOST_FILES = 16
 LONGEST_NAME = 80
 
 GAME = (
-    *("arguments", "batched", "blocks", "channels", "config", "differentiable", "kernels", "links", "model", "observation"),
+    *(
+        "arguments",
+        "batched",
+        "blocks",
+        "channels",
+        "config",
+        "config_checks",
+        "differentiable",
+        "kernels",
+        "links",
+        "model",
+        "observation",
+    ),
     *("rewards", "scenarios", "streams", "version"),
 )
 MAY_IMPORT = {
@@ -26,13 +38,13 @@ MAY_IMPORT = {
     "config_checks": (),
     "networks": ("config", "config_checks", "networks"),
     "arguments": ("channels", "config", "config_checks"),
-    "batched": ("arguments", "channels", "config", "kernels.running"),
+    "batched": ("arguments", "channels", "config", "config_checks", "kernels.running"),
     "version": (),
     "scenarios": ("config", "networks", "streams"),
     "streams": (),
     "model": ("config", "model"),
     "kernels": ("kernels", "model.types"),
-    "channels": ("channels", "config", "kernels.drawing", "kernels.random_bits", "model", "networks"),
+    "channels": ("channels", "config", "config_checks", "kernels.drawing", "kernels.random_bits", "model", "networks"),
     "allocations": ("allocations", "config", "kernels.compiling", "model"),
     "links": ("channels", "config", "kernels", "model"),
     "blocks": ("channels.model", "config", "kernels", "links", "model"),

@@ -10,6 +10,7 @@ from gymnasium.vector.utils import batch_space
 from jaxtyping import Bool, Float
 
 from multicell_env.adapters.flat import checked_scale, flat_box, from_vectors
+from multicell_env.config_checks import as_array
 from multicell_env.vector_env import MulticellVectorEnv
 
 Rows = Float[np.ndarray, "row feature"]
@@ -69,7 +70,7 @@ class RowEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         seed, self._seed = self._seed if seed is None else seed, None
         mask = (options or {}).get("reset_mask")
         if mask is not None:
-            options = {**(options or {}), "reset_mask": self._by_env(np.asarray(mask))}
+            options = {**(options or {}), "reset_mask": self._by_env(as_array(mask, "reset_mask", (self.num_envs,)))}
         observations, infos = self.env.reset(seed=seed, options=options)
         return self.as_rows(observations), self._infos(infos)
 

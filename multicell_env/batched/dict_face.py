@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium.spaces import Box
 from jaxtyping import Float
 
-from multicell_env.arguments import as_array
+from multicell_env.config_checks import as_array
 
 
 class DictFace:

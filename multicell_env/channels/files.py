@@ -35,7 +35,9 @@ def read_array(source: str | Path, num_axes: int) -> Array:
     """
     path, key = split_key(source)
     if not path.is_file():
-        raise FileNotFoundError(f"channels must be in a file; got {path}, which is none. Give FILE, or FILE:KEY for one of its arrays.")
+        raise FileNotFoundError(
+            f"channels must be in a file; got {str(path)!r}, which is none. Give FILE, or FILE:KEY for one of its arrays."
+        )
     suffix = path.suffix.lower()
     if suffix == ".npy":
         if key is not None:

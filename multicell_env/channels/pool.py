@@ -15,6 +15,7 @@ from multicell_env.channels.model import ChannelModel
 from multicell_env.channels.plausible import implausible, warn_of
 from multicell_env.channels.recorded import REACH_DB, refuse_unserved
 from multicell_env.config import NetworkConfig
+from multicell_env.config_checks import as_array
 from multicell_env.model.types import CrossChannels, OwnChannels
 
 Part = Literal["train", "validation", "test"]
@@ -66,7 +67,7 @@ class RecordedChannels:
         self.axes, self.split_seed, self.strict = named_axes(axes), split_seed, strict
         self.part: Part | None = None
         """Which part this is; None is the whole pool."""
-        array = np.asarray(source) if self.file is None else read_array(self.file, len(self.axes))
+        array = as_array(source, "channels", self.axes) if self.file is None else read_array(self.file, len(self.axes))
         self.powers = {} if self.file is None else read_powers(self.file)
         """`tx_power_dbm` and `noise_dbm`, where the file keeps them beside the channels."""
         self._blocks: Shaped[np.ndarray, "block tx_cell rx_cell band antenna user"] = arranged(array, self.axes)

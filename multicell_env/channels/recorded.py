@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Complex
 
 from multicell_env.config import NetworkConfig
+from multicell_env.config_checks import as_array
 from multicell_env.model.beamforming import served_users
 from multicell_env.model.types import CrossChannels, OwnChannels
 
@@ -27,7 +28,7 @@ def split_channels(
     """
     num_cells = config.num_cells
     shape = (num_cells, num_cells, config.num_bands, config.num_antennas, config.max_users)
-    dense = np.asarray(dense)
+    dense = as_array(dense, "channels", shape)
     if dense.shape != shape or dense.dtype.kind not in "fciu":
         raise ValueError(
             f"channels must be a complex array [tx_cell, rx_cell, band, antenna, user] of shape {shape}; got shape "

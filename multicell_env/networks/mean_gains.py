@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from multicell_env.config_checks import as_array
+
 MOST_DENSE = 64
 """The most cells whose gains are kept as a matrix; those of more cells are kept link by link."""
 MOST_SHOWN = 8
@@ -31,7 +33,7 @@ class SparseGains:
     """Mean gain of each link, or of each user on it: `[link]` or `[link, user]`."""
 
     def __post_init__(self) -> None:
-        tx, rx, gains = np.asarray(self.tx), np.asarray(self.rx), _numbers(self.gains)
+        tx, rx, gains = as_array(self.tx, "tx", "[link]"), as_array(self.rx, "rx", "[link]"), _numbers(self.gains)
         if tx.ndim != 1 or rx.shape != tx.shape or gains.shape[:1] != tx.shape or gains.ndim not in (1, 2):
             raise ValueError(
                 f"tx and rx must have one number for each link, and gains one, or one for each user; got shapes {tx.shape}, {rx.shape} and "

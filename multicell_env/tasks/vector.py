@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 
 from multicell_env.arguments import checked_counts, reset_mask, seeds_of_each
 from multicell_env.config import NetworkConfig
+from multicell_env.config_checks import as_array
 from multicell_env.observation import Observation
 from multicell_env.tasks.task import Task, by_rules
 from multicell_env.vector_env import DictFace, MulticellVectorEnv, Observations, Step
@@ -105,7 +106,7 @@ class TaskVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
             ValueError: a wrong shape, NaN or infinity. Nothing has changed then.
         """
         self._check_begun()
-        given = np.asarray(actions)
+        given = as_array(actions, "actions", self.action_space.shape)
         if given.shape != self.action_space.shape or given.dtype.kind not in "fiub" or not np.isfinite(given).all():
             raise ValueError(
                 f"actions must be finite real numbers [env, cell, ..., band, user] of shape {self.action_space.shape}; got "

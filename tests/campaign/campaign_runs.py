@@ -1,12 +1,5 @@
-"""What a campaign does, as often as it is asked for: random networks, wild inputs, killed commands, long play."""
+"""What a campaign does, as often as it is asked for: random networks, wild inputs, long play."""
 
-import csv
-import random
-import signal
-import subprocess
-import sys
-import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,12 +10,7 @@ from wild_inputs import ATTACKS, attacked
 
 from multicell_env import MulticellVectorEnv, multicell_v0
 
-ROOT = Path(__file__).parents[2]
 TOLERANCES = {"float64": 1e-9, "float32": 2e-4}
-TRAINING = [
-    *("--num-slots", "4", "--num-envs", "4", "--num-steps", "60", "--warmup-steps", "4", "--eval-interval", "4", "--eval-blocks", "3"),
-    *("--final-blocks", "3", "--hidden-sizes", "8", "--batch-size", "8", "--buffer-size", "200"),
-]
 
 
 def networks(count: int, first: int = 0) -> dict[str, Any]:
@@ -46,56 +34,6 @@ def inputs(count: int, first: int = 0) -> dict[str, Any]:
         except AssertionError as error:
             others.append(str(error))
     return {"inputs": count, "outcomes": {name: dict(counts) for name, counts in outcomes.items()}, "others": others}
-
-
-def _command(*words: str) -> list[str]:
-    return [sys.executable, str(ROOT / words[0]), *words[1:]]
-
-
-def _metrics(run: Path) -> list[dict[str, str]]:
-    with open(run / "metrics.csv") as file:
-        return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
-
-
-def kills(count: int, seed: int = 0) -> dict[str, Any]:
-    """Trainings that are killed at random moments, resumed and killed again, until they end as one that was left alone does.
-
-    An evaluation is killed at a random moment after each, and made again.
-    """
-    generator, killed, lost = random.Random(seed), 0, []
-    with tempfile.TemporaryDirectory() as folder:
-        quiet: dict[str, Any] = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-        begun = time.monotonic()
-        subprocess.run(_command("train.py", "--name", "whole", *TRAINING), **quiet, check=True)
-        seconds, runs, number = time.monotonic() - begun, Path(folder) / "runs", 0
-        while killed < count:
-            run, number = runs / f"killed{number}", number + 1
-            words = ("train.py", "--name", run.name, *TRAINING)
-            for _ in range(4):
-                process = subprocess.Popen(_command(*words), **quiet)
-                try:
-                    process.communicate(timeout=generator.uniform(0.2, 1.0) * seconds)
-                except subprocess.TimeoutExpired:
-                    process.send_signal(signal.SIGKILL)
-                    process.communicate()
-                    killed += 1
-                if (run / "config.json").exists():
-                    words = ("train.py", "--resume", f"runs/{run.name}")
-            last = subprocess.run(_command(*words), **quiet, check=False)
-            if last.returncode != 0 or _metrics(run) != _metrics(runs / "whole"):
-                lost.append(f"{run.name}: {last.stderr[-300:]}")
-            results = run / "results.json"
-            before = results.read_text() if results.exists() else ""
-            evaluating = subprocess.Popen(_command("evaluate.py", f"runs/{run.name}", "--num-blocks", "5"), **quiet)
-            try:
-                evaluating.communicate(timeout=generator.uniform(0.2, 1.0) * seconds / 2.0)
-            except subprocess.TimeoutExpired:
-                evaluating.send_signal(signal.SIGKILL)
-                evaluating.communicate()
-                killed += 1
-            if not results.read_text().rstrip().endswith("}") or not before:
-                lost.append(f"{run.name}: results.json is not whole")
-    return {"kills": killed, "lost": lost}
 
 
 def _resident() -> float:

@@ -13,12 +13,13 @@ sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent), str(HERE)]
 def main() -> int:
     """Run what was asked for, print and write the figures. Returns 1 where a promise was broken."""
     import campaign_runs
+    import killed_commands
 
     parser = argparse.ArgumentParser(description=__doc__)
     for name, what in (
         ("networks", "random networks against the loops, in each precision"),
         ("inputs", "wild inputs"),
-        ("kills", "kills of trainings and evaluations"),
+        ("kills", "kills of trainings, evaluations, sweeps and of compiling"),
         ("steps", "steps of one environment, of a batch and of a training"),
         ("first", "seed of the first network and input"),
     ):
@@ -34,7 +35,7 @@ def main() -> int:
         figures["inputs"] = campaign_runs.inputs(asked.inputs, asked.first)
         broken += figures["inputs"]["others"]
     if asked.kills:
-        figures["kills"] = campaign_runs.kills(asked.kills)
+        figures["kills"] = killed_commands.kills(asked.kills)
         broken += figures["kills"]["lost"]
     if asked.steps:
         figures["soaks"] = [campaign_runs.soak(asked.steps, kind) for kind in ("single", "vector", "training")]

@@ -8,6 +8,9 @@ import torch
 
 from multicell_env import MulticellVectorEnv, NetworkConfig, multicell_v0
 from multicell_env.adapters.joint import joint_policy
+from multicell_env.adapters.rows import row_env
+from multicell_env.channels.pool import RecordedChannels
+from multicell_env.networks.mean_gains import SparseGains
 
 pytestmark = pytest.mark.campaign
 
@@ -132,3 +135,18 @@ def test_a_joint_policy_sees_base_stations_by_their_numbers_in_any_order():
     assert list(by_name) == list(planes)
     assert {agent: action.tolist() for agent, action in by_name.items()} == {agent: action.tolist() for agent, action in in_order.items()}
     assert len({action.item() for action in in_order.values()}) > 1
+
+
+@pytest.mark.parametrize(
+    ("act", "whose"),
+    [
+        (lambda: MulticellVectorEnv(2).reset(options={"reset_mask": [[True], [True, False]]}), "reset_mask"),
+        (lambda: row_env(2).reset(options={"reset_mask": [[True], [True, False]]}), "reset_mask"),
+        (lambda: multicell_v0.parallel_env().reset(options={"channels": [[1.0], [1.0, 2.0]]}), "channels"),
+        (lambda: RecordedChannels([[1.0], [1.0, 2.0]]), "channels"),
+        (lambda: SparseGains([[0], [0, 1]], (0, 1), (1.0, 1.0)), "tx"),
+    ],
+)
+def test_ragged_lists_are_refused_with_what_they_should_be(act, whose):
+    with pytest.raises(ValueError, match=rf"{whose} must be an array of numbers of shape .*; got builtins.list"):
+        act()

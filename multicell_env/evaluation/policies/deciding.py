@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from multicell_env.arguments import as_array
+from multicell_env.config_checks import as_array
 from multicell_env.evaluation.policies.modules import as_policy, without_gradients
 from multicell_env.evaluation.policies.policy import AnyPolicy, RowPolicy, is_stacked
 from multicell_env.observation import Observer
