@@ -131,14 +131,11 @@ def _of_matlab(path: Path, key: str | None) -> Array:
 def _of_hdf5(path: Path, key: str | None, is_matlab: bool) -> Array:
     """An array of an HDF5 file, and so of a MATLAB file of v7.3."""
     h5py = _needed("h5py", path)
-    found: dict[str, Any] = {}
+    names: list[str] = []
     with _whole(path), h5py.File(path, "r") as file:
-
-        def find(name: str, item: Any) -> None:
-            if isinstance(item, h5py.Dataset):
-                found[name] = item
-
-        file.visititems(find)
+        file.visit_links(names.append)  # `visititems` walks some damaged files for ever
+        own = [name for name in names if isinstance(file.get(name, getlink=True), h5py.HardLink)]
+        found = {name: file[name] for name in own if file.get(name, getclass=True) is h5py.Dataset}
         dataset = found[_chosen(path, None if key is None else key.strip("/"), found, lambda name: found[name].shape)]
         reverses = is_matlab or "MATLAB_class" in dataset.attrs
         offset = None if dataset.chunks or dataset.is_virtual or dataset.external else dataset.id.get_offset()

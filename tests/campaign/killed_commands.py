@@ -103,7 +103,7 @@ def killed_until_done(work: Work, folder: Path, seconds: float, generator: rando
     for _ in range(NUM_KILLS):
         process = begin(work, words, folder)
         try:
-            process.communicate(timeout=generator.uniform(0.1, 1.0) * seconds)
+            process.communicate(timeout=generator.uniform(0.05, 0.7) * seconds)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.communicate()
