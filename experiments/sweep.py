@@ -13,6 +13,7 @@ from typing import Any
 from experiments.executors.jobs import HERE, Job, Progress, Workers, closing, run_jobs
 from experiments.executors.processes import Processes
 from multicell_env.evaluation.policies import Policy
+from multicell_env.evaluation.writing import write_text
 
 Result = dict[str, Any]
 """What a measurement found: numbers, text, and lists and dictionaries of them."""
@@ -78,7 +79,8 @@ def sweep(
     jobs = {Job(partial(_measured, point.settings, point.make_policy, measure), str(point)): point for point in missing.values()}
 
     def finish(job: Job, result: Result) -> None:
-        _write(paths[jobs[job].key], {"settings": jobs[job].settings, "result": result})
+        content = {"settings": jobs[job].settings, "result": result}
+        write_text(paths[jobs[job].key], json.dumps(content, allow_nan=False) + "\n")
 
     run = partial(run_jobs, list(jobs), finish, progress=Progress(title, total=len(paths)))
     if executor is not None:
@@ -94,9 +96,3 @@ def sweep(
 
 def _measured(settings: Mapping[str, Any], make_policy: Callable[[], Policy] | None, measure: Measure) -> Result:
     return measure(settings, None if make_policy is None else make_policy())
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    partial_path = path.with_suffix(f".{os.getpid()}.partial")
-    partial_path.write_text(json.dumps(content, allow_nan=False) + "\n")
-    os.replace(partial_path, path)

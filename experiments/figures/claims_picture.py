@@ -12,6 +12,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from experiments.figures.claim_numbers import Number
 from experiments.figures.claim_verdicts import Verdict
+from multicell_env.evaluation.writing import write_figure
 
 AXES = {
     "near one": "ratio",
@@ -48,7 +49,7 @@ def save_claims(judged: Sequence[Verdict], path: Path) -> None:
     keys.append(Line2D([], [], linestyle="", marker="d", color=SLOTS, markerfacecolor="none", label="ours, mean over the slots"))
     figure.suptitle("The paper's claims, and ours at the equilibrium with 95 % intervals", fontsize="medium")
     figure.legend(handles=keys, loc="outside lower center", ncols=3, fontsize="small", frameon=False)
-    figure.savefig(path)
+    write_figure(path, figure)
 
 
 def _draw(panel: Axes, axis: str, group: list[Verdict]) -> None:

@@ -14,6 +14,7 @@ from experiments.figures.figure_files import shown
 from experiments.figures.paper_figures import FIGURES, PaperFigure
 from multicell_env.allocations.registry import Style
 from multicell_env.evaluation import pictures
+from multicell_env.evaluation.writing import write_figure
 
 OPENINGS: Mapping[str, Style] = {
     "flwf_from_assignment": {"color": "#D55E00", "marker": "o", "label": "FLWF from the best assignment"},
@@ -69,7 +70,7 @@ def save_figure(content: Mapping[str, Any], path: Path) -> None:
     keys |= _what_else(paper, rows)
     figure.suptitle(f"Figure {content['figure']}. {paper.title}\n{_what(paper, rows)}", fontsize="medium")
     figure.legend(list(keys.values()), list(keys), loc="outside lower center", ncols=2, fontsize="small", frameon=False)
-    figure.savefig(path)
+    write_figure(path, figure)
 
 
 def _draw_ends(strip: Axes, results: Mapping[str, Any]) -> None:

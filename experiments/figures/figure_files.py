@@ -1,6 +1,7 @@
 """A figure's files: JSON with every setting, CSV with the numbers, and the comparison of a figure with one that was made before."""
 
 import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -62,10 +63,11 @@ def write_files(content: Mapping[str, Any], folder: Path) -> list[Path]:
     head = {key: value for key, value in content.items() if key != "points"}
     lines = ",\n".join(json.dumps(entry, allow_nan=False) for entry in content["points"])  # a line for a point keeps differences readable
     write_text(as_json, json.dumps(head, indent=1, allow_nan=False)[:-2] + ',\n "points": [\n' + lines + "\n]}\n")
-    with open(as_csv, "w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(shown(content))
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, COLUMNS)
+    writer.writeheader()
+    writer.writerows(shown(content))
+    write_text(as_csv, table.getvalue())
     return [as_json, as_csv]
 
 

@@ -7,6 +7,7 @@ from experiments.command_line import check_positive
 from experiments.leaderboard.arguments import LeaderboardArguments, SubmitArguments
 from experiments.leaderboard.page import make_page
 from experiments.leaderboard.submission import entry_of, submit
+from multicell_env.evaluation.writing import write_text
 from multicell_env.tasks.registry import TASKS, task_named
 
 
@@ -36,6 +37,6 @@ def make_leaderboard(arguments: LeaderboardArguments) -> dict[str, Any]:
             f"--submissions must be a directory with files of --submit; got {arguments.submissions} without any. Give another."
         )
     page = arguments.submissions.with_suffix(".md")
-    page.write_text(make_page(files))
+    write_text(page, make_page(files))
     print(f"wrote {page}")
     return {"page": str(page), "submissions": [file.stem for file in files]}

@@ -21,6 +21,7 @@ from multicell_env.evaluation.playing import evaluate_allocations
 from multicell_env.evaluation.policies import AnyPolicy
 from multicell_env.evaluation.policies.trial import try_policy
 from multicell_env.evaluation.results import MethodResult
+from multicell_env.evaluation.writing import write_text
 from multicell_env.streams import FIRST_SEED
 from multicell_env.tasks.task import RULES, Task
 
@@ -103,7 +104,7 @@ def submit(entry: Entry, tasks: Sequence[Task], folder: Path, num_blocks: int | 
     content = play_all(entry, tasks, num_blocks)
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{content['name']}.json"
-    file.write_text(json.dumps(content, allow_nan=False) + "\n")
+    write_text(file, json.dumps(content, allow_nan=False) + "\n")
     for name, task in content["tasks"].items():
         every = task["blocks"]["all_slots"]
         print(f"{name:18} {np.mean(every):8.2f} bit/s/Hz over all slots of {len(every)} blocks")

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from multicell_env.allocations.registry import Style
 from multicell_env.evaluation.pictures import style_of
+from multicell_env.evaluation.writing import write_figure
 
 # The palette of `multicell_env.evaluation.pictures`, where lightness and markers tell what hue does not.
 ENDINGS: Mapping[str, Style] = {
@@ -62,7 +63,7 @@ def save_curve(content: Mapping[str, Any], path: Path) -> None:
     counted = f"{content['num_blocks']} unseen networks or blocks in each panel; bars: 95 % intervals"
     figure.suptitle(f"{content['title']} (actor: {content['actor']})\n{counted}", fontsize="medium")
     figure.legend(list(keys.values()), list(keys), loc="outside lower center", ncols=COLUMNS, fontsize="small", frameon=False)
-    figure.savefig(path)
+    write_figure(path, figure)
 
 
 def _style(name: str, names: Sequence[str]) -> Style:

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from multicell_env.evaluation.pictures import style_of
+from multicell_env.evaluation.writing import write_figure
 
 LEFT_OUT = ("planned", "random", "sswf", "assignment_bound", "fp", "generalist_opening", "own_opening", "iwf")
 """The line at zero; what falls on uniform power; and references that another one covers."""
@@ -50,7 +52,7 @@ def save_scenarios(contents: Mapping[str, Mapping[str, Any]], path: str | os.Pat
     axes.grid(axis="x", alpha=0.3)
     title = f"Where a plan wins and where it does not: {_blocks(contents)} unseen networks of each scenario"
     figure.suptitle(title, fontsize="medium")
-    figure.savefig(path)
+    write_figure(Path(path), figure)
 
 
 def _blocks(contents: Mapping[str, Mapping[str, Any]]) -> str:

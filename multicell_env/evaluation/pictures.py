@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from multicell_env.allocations.registry import ALLOCATIONS, Style
+from multicell_env.evaluation.writing import write_figure
 
 # Of the palettes of `ALLOCATIONS`; markers and dashes tell the rest.
 LEARNED: Mapping[str, Style] = {
@@ -91,7 +93,7 @@ def save_comparison(results: Mapping[str, Any], path: str | os.PathLike[str]) ->
     right.set_ylabel("average cell capacity [bit/s/Hz]")
     right.grid(alpha=0.3)
     right.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", frameon=False)
-    figure.savefig(path)
+    write_figure(Path(path), figure)
 
 
 def save_learning_curve(metrics: Sequence[Mapping[str, float]], bound: float | None, path: str | os.PathLike[str]) -> None:
@@ -121,7 +123,7 @@ def save_learning_curve(metrics: Sequence[Mapping[str, float]], bound: float | N
     axes.set_ylabel("average cell capacity [bit/s/Hz]")
     axes.grid(alpha=0.3)
     figure.legend(loc="outside upper center", ncols=4, fontsize="small", frameon=False)
-    figure.savefig(path)
+    write_figure(Path(path), figure)
 
 
 def style_of(name: str, others: Sequence[str] = ()) -> Style:

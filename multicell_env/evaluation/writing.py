@@ -3,7 +3,12 @@
 import contextlib
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def write_text(path: Path, text: str) -> None:
@@ -12,10 +17,23 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         OSError: it cannot be written.
     """
+    _write(path, lambda file: file.write(text.encode()))
+
+
+def write_figure(path: Path, figure: "Figure") -> None:
+    """Write a picture anew, as `write_text` does, in the format that its suffix names.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    _write(path, lambda file: figure.savefig(file, format=path.suffix.removeprefix(".")))
+
+
+def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
     partial = path.with_name(f".{secrets.token_hex(8)}.partial")  # made here, so that nothing is written through a link
     try:
         with open(partial, "xb") as file:
-            file.write(text.encode())
+            write(file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
