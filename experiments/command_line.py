@@ -152,9 +152,10 @@ def _in_one_line(box: str) -> str:
     message = re.sub(r" Got errors: .*", "", " ".join(row for row in rows[:rule] if row)).rstrip(".")
     message = re.sub(r"^Error parsing (--\S+): must be ", r"\1 must be ", message)
     # A value that does not fit: a flag's kind stands in its help, the value in quotes at the end of the message.
-    if found := re.fullmatch(r"Error parsing (--\S+): .*?\[?('.*')\]?", message):
+    if found := re.fullmatch(r"Error parsing (--\S+): .*?\[?('.*?)\]?", message):
         kinds = [row.removeprefix(found[1]).strip() for row in rows[rule:] if row.startswith(f"{found[1]} ")]
-        message = f"{found[1]} must be {kinds[0]}; got {found[2]}" if kinds else message
+        value = found[2] if found[2].endswith("'") else f"{found[2].split()[0]}...'"  # Python cuts long ones
+        message = f"{found[1]} must be {kinds[0]}; got {value}" if kinds else message
     return re.sub(r"^Error parsing [a-z]+: ", "", message)
 
 

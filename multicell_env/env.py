@@ -80,7 +80,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         self.config = resolve_config(config, channels=given, max_cycles=max_cycles, **overrides)
         model_of(self.config, given)  # refuses an unknown one here, and not in `reset`
         self.observation: Observation = observation
-        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+        if render_mode is not None and (not isinstance(render_mode, str) or render_mode not in self.metadata["render_modes"]):
             modes = self.metadata["render_modes"]
             raise ValueError(f"render_mode must be None or one of {modes}; got {render_mode!r}. Choose one of them.")
         self.render_mode = render_mode

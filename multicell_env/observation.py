@@ -35,7 +35,7 @@ def num_planes(kind: Observation, config: NetworkConfig) -> int:
     Raises:
         ValueError: no such observation.
     """
-    if kind not in ("csi", "gain", "price"):
+    if not isinstance(kind, str) or kind not in ("csi", "gain", "price"):
         raise ValueError(
             f"observation must be 'csi' (17), 'gain' (its sufficient statistic for the own rate) or 'price' (for negotiation by prices); "
             f"got {kind!r}. Choose one of the three."

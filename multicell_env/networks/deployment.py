@@ -55,9 +55,9 @@ class Deployment:
     """Whether the layout is repeated on all sides; hexagons need 1, 3, 4, 7, 9, 12, 13, 16, 19, ... (i^2 + ij + j^2) sites for it."""
 
     def __post_init__(self) -> None:
-        if self.layout not in get_args(Layout):
+        if not isinstance(self.layout, str) or self.layout not in get_args(Layout):
             raise ValueError(f"layout must be 'hexagons' or 'random'; got {self.layout!r}. Choose one of the two.")
-        if self.sectors not in (1, 3) or isinstance(self.sectors, bool):
+        if type(self.sectors) is not int or self.sectors not in (1, 3):
             raise ValueError(f"sectors must be 1 or 3; got {self.sectors!r}. Choose one of the two.")
         if not isinstance(self.wraps, bool):
             raise ValueError(f"wraps must be True or False; got {self.wraps!r}. Give one of the two.")

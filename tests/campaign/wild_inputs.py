@@ -21,6 +21,8 @@ from agents.networks import SetActor
 from agents.saved_actor import ActorPolicy, save_actor
 from experiments.commands.evaluation_arguments import evaluation
 from experiments.commands.training_arguments import new_run
+from experiments.figures.figure_files import read_figure
+from experiments.leaderboard.page import make_page
 from multicell_env import MulticellVectorEnv, NetworkConfig, multicell_v0
 from multicell_env.channels.files import read_array
 from multicell_env.channels.pool import RecordedChannels
@@ -253,9 +255,56 @@ def metadata(generator: np.random.Generator) -> str:
         return outcome(lambda: evaluation([str(run)]) and None)
 
 
+ROOT = Path(__file__).parents[2]
+RESULTS = (ROOT / "docs/figures/figure5.json", ROOT / "docs/leaderboard/reuse.json")
+
+
+def result_files(generator: np.random.Generator) -> str:
+    """A figure's numbers or a submission to the leaderboard that are damaged, or have a wild value in some place."""
+    source = RESULTS[int(generator.integers(len(RESULTS)))]
+    is_figure = "figures" in source.parts
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / source.name
+        if generator.random() < 0.5:
+            path.write_bytes(_damaged(source.read_bytes(), generator))
+        else:
+            content = json.loads(source.read_text())
+            _put_anywhere(content, generator)
+            path.write_text(json.dumps(content, default=str))
+        if is_figure:
+            return outcome(lambda: read_figure(path) and None)
+        return outcome(lambda: make_page([path]) and None)
+
+
+def _put_anywhere(content: Any, generator: np.random.Generator) -> None:
+    """Replace or remove one entry, at any depth."""
+    while True:
+        keys = list(content) if isinstance(content, dict) else range(len(content))
+        key = keys[int(generator.integers(len(keys)))]
+        if isinstance(content[key], dict | list) and content[key] and generator.random() < 0.7:
+            content = content[key]
+            continue
+        if generator.random() < 0.3:
+            del content[key]
+        else:
+            values = (None, True, -1, 1e400, "\x1b[31m", "", [], {}, [[]], 10**30, "<script>")
+            content[key] = values[int(generator.integers(len(values)))]
+        return
+
+
 ATTACKS = {
     attack.__name__: attack
-    for attack in (constructors, actions_and_options, gradients, actor_files, checkpoints, channel_files, command_lines, metadata)
+    for attack in (
+        constructors,
+        actions_and_options,
+        gradients,
+        actor_files,
+        checkpoints,
+        channel_files,
+        command_lines,
+        metadata,
+        result_files,
+    )
 }
 
 

@@ -55,8 +55,9 @@ def observation_of(policy: AnyPolicy, name: str = "the policy") -> Observation:
     Raises:
         ValueError: its attribute `observation` is none of "gain", "csi" and "price".
     """
-    sees = getattr(policy, "observation", None) or "gain"
-    if sees not in get_args(Observation):
+    sees: Any = getattr(policy, "observation", None)
+    sees = "gain" if sees is None else sees
+    if not isinstance(sees, str) or sees not in get_args(Observation):
         raise ValueError(f"{name} must see one of {get_args(Observation)}; got observation = {sees!r}. Choose one of them.")
     return sees
 
