@@ -9,13 +9,12 @@ import numpy as np
 
 from experiments.leaderboard.rules import MOST_ROUNDS, check_submission
 from experiments.leaderboard.scores import NUM_RESAMPLES, REFERENCE, score
-from multicell_env.evaluation.results import summary
-from multicell_env.evaluation.tables import PILOT_WORDS
+from experiments.leaderboard.tables import about, capacity_of, table
 from multicell_env.tasks.registry import TASKS
 
 INTRODUCTION = f"""# Leaderboard
 
-Methods on the test blocks of all [tasks](tasks.md). This page is made of the files in `docs/leaderboard`:
+Methods on the test blocks of all [tasks](tasks.md). This page and those of the tasks are made of the files in `docs/leaderboard`:
 
 ```console
 python evaluate.py --leaderboard
@@ -28,7 +27,8 @@ python evaluate.py --submit td3mix
 ```
 
 What is submitted is a trained actor, as here, an allocation, or `module:callable`, as for [`--policy`](your_algorithm.md). The file is
-`results/leaderboard/NAME.json`; add it to `docs/leaderboard` and make the page again.
+`results/leaderboard/NAME.json`; add it to `docs/leaderboard` and make the pages again. With `--task NAME` it plays that task alone, and
+a file that is there keeps its other tasks.
 
 **The protocol.** Every method plays the same blocks, those of seeds from 1,000,000 on, and acts in every slot. It may take {MOST_ROUNDS}
 measurement rounds a slot, and choose by which [rules](tasks.md#what-a-task-fixes) it plays. A policy that has `for_task(name)` is asked for
@@ -40,11 +40,8 @@ so that it is a reference and no competitor.
 """
 
 
-def make_page(files: Sequence[Path]) -> str:
-    """The text of the page.
-
-    Args:
-        files: Submissions, the reference among them.
+def submissions_in(files: Sequence[Path]) -> list[dict[str, Any]]:
+    """What the files of submissions hold.
 
     Raises:
         ValueError: a file is no submission, or the reference is missing.
@@ -59,15 +56,32 @@ def make_page(files: Sequence[Path]) -> str:
         contents[content["name"]] = content
     if REFERENCE not in contents:
         raise ValueError(f"the submissions must have {REFERENCE}, in whose percent they are; got {', '.join(contents)}. Add it.")
+    return list(contents.values())
+
+
+def make_page(files: Sequence[Path]) -> str:
+    """The text of the page.
+
+    Args:
+        files: Submissions, the reference among them.
+
+    Raises:
+        ValueError: a file is no submission, or the reference is missing.
+    """
+    contents = {content["name"]: content for content in submissions_in(files)}
     reference = contents[REFERENCE]
     order = sorted(contents.values(), key=lambda content: -score(content, reference).percent)
-    overall = [[content["name"], *_scores(content, reference), *_about(content)] for content in order]
-    capacities = [[content["name"], *(_capacity(content["tasks"][name]) for name in TASKS)] for content in order]
+    overall = [
+        [content["name"], *_scores(content, reference), *about(list(content["tasks"].values())), _steps(content)] for content in order
+    ]
+    capacities = [
+        [content["name"], *(capacity_of(np.array(content["tasks"][name]["blocks"]["all_slots"])) for name in TASKS)] for content in order
+    ]
     parts = [
         INTRODUCTION,
-        _table(["method", "score, all slots", "score, last slot", "knows", "rounds a slot", "pilots", "training steps"], overall),
+        table(["method", "score, all slots", "score, last slot", "knows", "rounds a slot", "pilots", "training steps"], overall),
         "## By task\n\nAverage cell capacity over all slots, bit/s/Hz: mean over the test blocks ± 95 % confidence interval.\n",
-        _table(["method", *(f"`{name}`" for name in TASKS)], capacities),
+        table(["method", *(f"[`{name}`](tasks/{name}.md)" for name in TASKS)], capacities),
     ]
     return "\n".join(parts)
 
@@ -77,18 +91,9 @@ def _scores(content: Mapping[str, Any], reference: Mapping[str, Any]) -> list[st
     return [f"{one.percent:.1f} ({one.low:.1f} to {one.high:.1f})" for one in scores]
 
 
-def _about(content: Mapping[str, Any]) -> list[str]:
-    played = list(content["tasks"].values())
-    rounds = max(task["measurements"]["rounds_per_slot"] for task in played)
-    pilots = sorted({PILOT_WORDS[pilot] for task in played for pilot in task["measurements"]["pilots"]})
-    steps = content["training_steps"]
-    return [played[0]["knowledge"], str(rounds), ", ".join(pilots) or "none", "" if steps is None else f"{steps:,}"]
+def _capacities(content: Mapping[str, Any]) -> list[str]:
+    return [capacity_of(np.array(content["tasks"][name]["blocks"]["all_slots"])) for name in TASKS]
 
 
-def _capacity(task: Mapping[str, Any]) -> str:
-    whole = summary(np.array(task["blocks"]["all_slots"]))
-    return f"{whole['mean']:.1f} ± {whole['ci95']:.1f}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)) + "\n"
+def _steps(content: Mapping[str, Any]) -> str:
+    return "" if content["training_steps"] is None else f"{content['training_steps']:,}"

@@ -43,8 +43,8 @@ class TaskPool:
         sizes = {name: getattr(config, name) for name in pool.sizes}
         if sizes != pool.sizes or not np.allclose(config.mean_gain_matrix, gains, rtol=1e-6, atol=0.0):
             raise ValueError(
-                f"channel_model {self.name!r} must be played on its task's network; got {config.describe()}. Make {self.name}-v0, or give the "
-                "pool as channels= to a network of your own."
+                f"channel_model {self.name!r} must be played on its task's network; got {config.describe()}. Make {self.name}-v0, or "
+                "give the pool as channels= to a network of your own."
             )
         drawn = [_part(pool, generator).begin(config, [generator]) for generator in generators]
         own, cross = zip(*drawn, strict=True)
