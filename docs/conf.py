@@ -1,6 +1,7 @@
 """How the site is built: `sphinx-build -W --keep-going -n -b html docs build/docs`. Nothing in it needs a network, to build or to read."""
 
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ project = "multicell-env"
 release = version = __version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
@@ -25,6 +26,7 @@ extensions = [
 smartquotes_action = "D"  # dashes alone: "gain" is to be copied
 exclude_patterns = ["_ext", "_static", "Thumbs.db"]
 
+nb_execution_mode = "off"  # the notebook keeps its outputs; tests run it
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
 suppress_warnings = ["myst.header"]  # a part of the README begins at its second level
@@ -66,6 +68,22 @@ nitpick_ignore_regex = [
 ]
 
 
+TOUR = ("../examples/tour.ipynb", "tour.ipynb")
+"""The notebook in the project, and its copy in the site, which git ignores."""
+if not (COPY := Path(__file__).parent / TOUR[1]).exists() or COPY.read_bytes() != (Path(__file__).parent / TOUR[0]).read_bytes():
+    shutil.copy(Path(__file__).parent / TOUR[0], COPY)
+
+
+def as_on_the_site(app: Sphinx, name: str, source: list[str]) -> None:
+    """A page as the site shows it.
+
+    Lines for readers on a git host are left out, who see the name of an included file instead of what is in it. Links to the notebook lead to
+    its page.
+    """
+    text = re.sub(r"(?m)^\(On a git host: .*\n", "", source[0])
+    source[0] = text.replace(f"({TOUR[0]})", f"({TOUR[1]})")
+
+
 def setup(app: Sphinx) -> None:
-    """Leave out the lines for readers on a git host, who see the name of an included file instead of what is in it."""
-    app.connect("source-read", lambda app, name, source: source.insert(0, re.sub(r"(?m)^\(On a git host: .*\n", "", source.pop())))
+    """Connect what rewrites pages."""
+    app.connect("source-read", as_on_the_site)

@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.leaderboard.scores import REFERENCE, score
 from experiments.leaderboard.tables import about, capacity_of, table
+from multicell_env.channels.registry import model_of
 from multicell_env.config import NetworkConfig
 from multicell_env.observation import Observation
 from multicell_env.scenarios import SCENARIOS
@@ -51,6 +52,8 @@ def task_page(task: Task, contents: Sequence[Mapping[str, Any]], docs: Path) -> 
         docs: The documents, where the task's picture may be.
     """
     picture = f"![The network](../{PICTURES}/{task.name}.png)\n" if (docs / PICTURES / f"{task.name}.png").is_file() else None
+    # Gradients through the game need channels that stay.
+    algorithm = "td3mix" if model_of(task.network_of(0)).moves else "apg"
     parts = [
         f"# {task.name}\n",
         f"{task.summary}\n",
@@ -58,7 +61,7 @@ def task_page(task: Task, contents: Sequence[Mapping[str, Any]], docs: Path) -> 
         _more(task),
         f'```python\nimport multicell_env\n\nenv = multicell_env.make("{task.name}", observation="gain")\n'
         "observations, infos = env.reset(seed=0)\n```\n",
-        f"`python train.py --algo apg --task {task.name}` trains on it.\n`python evaluate.py --task {task.name}` plays its test blocks.\n",
+        f"`python train.py --algo {algorithm} --task {task.name}` trains on it.\n`python evaluate.py --task {task.name}` plays its test blocks.\n",
         "## Spaces\n",
         "Shapes for each agent; in a vector of E environments all agents are in one array, with padded users.\n",
         _spaces(task),
