@@ -70,8 +70,9 @@ nitpick_ignore_regex = [
 
 TOUR = ("../examples/tour.ipynb", "tour.ipynb")
 """The notebook in the project, and its copy in the site, which git ignores."""
-if not (COPY := Path(__file__).parent / TOUR[1]).exists() or COPY.read_bytes() != (Path(__file__).parent / TOUR[0]).read_bytes():
-    shutil.copy(Path(__file__).parent / TOUR[0], COPY)
+NOTEBOOK, COPY = (Path(__file__).parent / path for path in TOUR)
+if not COPY.exists() or COPY.read_bytes() != NOTEBOOK.read_bytes():
+    shutil.copy(NOTEBOOK, COPY)
 
 
 def as_on_the_site(app: Sphinx, name: str, source: list[str]) -> None:

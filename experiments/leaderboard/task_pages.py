@@ -16,12 +16,17 @@ from multicell_env.observation import Observation
 from multicell_env.scenarios import SCENARIOS
 from multicell_env.tasks.making import make
 from multicell_env.tasks.registry import TASKS
-from multicell_env.tasks.task import RULES, Task
+from multicell_env.tasks.task import Task
 
 PICTURES = "pictures/tasks"
 """Where the picture of a task is, below the documents, as `ID.png`."""
 TABLE = ("<!-- table of the tasks, by evaluate.py --leaderboard -->", "<!-- end of the table -->")
 """Between what the page of all tasks has its table."""
+EXAMPLE = """import multicell_env
+
+env = multicell_env.make("{name}", observation="gain")
+observations, infos = env.reset(seed=0)
+"""
 MORE = {
     "umi-3-v0": """\
 Three sectors of 120 degrees face one another, 200 m apart, with four users each. Every user has its own path loss, shadowing and line of
@@ -59,8 +64,7 @@ def task_page(task: Task, contents: Sequence[Mapping[str, Any]], docs: Path) -> 
         f"{task.summary}\n",
         picture,
         _more(task),
-        f'```python\nimport multicell_env\n\nenv = multicell_env.make("{task.name}", observation="gain")\n'
-        "observations, infos = env.reset(seed=0)\n```\n",
+        f"```python\n{EXAMPLE.format(name=task.name)}```\n",
         f"`python train.py --algo {algorithm} --task {task.name}` trains on it.\n`python evaluate.py --task {task.name}` plays its test blocks.\n",
         "## Spaces\n",
         "Shapes for each agent; in a vector of E environments all agents are in one array, with padded users.\n",
@@ -142,7 +146,10 @@ def _configuration(task: Task) -> str:
         else f"{network.tx_power_dbm:g} dBm a station over all bands, noise {network.noise_dbm:.1f} dBm a band"
     )
     rows = [
-        ["cells B, antennas M, users U, bands F", f"{network.num_cells}, {network.num_antennas}, {_users(network)}, {network.num_bands}"],
+        ["cells B", str(network.num_cells)],
+        ["antennas of a base station M", str(network.num_antennas)],
+        ["users of a cell U", _users(network)],
+        ["bands F", str(network.num_bands)],
         ["slots of a block T", str(network.num_slots)],
         ["power", power],
         ["mean gains", gains],
@@ -151,7 +158,6 @@ def _configuration(task: Task) -> str:
         ["networks to train on", str(_num_networks(task))],
         ["test blocks", f"{task.num_test_blocks}, of the seeds from 1,000,000 on"],
     ]
-    assert not set(RULES) & {"num_cells", "num_antennas", "num_users", "num_bands", "num_slots", "snr_db", "mean_gains", "channel_model"}
     return table(["", ""], rows)
 
 

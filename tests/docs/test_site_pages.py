@@ -43,7 +43,8 @@ CONTRAST = """() => {
     return "rgb(255, 255, 255)";
   };
   const found = new Set();
-  for (const element of document.querySelectorAll("article p, article li, article td, article th, article code, article h1, article h2, article h3")) {
+  const texts = ["p", "li", "td", "th", "code", "h1", "h2", "h3"].map(tag => `article ${tag}`).join(", ");
+  for (const element of document.querySelectorAll(texts)) {
     if (!element.getClientRects().length) continue;
     const [a, b] = [light(getComputedStyle(element).color), light(behind(element))];
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
