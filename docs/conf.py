@@ -10,7 +10,9 @@ from sphinx.application import Sphinx
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent / "_ext")]
 
-from multicell_env import __version__  # noqa: E402 - found by the line above
+from internal_modules import INTERNAL  # noqa: E402 - found by the line above
+
+from multicell_env import __version__  # noqa: E402 - as well
 
 project = "multicell-env"
 release = version = __version__
@@ -62,9 +64,9 @@ nitpick_ignore_regex = [
     ),
     # What jaxtyping writes of them: the type and the names of its axes.
     (r"py:class", r"ndarray|Tensor"),
-    # Type variables, which autodoc names and does not list; and kernels, which the reference leaves out.
-    (r"py:.*", r"(agents\.learner\.)?(Config|Length)(_contra)?"),
-    (r"py:.*", r"multicell_env\.kernels\..*"),
+    # Type variables, which autodoc names and does not list; and what is internal, which the reference leaves out.
+    (r"py:.*", r"(agents\.learner\.)?(Config|Length|StackedEnv)(_contra)?"),
+    (r"py:.*", rf"(multicell_env\.kernels|{'|'.join(map(re.escape, INTERNAL))})\..*"),
 ]
 
 
@@ -78,8 +80,8 @@ if not COPY.exists() or COPY.read_bytes() != NOTEBOOK.read_bytes():
 def as_on_the_site(app: Sphinx, name: str, source: list[str]) -> None:
     """A page as the site shows it.
 
-    Lines for readers on a git host are left out, who see the name of an included file instead of what is in it. Links to the notebook lead to
-    its page.
+    Lines for readers on a git host are left out, who see the name of an included file instead of what is in it. Links to the notebook
+    lead to its page.
     """
     text = re.sub(r"(?m)^\(On a git host: .*\n", "", source[0])
     source[0] = text.replace(f"({TOUR[0]})", f"({TOUR[1]})")

@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.leaderboard.rules import MOST_ROUNDS, check_submission
 from experiments.leaderboard.scores import NUM_RESAMPLES, REFERENCE, score
-from experiments.leaderboard.tables import about, capacity_of, table
+from experiments.leaderboard.tables import about, capacity_of, percent_of, table
 from multicell_env.tasks.registry import TASKS
 
 INTRODUCTION = f"""# Leaderboard
@@ -88,7 +88,7 @@ def make_page(files: Sequence[Path]) -> str:
 
 def _scores(content: Mapping[str, Any], reference: Mapping[str, Any]) -> list[str]:
     scores = [score(content, reference, slots) for slots in ("all_slots", "last_slot")]
-    return [f"{one.percent:.1f} ({one.low:.1f} to {one.high:.1f})" for one in scores]
+    return [percent_of(one) for one in scores]
 
 
 def _capacities(content: Mapping[str, Any]) -> list[str]:

@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from experiments.leaderboard.scores import Score
 from multicell_env.evaluation.results import summary
 from multicell_env.evaluation.tables import PILOT_WORDS
+
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -23,6 +26,11 @@ def about(played: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def capacity_of(capacities: Float[np.ndarray, " block"]) -> str:
-    """Mean and 95 % confidence interval."""
+    """Mean and 95 % confidence interval, which a narrow column keeps in one line."""
     whole = summary(capacities)
-    return f"{whole['mean']:.1f} ± {whole['ci95']:.1f}"
+    return f"{whole['mean']:.1f} ± {whole['ci95']:.1f}".replace(" ", NO_BREAK)
+
+
+def percent_of(one: Score) -> str:
+    """A score and its interval, which a narrow column keeps in one line."""
+    return f"{one.percent:.1f} " + f"({one.low:.1f} to {one.high:.1f})".replace(" ", NO_BREAK)

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import numpy as np
 
 from experiments.leaderboard.scores import REFERENCE, score
-from experiments.leaderboard.tables import about, capacity_of, table
+from experiments.leaderboard.tables import about, capacity_of, percent_of, table
 from multicell_env.channels.registry import model_of
 from multicell_env.config import NetworkConfig
 from multicell_env.observation import Observation
@@ -65,7 +65,8 @@ def task_page(task: Task, contents: Sequence[Mapping[str, Any]], docs: Path) -> 
         picture,
         _more(task),
         f"```python\n{EXAMPLE.format(name=task.name)}```\n",
-        f"`python train.py --algo {algorithm} --task {task.name}` trains on it.\n`python evaluate.py --task {task.name}` plays its test blocks.\n",
+        f"`python train.py --algo {algorithm} --task {task.name}` trains on it.",
+        f"`python evaluate.py --task {task.name}` plays its test blocks.\n",
         "## Spaces\n",
         "Shapes for each agent; in a vector of E environments all agents are in one array, with padded users.\n",
         _spaces(task),
@@ -177,7 +178,7 @@ def _baselines(task: Task, contents: Sequence[Mapping[str, Any]]) -> str:
     for one, content in scored:
         played = content["tasks"][task.name]
         capacities = [capacity_of(np.array(played["blocks"][slots])) for slots in ("all_slots", "last_slot")]
-        rows.append([content["name"], *capacities, *about([played]), f"{one.percent:.1f} ({one.low:.1f} to {one.high:.1f})"])
+        rows.append([content["name"], *capacities, *about([played]), percent_of(one)])
     return table(["method", "all slots", "last slot", "knows", "rounds a slot", "pilots", f"% of {REFERENCE}"], rows)
 
 

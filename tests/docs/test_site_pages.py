@@ -16,7 +16,7 @@ WIDER = """() => {
   const root = document.documentElement;
   const found = root.scrollWidth > root.clientWidth ? [`the page: ${root.scrollWidth} > ${root.clientWidth}`] : [];
   const scrolls = element => /auto|scroll/.test(getComputedStyle(element).overflowX);
-  for (const element of document.querySelectorAll("article *")) {
+  for (const element of document.querySelectorAll("article :is(table, img, svg, video, pre, math, iframe)")) {
     const column = element.closest("section, article");
     if (!column || !element.getClientRects().length) continue;
     let box = element;
