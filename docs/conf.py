@@ -78,13 +78,8 @@ if not COPY.exists() or COPY.read_bytes() != NOTEBOOK.read_bytes():
 
 
 def as_on_the_site(app: Sphinx, name: str, source: list[str]) -> None:
-    """A page as the site shows it.
-
-    Lines for readers on a git host are left out, who see the name of an included file instead of what is in it. Links to the notebook
-    lead to its page.
-    """
-    text = re.sub(r"(?m)^\(On a git host: .*\n", "", source[0])
-    source[0] = text.replace(f"({TOUR[0]})", f"({TOUR[1]})")
+    """A page as the site shows it: links to the notebook lead to its page."""
+    source[0] = source[0].replace(f"({TOUR[0]})", f"({TOUR[1]})")
 
 
 def setup(app: Sphinx) -> None:
