@@ -1,6 +1,7 @@
 """How the site is built: `sphinx-build -W --keep-going -n -b html docs build/docs`. Nothing in it needs a network, to build or to read."""
 
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -9,13 +10,15 @@ from sphinx.application import Sphinx
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent / "_ext")]
 
-from multicell_env import __version__  # noqa: E402 - found by the line above
+from internal_modules import INTERNAL  # noqa: E402 - found by the line above
+
+from multicell_env import __version__  # noqa: E402 - as well
 
 project = "multicell-env"
 release = version = __version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
@@ -25,6 +28,7 @@ extensions = [
 smartquotes_action = "D"  # dashes alone: "gain" is to be copied
 exclude_patterns = ["_ext", "_static", "Thumbs.db"]
 
+nb_execution_mode = "off"  # the notebook keeps its outputs; tests run it
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
 suppress_warnings = ["myst.header"]  # a part of the README begins at its second level
@@ -60,12 +64,24 @@ nitpick_ignore_regex = [
     ),
     # What jaxtyping writes of them: the type and the names of its axes.
     (r"py:class", r"ndarray|Tensor"),
-    # Type variables, which autodoc names and does not list; and kernels, which the reference leaves out.
-    (r"py:.*", r"(agents\.learner\.)?(Config|Length)(_contra)?"),
-    (r"py:.*", r"multicell_env\.kernels\..*"),
+    # Type variables, which autodoc names and does not list; and what is internal, which the reference leaves out.
+    (r"py:.*", r"(agents\.learner\.)?(Config|Length|StackedEnv)(_contra)?"),
+    (r"py:.*", rf"(multicell_env\.kernels|{'|'.join(map(re.escape, INTERNAL))})\..*"),
 ]
 
 
+TOUR = ("../examples/tour.ipynb", "tour.ipynb")
+"""The notebook in the project, and its copy in the site, which git ignores."""
+NOTEBOOK, COPY = (Path(__file__).parent / path for path in TOUR)
+if not COPY.exists() or COPY.read_bytes() != NOTEBOOK.read_bytes():
+    shutil.copy(NOTEBOOK, COPY)
+
+
+def as_on_the_site(app: Sphinx, name: str, source: list[str]) -> None:
+    """A page as the site shows it: links to the notebook lead to its page."""
+    source[0] = source[0].replace(f"({TOUR[0]})", f"({TOUR[1]})")
+
+
 def setup(app: Sphinx) -> None:
-    """Leave out the lines for readers on a git host, who see the name of an included file instead of what is in it."""
-    app.connect("source-read", lambda app, name, source: source.insert(0, re.sub(r"(?m)^\(On a git host: .*\n", "", source.pop())))
+    """Connect what rewrites pages."""
+    app.connect("source-read", as_on_the_site)

@@ -3,12 +3,15 @@ r"""Docstrings of this project are plain text for a terminal, with Markdown's co
 * `name` becomes code, as it is in Markdown (a pair of backticks has no meaning of its own in reStructuredText), and so does a --flag.
 * Outside of code, what reStructuredText would take for markup is text: `|w|` is no substitution, `a_` no link, `x*` no emphasis.
 * An indented block after an empty line is an equation, and keeps its form.
+
+A constant shows its value where that is short.
 """
 
 import re
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.util import inspect
 
 SECTIONS = ("Args:", "Returns:", "Raises:", "Source:", "Yields:")
 BEFORE_NAPOLEON = 100
@@ -16,8 +19,13 @@ CODE = re.compile(r"(`+)(.+?)\1|(?<![\w-])(--[a-z][a-z-]+)")
 MARKUP = re.compile(r"([\\|*_])")
 
 
+LONGEST_VALUE = 80
+_described = inspect.object_description
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Rewrite every docstring that autodoc shows."""
+    """Rewrite every docstring that autodoc shows, and shorten values."""
+    inspect.object_description = _short_value
     app.connect("autodoc-process-docstring", _process, priority=BEFORE_NAPOLEON)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -26,6 +34,11 @@ def _process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: l
     lines[:] = as_rst(lines)
     if what in ("attribute", "data", "property"):
         lines[:0] = ["..", ""]  # an empty comment: napoleon reads words before a colon in the first line as a type
+
+
+def _short_value(value: Any, **words: Any) -> str:
+    text = _described(value, **words)
+    return text if len(text) <= LONGEST_VALUE else "..."
 
 
 def as_rst(lines: list[str]) -> list[str]:

@@ -31,11 +31,11 @@ class SubmitArguments:
 
 @dataclass(frozen=True)
 class LeaderboardArguments:
-    """Make docs/leaderboard.md of the submissions in docs/leaderboard."""
+    """Make docs/leaderboard.md, docs/tasks/ and the table of docs/tasks.md of the submissions in docs/leaderboard."""
 
     leaderboard: tyro.conf.FlagCreatePairsOff[bool] = False
     """Ask for the leaderboard."""
     submissions: Path = FOLDER
-    """Where the files of submissions are; the page is written beside this directory."""
+    """Where the files of submissions are; the pages are written beside this directory."""
     reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
     """What is shown, and where."""

@@ -5,8 +5,9 @@ from typing import Any
 
 from experiments.command_line import check_positive
 from experiments.leaderboard.arguments import LeaderboardArguments, SubmitArguments
-from experiments.leaderboard.page import make_page
+from experiments.leaderboard.page import make_page, submissions_in
 from experiments.leaderboard.submission import entry_of, submit
+from experiments.leaderboard.task_pages import task_page, with_table
 from multicell_env.evaluation.writing import write_text
 from multicell_env.tasks.registry import TASKS, task_named
 
@@ -26,10 +27,10 @@ def make_submission(arguments: SubmitArguments) -> dict[str, Any]:
 
 
 def make_leaderboard(arguments: LeaderboardArguments) -> dict[str, Any]:
-    """Write the page of the leaderboard. Returns where it is.
+    """Write the page of the leaderboard, and beside it those of the tasks. Returns where the first is.
 
     Raises:
-        ValueError: a file is no submission, or there are none.
+        ValueError: a file is no submission, there are none, or `tasks.md` has no place for its table.
     """
     files = sorted(arguments.submissions.glob("*.json"))
     if not files:
@@ -39,4 +40,11 @@ def make_leaderboard(arguments: LeaderboardArguments) -> dict[str, Any]:
     page = arguments.submissions.with_suffix(".md")
     write_text(page, make_page(files))
     print(f"wrote {page}")
+    docs, contents = page.parent, submissions_in(files)
+    (docs / "tasks").mkdir(exist_ok=True)
+    for name, task in TASKS.items():
+        write_text(docs / "tasks" / f"{name}.md", task_page(task, contents, docs))
+    if (docs / "tasks.md").is_file():
+        write_text(docs / "tasks.md", with_table((docs / "tasks.md").read_text()))
+    print(f"wrote {docs / 'tasks'}/*.md")
     return {"page": str(page), "submissions": [file.stem for file in files]}

@@ -1,8 +1,10 @@
 """What a submission to the leaderboard must be."""
 
+import json
 import math
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from multicell_env.streams import FIRST_SEED
@@ -11,8 +13,24 @@ from multicell_env.tasks.registry import TASKS
 FORMAT = 1
 """Version of the form of submissions."""
 KINDS = ("policy", "actor", "allocation")
+REMEDY = "python evaluate.py --submit POLICY writes such files."
 MOST_ROUNDS = 5
 """Measurement rounds of a slot that a method may take, as many as iterations of the tasks' own negotiation."""
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """What a file holds.
+
+    Raises:
+        ValueError: it is no JSON object.
+    """
+    try:
+        content = json.loads(file.read_text())
+    except (RecursionError, ValueError) as error:
+        raise ValueError(f"{file} must be a submission's JSON; got something else ({error}). {REMEDY}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{file} must be a submission's JSON object; got {type(content).__name__}. {REMEDY}")
+    return content
 
 
 def check_submission(content: Mapping[str, Any]) -> None:
@@ -53,4 +71,4 @@ def _check_task(name: str, played: Mapping[str, Any], num_blocks: int) -> None:
 
 def _must(holds: bool, field: str, rule: str, got: object) -> None:
     if not holds:
-        raise ValueError(f"{field} must {rule}; got {got!r}. python evaluate.py --submit POLICY writes such files.")
+        raise ValueError(f"{field} must {rule}; got {got!r}. {REMEDY}")

@@ -10,7 +10,7 @@ import numpy as np
 
 from agents.loading import load, shipped
 from agents.saved_actor import ActorPolicy
-from experiments.leaderboard.rules import FORMAT, check_submission
+from experiments.leaderboard.rules import FORMAT, check_submission, read_json
 from experiments.named_policies import named_policies
 from experiments.provenance import provenance
 from experiments.studies.scenario_evaluation import evaluate_networks
@@ -23,6 +23,7 @@ from multicell_env.evaluation.policies.trial import try_policy
 from multicell_env.evaluation.results import MethodResult
 from multicell_env.evaluation.writing import write_text
 from multicell_env.streams import FIRST_SEED
+from multicell_env.tasks.registry import TASKS
 from multicell_env.tasks.task import RULES, Task
 
 DIGITS = 5
@@ -92,6 +93,8 @@ def play_all(entry: Entry, tasks: Sequence[Task], num_blocks: int | None = None)
 def submit(entry: Entry, tasks: Sequence[Task], folder: Path, num_blocks: int | None = None) -> dict[str, Any]:
     """Play an entry and write `NAME.json`; it is checked where all blocks of all tasks were played.
 
+    Where some tasks alone are played on all of their blocks, a file of this name keeps its other tasks.
+
     Args:
         entry: The method.
         tasks: The tasks.
@@ -104,8 +107,11 @@ def submit(entry: Entry, tasks: Sequence[Task], folder: Path, num_blocks: int | 
     content = play_all(entry, tasks, num_blocks)
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{content['name']}.json"
+    played = content["tasks"]
+    if num_blocks is None and set(played) != set(TASKS) and file.exists():
+        content = _added(content, read_json(file))
     write_text(file, json.dumps(content, allow_nan=False) + "\n")
-    for name, task in content["tasks"].items():
+    for name, task in played.items():
         every = task["blocks"]["all_slots"]
         print(f"{name:18} {np.mean(every):8.2f} bit/s/Hz over all slots of {len(every)} blocks")
     try:
@@ -114,6 +120,15 @@ def submit(entry: Entry, tasks: Sequence[Task], folder: Path, num_blocks: int | 
     except ValueError as error:
         print(f"wrote {file}, which is no submission yet: {error}")
     return content
+
+
+def _added(content: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """A file with some tasks played anew, each of which says with what it was made."""
+    if before.get("kind") != content["kind"] or not isinstance(before.get("tasks"), dict):
+        raise ValueError(f"the file of {content['name']} must be of kind {content['kind']}; got {before.get('kind')}. Move it away.")
+    made = {name: content[name] for name in ("command", "git_commit", "python", "versions")}
+    tasks = before["tasks"] | {name: {**task, **made} for name, task in content["tasks"].items()}
+    return {**before, "tasks": {name: tasks[name] for name in TASKS if name in tasks}}
 
 
 def _play(entry: Entry, task: Task, count: int) -> MethodResult:

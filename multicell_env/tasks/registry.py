@@ -6,8 +6,21 @@ from types import MappingProxyType
 
 import pettingzoo
 
+from multicell_env.channels.registry import CHANNEL_MODELS
 from multicell_env.config import PAPER_8X4, PAPER_32X16, NetworkConfig
+from multicell_env.tasks.pool import TaskPool
 from multicell_env.tasks.task import DrawnTask, NetworkTask, Task
+
+UMI_GAINS = (
+    (1.6600585437770057e-08, 1.498714133012315e-09, 8.142131116441925e-10),
+    (1.355792388167101e-09, 2.4008157866044647e-08, 1.0948725900023832e-09),
+    (1.4099425640116967e-09, 1.5031678044352513e-09, 2.9669192159485594e-08),
+)
+"""Mean gains of the training part of umi-3's pool, as `RecordedChannels.fitted` finds them."""
+UMI = NetworkConfig(channel_model="umi-3", mean_gains=UMI_GAINS, tx_power_dbm=44.0, noise_dbm=-98.01029995663981)
+MOVING = NetworkConfig(channel_model="fading:speed_kmh=3,carrier_ghz=3.5,slot_ms=5")
+IMPERFECT = NetworkConfig(channel_model="rayleigh+estimated:error_db=-20")
+CHANNEL_MODELS["umi-3"] = TaskPool("umi-3")
 
 ALL: tuple[Task, ...] = (
     NetworkTask("paper-8x4-v0", "The paper's network with 8 antennas and 4 users: three cells that interfere alike.", PAPER_8X4),
@@ -17,6 +30,12 @@ ALL: tuple[Task, ...] = (
     DrawnTask("irregular-7-v0", "Seven cells dropped at random, with path loss and shadowing.", "irregular-7"),
     DrawnTask("irregular-12-v0", "Twelve cells dropped at random.", "irregular-12"),
     DrawnTask("irregular-57-v0", "57 cells dropped at random.", "irregular-57", num_test_blocks=10),
+    DrawnTask(
+        "hex-57-v0", "57 cells on hexagons, three sectors a site, users dropped anew in every network.", "hex-57", num_test_blocks=10
+    ),
+    NetworkTask("umi-3-v0", "Three sectors in 3GPP's urban micro cells (TR 38.901): a pool of 100 drops.", UMI, num_test_blocks=20),
+    NetworkTask("moving-users-v0", "The paper's network with users at 3 km/h: channels change from slot to slot.", MOVING),
+    NetworkTask("imperfect-csi-v0", "The paper's network with beams from estimates whose error is -20 dB.", IMPERFECT),
 )
 TASKS: Mapping[str, Task] = MappingProxyType({task.name: task for task in ALL})
 """Tasks by their ids."""

@@ -16,6 +16,8 @@ RULES = (
 )
 """Fields of a network that a player may choose: how base stations negotiate and what they are rewarded with. All others are the task's."""
 
+FIRST_VERSION = "First version."
+
 
 class Task(Protocol):
     """A task. Everything about it but its summary is fixed by its name: a change of a number makes a new version."""
@@ -40,6 +42,16 @@ class Task(Protocol):
         """The scenario that networks are drawn from; None where there is one network."""
         ...
 
+    @property
+    def since(self) -> str:
+        """The release that it came with."""
+        ...
+
+    @property
+    def change(self) -> str:
+        """What differs from the version before, and why."""
+        ...
+
     def network_of(self, seed: int) -> NetworkConfig:
         """The network of the block of a seed. All networks of a task have the same sizes, and so the same spaces."""
         ...
@@ -57,6 +69,10 @@ class NetworkTask:
     """The network."""
     num_test_blocks: int = 200
     """Test blocks are those of so many seeds from `FIRST_SEED` on."""
+    since: str = "0.1.0"
+    """The release that it came with."""
+    change: str = FIRST_VERSION
+    """What differs from the version before, and why."""
 
     @property
     def scenario(self) -> None:
@@ -86,6 +102,10 @@ class DrawnTask:
     """Networks to train on."""
     num_test_blocks: int = 50
     """Test blocks are those of so many seeds from `FIRST_SEED` on."""
+    since: str = "0.1.0"
+    """The release that it came with."""
+    change: str = FIRST_VERSION
+    """What differs from the version before, and why."""
 
     def network_of(self, seed: int) -> NetworkConfig:
         """The network of the block of a seed."""

@@ -16,6 +16,8 @@ from multicell_env.config import NetworkConfig
 
 WIDE = NetworkConfig(num_cells=2, num_antennas=20, num_users=10, num_bands=100, mean_gains=((1.0, 0.25), (4.0, 2.0)))
 """20,000 channels of each pair of cells."""
+OF_ANY_NETWORK = [name for name, model in CHANNEL_MODELS.items() if isinstance(model, Rayleigh)]
+"""Models that draw the channels of any network; the others are pools of one."""
 
 
 def generators(count: int, first: int = 0) -> list[np.random.Generator]:
@@ -125,7 +127,7 @@ def test_fading_is_its_equation_with_the_generators_next_draws(dtype: Any) -> No
         expected = [rho * old + math.sqrt(1 - rho**2) * new for old, new in zip(expected, innovations, strict=True)]
 
 
-@pytest.mark.parametrize("name", CHANNEL_MODELS)
+@pytest.mark.parametrize("name", OF_ANY_NETWORK)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_block_moves_by_its_own_generator_alone(name: str, dtype: Any) -> None:
     config = NetworkConfig(num_antennas=5, num_users=(2, 3, 1), num_bands=3, dtype=dtype)
@@ -139,7 +141,7 @@ def test_every_block_moves_by_its_own_generator_alone(name: str, dtype: Any) -> 
         own, cross = (array.copy() for array in model.advance(config, together, own, cross))
 
 
-@pytest.mark.parametrize("name", CHANNEL_MODELS)
+@pytest.mark.parametrize("name", OF_ANY_NETWORK)
 def test_padded_users_and_interferers_have_zero_channels_in_every_slot(name: str) -> None:
     gains = ((1.0, 0.3, 0.0), (0.2, 2.0, 0.0), (0.7, 0.0, 1.0))
     config = NetworkConfig(num_antennas=5, num_users=(2, 3, 1), num_bands=3, mean_gains=gains)
@@ -149,7 +151,7 @@ def test_padded_users_and_interferers_have_zero_channels_in_every_slot(name: str
         assert np.array_equal(cross != 0, (users[:, :, None] & (config.interferers >= 0)[..., None, None, None]))
 
 
-@pytest.mark.parametrize("name", [name for name, model in CHANNEL_MODELS.items() if isinstance(model, Rayleigh)])
+@pytest.mark.parametrize("name", OF_ANY_NETWORK)
 def test_a_first_slot_is_the_rayleigh_draw_bit_for_bit(name: str) -> None:
     config = NetworkConfig(channel_model=name)
     blocks = Blocks(config, 3, keep_channels=True)

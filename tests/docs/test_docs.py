@@ -4,6 +4,7 @@
 """
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -43,18 +44,20 @@ def test_the_machine_runs_what_contributing_says_before_you_push() -> None:
     assert (ROOT / ".ci" / "run").read_text().endswith(said)
 
 
+INTERNAL = runpy.run_path(str(ROOT / "docs" / "_ext" / "internal_modules.py"))["INTERNAL"]
 PAGE_OF = {"multicell_env": "environment", "batched": "environment"}
 """Pages of the API reference that are not called as their folder."""
 
 
 def is_internal(module: str) -> bool:
-    """The compiled twins of the equations, and a number."""
-    return module.startswith("multicell_env.kernels.") or module == "multicell_env.version"
+    """The compiled twins of the equations, a number, and what `docs/_ext` says."""
+    return module.startswith("multicell_env.kernels.") or module == "multicell_env.version" or module in INTERNAL
 
 
 def test_every_module_is_on_its_folders_page_of_the_api_reference_or_internal() -> None:
     files = [path for package in ("multicell_env", "agents") for path in (ROOT / package).rglob("[a-z]*.py")]
     modules = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files}
+    assert modules >= set(INTERNAL)
     pages = {page.stem: page.read_text() for page in (ROOT / "docs" / "api").glob("*.md")}
     listed = {(stem, module) for stem, text in pages.items() for module in re.findall(r"(?m)^\.\. automodule:: (\S+)$", text)}
     folders = {module: module.removeprefix("multicell_env.").split(".")[0] for module in modules if not is_internal(module)}

@@ -89,7 +89,7 @@ def test_every_file_that_is_no_python_is_listed():
     listed = {path for pattern in SETUPTOOLS["package-data"]["multicell_env"] for path in (ROOT / "multicell_env").glob(pattern)}
     there = {path for path in (ROOT / "multicell_env").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
     assert {path for path in there if path.suffix not in (".py", ".pyc")} == listed
-    assert {path.name for path in listed} == {"py.typed"}
+    assert {path.name for path in listed} == {"py.typed", "umi-3.npz"}
 
 
 def test_the_version_stands_in_one_place_and_everything_else_agrees():
@@ -137,7 +137,12 @@ def test_the_wheel_is_the_library_alone_and_plays_beside_nothing_else(tmp_path):
     assert wheel.name.startswith(f"multicell_env-{__version__}-")
     inside = set(zipfile.ZipFile(wheel).namelist())
     assert {name.split("/")[0] for name in inside} == {"multicell_env", f"multicell_env-{__version__}.dist-info"}
-    assert {"multicell_env/py.typed", "multicell_env/adapters/flat.py", "multicell_env/evaluation/playing.py"} <= inside
+    assert {
+        "multicell_env/py.typed",
+        "multicell_env/tasks/umi-3.npz",
+        "multicell_env/adapters/flat.py",
+        "multicell_env/evaluation/playing.py",
+    } <= inside
     assert any(name.endswith("/LICENSE") for name in inside)
     with tarfile.open(sdist) as file:
         names = {name.partition("/")[2] for name in file.getnames()}

@@ -191,11 +191,11 @@ if hasattr(pettingzoo, "make"):  # PettingZoo has a registry from 1.26 on
 
 def test_the_page_of_the_tasks_has_a_row_for_each_with_its_sizes() -> None:
     page = (Path(__file__).parents[2] / "docs" / "tasks.md").read_text()
-    rows = re.findall(r"(?m)^\| `(\S+)` \| (.*) \| (\d+) \| (\d+) \| ([\d, ]+) \| (\d+) \| (\d+) \| (\d+) \|$", page)
+    rows = re.findall(r"(?m)^\| \[`(\S+)`\]\(tasks/(\S+)\.md\) \| (.*) \| (\d+) \| (\d+) \| ([\d, ]+) \| (\d+) \| (\d+) \| (\d+) \|$", page)
     for row, (name, task) in zip(rows, TASKS.items(), strict=True):
         network = task.network_of(0)
         users = network.num_users if isinstance(network.num_users, tuple) else [network.num_users]
         sizes = [network.num_cells, network.num_antennas, ", ".join(map(str, users)), network.num_bands]
         networks = len({task.network_of(seed) for seed in range(200)})
-        assert row == (name, task.summary, *map(str, sizes), str(networks), str(task.num_test_blocks))
+        assert row == (name, name, task.summary, *map(str, sizes), str(networks), str(task.num_test_blocks))
     assert sum(rule in page for rule in RULES) == len(RULES)

@@ -1,7 +1,7 @@
 """What a policy is, and what it says of itself."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, get_args
+from typing import Any, Protocol, cast, get_args
 
 import numpy as np
 
@@ -59,7 +59,7 @@ def observation_of(policy: AnyPolicy, name: str = "the policy") -> Observation:
     sees = "gain" if sees is None else sees
     if not isinstance(sees, str) or sees not in get_args(Observation):
         raise ValueError(f"{name} must see one of {get_args(Observation)}; got observation = {sees!r}. Choose one of them.")
-    return sees
+    return cast(Observation, sees)
 
 
 def is_stacked(policy: AnyPolicy) -> bool:

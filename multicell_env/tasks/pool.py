@@ -1,0 +1,71 @@
+"""Recorded channels that tasks bring along, as models of channels by their names."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from multicell_env.channels.pool import RecordedChannels
+from multicell_env.config import NetworkConfig
+from multicell_env.model.types import CrossChannels, OwnChannels
+from multicell_env.streams import FIRST_SEED
+
+FOLDER = Path(__file__).parent
+
+
+class TaskPool:
+    """A pool in a file of this folder, of which the seed of a block says the part.
+
+    Seeds below 1,000,000 (`FIRST_SEED`) play the training part, seeds of the million from there on the test part, those of the next million
+    the validation part, and larger ones the training part again. The block of seed s is block s modulo the size of its part. Without a seed
+    a block is any one of the part that its environment is in, which is the training part where it has never had a seed.
+
+    Args:
+        name: Of the file, without `.npz`.
+
+    Raises:
+        ValueError: blocks of another network than the task's are begun.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @property
+    def moves(self) -> bool:
+        """False."""
+        return False
+
+    def begin(self, config: NetworkConfig, generators: Sequence[np.random.Generator]) -> tuple[OwnChannels, CrossChannels]:
+        """One block of the pool for each generator; `config` has the pool's sizes, powers and mean gains."""
+        pool, gains = _read(self.name)
+        sizes = {name: getattr(config, name) for name in pool.sizes}
+        if sizes != pool.sizes or not np.allclose(config.mean_gain_matrix, gains, rtol=1e-6, atol=0.0):
+            raise ValueError(
+                f"channel_model {self.name!r} must be played on its task's network; got {config.describe()}. Make {self.name}-v0, or "
+                "give the pool as channels= to a network of your own."
+            )
+        drawn = [_part(pool, generator).begin(config, [generator]) for generator in generators]
+        own, cross = zip(*drawn, strict=True)
+        return np.concatenate(own), np.concatenate(cross)
+
+    def advance(
+        self, config: NetworkConfig, generators: Sequence[np.random.Generator], own: OwnChannels, cross: CrossChannels
+    ) -> tuple[OwnChannels, CrossChannels]:
+        """The same channels."""
+        return own, cross
+
+
+@lru_cache
+def _read(name: str) -> tuple[RecordedChannels, Float[np.ndarray, "tx_cell rx_cell"]]:
+    """The pool and the mean gains of its network."""
+    pool = RecordedChannels(FOLDER / f"{name}.npz")
+    return pool, pool.fitted().mean_gain_matrix
+
+
+def _part(pool: RecordedChannels, generator: np.random.Generator) -> RecordedChannels:
+    """The part that a generator's seed belongs to. A generator without a seed has a random one of 128 bits."""
+    seed = getattr(generator.bit_generator.seed_seq, "entropy", None)
+    million = seed // FIRST_SEED if isinstance(seed, int | np.integer) else 0
+    return {1: pool.test, 2: pool.validation}.get(int(million), pool.train)
