@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.vector import AutoresetMode
+from host_copies import nothing_to_the_host
 from random_games import compare, random_channels, rounding
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from multicell_env.config import NetworkConfig
 from multicell_env.tensors import TorchVectorEnv
@@ -109,32 +109,21 @@ def test_what_waits_for_a_reset_is_not_played():
         env.step(actions_of(env))
 
 
-class _NothingToTheHost(TorchDispatchMode):
-    """Refuses every operation whose answer a host waits for."""
-
-    waits = ("_local_scalar_dense", "item", "nonzero", "is_nonzero", "equal", "masked_select", "unique", "allclose")
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func.overloadpacket.__name__
-        assert name not in self.waits, name
-        if name in ("index", "index_put_", "index_put"):
-            assert not any(isinstance(index, torch.Tensor) and index.dtype == torch.bool for index in args[1]), name
-        return func(*args, **(kwargs or {}))
-
-
 @pytest.mark.parametrize("rules", RULES)
 def test_a_step_and_the_next_block_ask_the_device_for_no_value(rules):
     env = TorchVectorEnv(3, num_slots=2, **rules)
     env.reset(seed=0)
     env.reset(options={"reset_mask": np.array([False, True, False])})
     actions = actions_of(env)
-    with _NothingToTheHost():
+    with nothing_to_the_host():
         for _ in range(5):
             env.step(actions)
         env.state()
         env.hold()
-    with pytest.raises(AssertionError, match="_local_scalar_dense"), _NothingToTheHost():
+    with pytest.raises(AssertionError, match="_local_scalar_dense"), nothing_to_the_host():
         actions.sum().item()
+    with pytest.raises(AssertionError, match="numpy"), nothing_to_the_host():
+        actions.numpy()
 
 
 @pytest.mark.parametrize("rules", RULES)
