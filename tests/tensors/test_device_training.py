@@ -124,6 +124,7 @@ class MeetingTensors:
         return observations, torch.stack([reward, reward], dim=1), over, torch.zeros_like(over), infos
 
 
+@pytest.mark.release
 def test_td3_mix_finds_the_known_optimum_of_a_game_of_tensors():
     learner = TD3MixConfig(network="mlp", hidden_sizes=(32, 32), critic_learning_rate=2e-3, actor_learning_rate=2e-3, exploration_noise=0.2)
     run = DeviceTraining(MeetingGame, MeetingTensors(), learner, TrainingConfig(num_envs=8, num_steps=1000, buffer_size=4000))
