@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from agents.apg.training import DifferentiableEnv
     from agents.joint import JointEnv
     from agents.networks import MLPActor, SetActor
+    from agents.on_device.td3_mix import TensorEnv
     from agents.stacked import StackedEnv
 
 Config = TypeVar("Config")
@@ -36,8 +37,9 @@ class PoolEnv(NamedTuple):
 
     make_env: Callable[[], ParallelEnv[Any, Any, Any]]
     """Makes one environment."""
-    stacked_env: "StackedEnv | DifferentiableEnv | None" = None
-    """`num_envs` of them in one: a `StackedEnv`, or None, for TD3-MIX; a `DifferentiableEnv` for the analytic policy gradient."""
+    stacked_env: "StackedEnv | TensorEnv | DifferentiableEnv | None" = None
+    """`num_envs` of them in one: a `StackedEnv`, a `TensorEnv`, or None, for TD3-MIX; a `DifferentiableEnv` for the analytic policy
+    gradient. The run is on its `device` where it has one."""
 
 
 class LearnerRun(Protocol):
@@ -47,8 +49,11 @@ class LearnerRun(Protocol):
     """The environment, or the first of several."""
     steps_done: int
     """Vector steps so far."""
-    last_losses: dict[str, float]
-    """Of the last vector step, by name."""
+
+    @property
+    def last_losses(self) -> dict[str, float]:
+        """Of the last vector step, by name."""
+        ...
 
     @property
     def actor(self) -> "SetActor | MLPActor":

@@ -12,6 +12,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from agents.learner import LearnerRun
+from agents.on_device.host import module_on_the_host
 from agents.run_directory import BEST, RunDirectory
 from agents.saved_actor import ActorPolicy, save_actor
 
@@ -116,7 +117,9 @@ class TrainingRun:
         signal.signal(number, signal.default_int_handler)  # a second one does not wait; what is on disk is whole
 
     def _policy(self) -> ActorPolicy:
-        return ActorPolicy.of(self.training.actor, self.training.env, {**self.metadata, "step": self.training.steps_done})
+        return ActorPolicy.of(
+            module_on_the_host(self.training.actor), self.training.env, {**self.metadata, "step": self.training.steps_done}
+        )
 
     def _evaluate(self, seconds: float) -> None:
         training, judge = self.training, self.evaluation.judge

@@ -23,8 +23,13 @@ if TYPE_CHECKING:
 # OpenMP and BLAS read them once, when torch or numpy is first imported.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
+# XLA reads it once, when jax is first imported.
+os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+
 NUM_ACTIONS = 1000
-INSTALL = "pip install -c constraints.txt -e '.[bench]'"
+NUM_SCANNED = 25
+"""Steps of a compiled scan: an episode of JaxMARL's simple_spread."""
+INSTALL = "pip install -c constraints.txt -e '.[bench,jaxmarl]'"
 
 
 class Rate(NamedTuple):
@@ -107,12 +112,51 @@ def vmas_simple_spread(num_envs: int, seconds: float) -> Rate:
     return steps_per_second(lambda: env.step(next(actions)), seconds, steps_per_call=num_envs)
 
 
+def jaxmarl_simple_spread(num_envs: int, seconds: float) -> Rate:
+    """JaxMARL's MPE_simple_spread_v3, `num_envs` copies: 3 agents, discrete actions, episodes of 25 steps.
+
+    A call is a compiled scan of 25 steps, each of which resets what has ended; as that package does it, every step makes a new beginning
+    for every environment and takes it where it is needed. Observations and rewards of every step are returned, as a learner needs them.
+    """
+    import jax
+    import jaxmarl
+
+    env = jaxmarl.make("MPE_simple_spread_v3", action_type="Discrete")
+    keys = jax.random.split(jax.random.key(0), num_envs)
+    _, states = jax.vmap(env.reset)(keys)
+    drawn = {
+        agent: jax.random.randint(jax.random.fold_in(jax.random.key(1), index), (NUM_SCANNED, num_envs), 0, 5)
+        for index, agent in enumerate(env.agents)
+    }
+
+    @jax.jit
+    def play(states: Any, key: Any) -> Any:
+        def step(carried: Any, actions: Any) -> Any:
+            states, key = carried
+            key, own = jax.random.split(key)
+            observations, states, rewards, _, _ = jax.vmap(env.step)(jax.random.split(own, num_envs), states, actions)
+            return (states, key), (observations, rewards)
+
+        return jax.lax.scan(step, (states, key), drawn)
+
+    carried = states, jax.random.key(2)
+
+    def scan() -> None:
+        nonlocal carried
+        carried, seen = play(*carried)
+        jax.block_until_ready(seen)
+
+    scan()  # compiles
+    return steps_per_second(scan, seconds, steps_per_call=NUM_SCANNED * num_envs)
+
+
 # What to print -> the module that must be installed, and the measurement.
 PEERS: dict[str, tuple[str, Measurement]] = {
     "mpe2 simple_spread_v3": ("mpe2", mpe2_simple_spread),
     "mobile-env mobile-small-ma-v0": ("mobile_env", mobile_env_small),
     "vmas simple_spread, 1 env": ("vmas", partial(vmas_simple_spread, 1)),
     "vmas simple_spread, 1024 envs": ("vmas", partial(vmas_simple_spread, 1024)),
+    "jaxmarl simple_spread, 1024 envs": ("jaxmarl", partial(jaxmarl_simple_spread, 1024)),
 }
 
 

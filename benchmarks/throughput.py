@@ -212,6 +212,8 @@ def ratios_of(peers: dict[str, Any]) -> dict[str, float]:
         "batched k = 5 with draws over VMAS": ("ours, 1024 envs, k = 5, draws", "vmas simple_spread, 1024 envs"),
         "torch, compiled, over the kernels, k = 5": ("ours in torch, 1024 envs, k = 5", "ours, 1024 envs, k = 5"),
         "torch, compiled, over the kernels, k = 5 with draws": ("ours in torch, 1024 envs, k = 5, draws", "ours, 1024 envs, k = 5, draws"),
+        "batched k = 5 over JaxMARL": ("ours, 1024 envs, k = 5", "jaxmarl simple_spread, 1024 envs"),
+        "batched k = 5 with draws over JaxMARL": ("ours, 1024 envs, k = 5, draws", "jaxmarl simple_spread, 1024 envs"),
         "batched k = 0 over VMAS": ("ours, 1024 envs, k = 0", "vmas simple_spread, 1024 envs"),
     }
     return {name: peers[ours]["best"] / peers[other]["best"] for name, (ours, other) in pairs.items() if {ours, other} <= set(peers)}

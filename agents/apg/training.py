@@ -15,6 +15,7 @@ from torch import Tensor
 from agents.actors import build_actor, joint_mask
 from agents.apg.config import APGConfig
 from agents.joint import JointEnv
+from agents.on_device.host import on_the_host
 from agents.streams import seeds_of_parts
 
 
@@ -93,7 +94,12 @@ class APGTraining:
         self._low, self._range = (torch.from_numpy(limit).to(self.device) for limit in (box.low, box.high - box.low))
         self._observations, _ = envs.reset(seed=seeds_of_parts(seed, envs.num_envs))
         self.steps_done = 0
-        self.last_losses: dict[str, float] = {}
+        self._losses: dict[str, Tensor | float] = {}
+
+    @property
+    def last_losses(self) -> dict[str, float]:
+        """Of the last vector step; asking for them waits for the device."""
+        return {name: float(loss) for name, loss in self._losses.items()}
 
     def act(self) -> Float[Tensor, "env agent *action"]:
         """The actor's actions in the environment's units, with gradients."""
@@ -110,19 +116,21 @@ class APGTraining:
         self.optimizer.step()
         played = actions.detach()
         self._observations = self.envs.step(played if isinstance(self._observations, Tensor) else played.numpy())[0]
-        self.last_losses = {"actor_loss": -rewards.item()}
+        self._losses = {"actor_loss": -rewards.detach()}
         self.steps_done += 1
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the run goes on from: actor, optimiser, environments and counters."""
-        return {
-            "actor": self.actor.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "envs": self.envs.state_dict(),
-            "observations": self._observations,
-            "steps_done": self.steps_done,
-            "last_losses": self.last_losses,
-        }
+        """Everything that the run goes on from, on the host: actor, optimiser, environments and counters."""
+        return on_the_host(
+            {
+                "actor": self.actor.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "envs": self.envs.state_dict(),
+                "observations": self._observations,
+                "steps_done": self.steps_done,
+                "last_losses": self.last_losses,
+            }
+        )
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved state.
@@ -135,4 +143,4 @@ class APGTraining:
         self.envs.load_state_dict(state["envs"])
         seen, own = state["observations"], self._observations
         self._observations = torch.as_tensor(seen).to(own.device) if isinstance(own, Tensor) else np.array(seen)
-        self.steps_done, self.last_losses = state["steps_done"], state["last_losses"]
+        self.steps_done, self._losses = state["steps_done"], dict(state["last_losses"])

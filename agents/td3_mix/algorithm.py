@@ -94,7 +94,9 @@ class TD3Mix(TD3):
         self.noise_clip = config.target_noise_clip
         self.update_actor_freq = config.actor_delay
         self.target_kind = config.target
-        self._cnt, self._last = 0, 0.0
+        self._cnt = 0
+        self.last_actor_loss: Tensor | float = 0.0
+        """Of the actor's last update."""
         self.actor_rest = config.actor_rest
         self.actor_gradient = config.actor_gradient
         self.actor_penalty = config.actor_penalty
@@ -179,6 +181,12 @@ class TD3Mix(TD3):
         return batch
 
     def _update_with_batch(self, batch: Any) -> TD3TrainingStats:
+        losses = self.learn_from(batch)
+        self.last_actor_loss = float(self.last_actor_loss)
+        return TD3TrainingStats(actor_loss=self.last_actor_loss, critic1_loss=losses[0].item(), critic2_loss=losses[-1].item())
+
+    def learn_from(self, batch: Any) -> Float[Tensor, " critic"]:
+        """One update by transitions with `returns`, and with a `weight` each where they do not count alike; the critics' losses."""
         errors = (self.critic(batch.obs, batch.act, twins=self.num_critics) - batch.returns).square()
         each = errors.reshape(*errors.shape[:2], -1).mean(dim=2)
         losses = each @ batch.weight if "weight" in batch else each.mean(dim=1)
@@ -189,11 +197,11 @@ class TD3Mix(TD3):
             if self._cnt > self.actor_rest:
                 loss = self.actor_loss(batch.obs)
                 self.policy_optim.step(loss)
-                self._last = loss.item()
+                self.last_actor_loss = loss.detach()
                 self._move_average()
             self.critic.requires_grad_(True)
             self._update_lagged_network_weights()
-        return TD3TrainingStats(actor_loss=self._last, critic1_loss=losses[0].item(), critic2_loss=losses[-1].item())
+        return losses.detach()
 
     @torch.no_grad()
     def _move_average(self) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from agents.joint import JointEnv
     from agents.networks import MLPActor, SetActor
+    from agents.on_device.td3_mix import TensorEnv
     from agents.stacked import StackedEnv
     from agents.td3_mix.training import Training
 
@@ -29,6 +30,10 @@ def _make_run(
     first: "LearnerRun | Literal['first'] | None" = None,
     logger: "BaseLogger | None" = None,
 ) -> LearnerRun:
+    if hasattr(member.stacked_env, "device"):
+        from agents.on_device.td3_mix import DeviceTraining
+
+        return DeviceTraining(member.make_env, cast("TensorEnv", member.stacked_env), config, length, seed=seed)
     from agents.td3_mix.training import Training
 
     stacked_env, pool = cast("StackedEnv | None", member.stacked_env), cast("Training | Literal['first'] | None", first)

@@ -144,7 +144,7 @@ class Training:
         trainer = self._trainer
         return {
             "algorithm": self.algorithm.state_dict(),
-            "updates": (self.algorithm._cnt, self.algorithm._last),
+            "updates": (self.algorithm._cnt, self.algorithm.last_actor_loss),
             "collector": self._collected(),
             "trainer": (trainer._epoch, trainer._env_step, trainer._current_update_step),
             "generators": (random.getstate(), np.random.get_state(), torch.get_rng_state()),  # noqa: NPY002
@@ -177,7 +177,7 @@ class Training:
             KeyError, RuntimeError, TypeError, ValueError: the state is of another network or incomplete.
         """
         self.algorithm.load_state_dict(state["algorithm"])
-        self.algorithm._cnt, self.algorithm._last = state["updates"]
+        self.algorithm._cnt, self.algorithm.last_actor_loss = state["updates"]
         self._collect_from(state["collector"])
         trainer = self._trainer
         trainer._epoch, trainer._env_step, trainer._current_update_step = state["trainer"]

@@ -15,6 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 from agents.joint import JointEnv
 from agents.learner import LearnerRun, PoolEnv
 from agents.loading import load
+from agents.on_device.host import check_device
 from agents.pool import PoolTraining, check_pool, make_groups_run
 from agents.registry import LEARNERS
 from agents.run_directory import RunDirectory
@@ -32,6 +33,7 @@ from multicell_env.allocations.registry import QUICK_METHODS
 from multicell_env.channels.pool import RecordedChannels
 from multicell_env.evaluation.pictures import save_learning_curve
 from multicell_env.evaluation.playing import FIRST_SEED
+from multicell_env.tensors import TorchVectorEnv
 
 VALIDATION_SEED = 2_000_000
 """Blocks that choose the best actor; neither trained on nor part of the closing table."""
@@ -44,6 +46,10 @@ def begin(arguments: TrainArguments) -> RunDirectory:
         FileExistsError: there is a run of this name.
         ValueError: the networks, the learner and the actor to begin with do not fit one another.
     """
+    if arguments.device is not None:
+        check_device(arguments.device)
+        for place in chain(*_groups(arguments)):  # what is not played there is refused
+            TorchVectorEnv(1, place.network, observation=arguments.observation, device=arguments.device)
     envs = [JointEnv(multicell_v0.parallel_env(**_settings(place, arguments))) for place in chain(*_groups(arguments))]
     start_from = None if arguments.start_from is None else str(arguments.start_from)
     check_pool(envs, arguments.learner, arguments.training, None if start_from is None else load(start_from).actor)
@@ -62,6 +68,8 @@ def resume(given: ResumeArguments, arguments: TrainArguments) -> tuple[TrainArgu
         FileNotFoundError: its checkpoint is gone.
         ValueError: its checkpoint is damaged, or fewer steps than it has done were asked for.
     """
+    if arguments.device is not None:
+        check_device(arguments.device)
     directory = RunDirectory(given.resume)
     directory.hold()
     state = directory.load_checkpoint()
@@ -184,7 +192,10 @@ def _pool_env(place: Place, arguments: TrainArguments, count: int) -> PoolEnv:
     learner = LEARNERS[arguments.algo]
     mode = AutoresetMode.SAME_STEP if learner.is_differentiable else AutoresetMode.DISABLED
     num_envs = learner.size_of_each(arguments.learner, arguments.training, count)
-    stacked = MulticellVectorEnv(num_envs, **settings, autoreset_mode=mode)
+    if arguments.device is not None:
+        stacked = TorchVectorEnv(num_envs, place.network, observation=arguments.observation, device=arguments.device)
+    else:
+        stacked = MulticellVectorEnv(num_envs, **settings, autoreset_mode=mode)
     return PoolEnv(partial(multicell_v0.parallel_env, **settings), stacked)
 
 

@@ -72,6 +72,9 @@ class TrainArguments:
     """Begin with this actor (a file, a run directory, or the name of a shipped one) instead of a random one (td3mix; see --actor-rest)."""
     seed: int = 0
     """Seed of everything."""
+    device: Annotated[str | None, tyro.conf.arg(metavar="DEVICE")] = None
+    """Train on a device of torch (cpu, cuda, cuda:1, mps), the environment as tensors there too (td3mix; apg without slots ahead). By
+    default the environment is the compiled kernels, on the processor, which is several times as fast there."""
     num_threads: int = 1
     """Threads of torch; small networks run faster on one thread than on two that compete."""
     eval_interval: int = 50
@@ -179,11 +182,27 @@ def _check(arguments: TrainArguments) -> None:
         raise ValueError(f"--seed must be from 0 to {2**32 - 1}; got {arguments.seed}. Give one of these.")
     if arguments.name is not None:
         check_name(arguments.name)
+    if arguments.device is not None:
+        _check_what_a_device_trains_on(arguments)
     if arguments.start_from is not None:
         if LEARNERS[arguments.algo].start_from is None:
             able = " or ".join(learner.name for learner in LEARNERS.values() if learner.start_from is not None)
             raise ValueError(f"--start-from is for {able}; got --algo {arguments.algo}. Leave one of them out.")
         locate(str(arguments.start_from))
+
+
+def _check_what_a_device_trains_on(arguments: TrainArguments) -> None:
+    mixes = LEARNERS[arguments.algo].mixes_environments(arguments.learner)
+    if arguments.recorded.channels or mixes or (arguments.trains_on_many and not LEARNERS[arguments.algo].is_differentiable):
+        given = "--channels" if arguments.recorded.channels else "batches of several networks" if mixes else "--scenarios"
+        raise ValueError(
+            f"--device trains td3mix on one network, and apg without slots ahead on any that are drawn; got {given}. Leave one of them out."
+        )
+    reads_state = getattr(arguments.learner, "mixer_state", None) == "state" and arguments.learner.mixer not in ("sum", "none")
+    if reads_state and arguments.observation == "csi":
+        raise ValueError(
+            "--device td3mix mixes by what is observed; got --observation csi, which is not the state. Give --mixer-state observations."
+        )
 
 
 def check_name(name: str) -> None:

@@ -11,6 +11,7 @@ from multicell_env.config import NetworkConfig
 from multicell_env.model.types import Gains
 from multicell_env.observation import CHANNEL_LIMIT, Observation
 from multicell_env.tensors.beams import Parts, cross_gains, zero_forcing
+from multicell_env.tensors.compiling import one_program
 from multicell_env.tensors.drawing import complex_normal
 from multicell_env.tensors.playing import Measured, Network, Progress, measure, split_among_users
 from multicell_env.tensors.showing import observations, static_planes
@@ -19,6 +20,12 @@ NUMBERS_AT_ONCE = {"cpu": 2**18}
 """Complex numbers that are drawn together, by the type of the device: few enough for the caches of a processor."""
 MOST_NUMBERS_AT_ONCE = 2**24
 """The same for every other device: few enough for its memory."""
+NUMBERS_OF_PROGRAM = {"cpu": 2**18}
+"""The same where a compiler has made the program that draws: it draws so many, however few are asked for."""
+MOST_NUMBERS_OF_PROGRAM = 2**21
+"""The same for every other device."""
+LANES = 16
+"""Blocks that a program draws are a multiple of this, or 1, so that none is computed by the rest of a vector loop."""
 
 
 class BlockState(NamedTuple):
@@ -78,9 +85,12 @@ class Beginning:
         observation: What is seen of it.
         device: Where.
         hears_prices: Whether rounds end with prices heard.
+        compiled: Whether `torch.compile` makes one program of drawing and beamforming, at the first draw.
     """
 
-    def __init__(self, config: NetworkConfig, observation: Observation, device: torch.device, *, hears_prices: bool) -> None:
+    def __init__(
+        self, config: NetworkConfig, observation: Observation, device: torch.device, *, hears_prices: bool, compiled: bool = False
+    ) -> None:
         self._config, self._device, self._hears_prices = config, device, hears_prices
         self._observation: Observation = observation
         self._dtype = torch.float64 if config.dtype == "float64" else torch.float32
@@ -90,6 +100,15 @@ class Beginning:
         row = (config.num_bands, config.num_antennas, config.max_users)
         self._shapes = (config.num_cells, *row), (*config.interferers.shape, *row)
         self._amplitudes = [torch.from_numpy(part.copy()).to(device) for part in (own, cross)]
+        numbers = sum(torch.Size(shape).numel() for shape in self._shapes)
+        self._is_compiled = compiled
+        if compiled:
+            most = NUMBERS_OF_PROGRAM.get(device.type, MOST_NUMBERS_OF_PROGRAM) // numbers
+            self._at_once = max(1, most // LANES * LANES)
+            self._draw = one_program(self._of_seeds, device)
+        else:
+            self._at_once = max(1, NUMBERS_AT_ONCE.get(device.type, MOST_NUMBERS_AT_ONCE) // numbers)
+            self._draw = self._of_seeds
         self.network = Network(
             Gains(torch.empty(0), torch.empty(0), self._interferers),
             self._constant(config.nominal_powers / self._unit),
@@ -114,23 +133,30 @@ class Beginning:
             seeds: One for each block, int64.
             numbers: How many blocks of the seed come before.
         """
-        num_own, num_cross = (torch.Size(shape).numel() for shape in self._shapes)
-        most = NUMBERS_AT_ONCE.get(self._device.type, MOST_NUMBERS_AT_ONCE)
-        at_once = max(1, most // (num_own + num_cross))
-        parts = []
-        for first in range(0, len(seeds), at_once):
-            some = slice(first, first + at_once)
-            drawn = complex_normal(seeds[some], numbers[some], num_own + num_cross)
-            own, cross = (
-                Parts(*(part[:, begin:end].reshape(len(part), *shape) * amplitudes for part in drawn))
-                for begin, end, shape, amplitudes in (
-                    (0, num_own, self._shapes[0], self._amplitudes[0]),
-                    (num_own, num_own + num_cross, self._shapes[1], self._amplitudes[1]),
-                )
-            )
-            parts.append(self._of_channels(own, cross))
+        parts, size = [], self._at_once
+        for first in range(0, len(seeds), size):
+            some = seeds[first : first + size], numbers[first : first + size]
+            if self._is_compiled:  # one program for every number of blocks, so that a block does not depend on it
+                missing = size - len(some[0])
+                drawn = self._draw(*(torch.nn.functional.pad(part, (0, missing)) for part in some))
+                parts.append(tuple(array[: size - missing] for array in drawn))
+            else:
+                parts.append(self._draw(*some))
         whole = parts[0] if len(parts) == 1 else tuple(torch.cat(arrays) for arrays in zip(*parts, strict=True))
         return self._unplayed(*whole)
+
+    def _of_seeds(self, seeds: Int[Tensor, " block"], numbers: Int[Tensor, " block"]) -> tuple[Tensor, Tensor, Tensor]:
+        """What `_of_channels` makes of drawn ones."""
+        num_own, num_cross = (torch.Size(shape).numel() for shape in self._shapes)
+        drawn = complex_normal(seeds, numbers, num_own + num_cross)
+        own, cross = (
+            Parts(*(part[:, begin:end].reshape(len(part), *shape) * amplitudes for part in drawn))
+            for begin, end, shape, amplitudes in (
+                (0, num_own, self._shapes[0], self._amplitudes[0]),
+                (num_own, num_own + num_cross, self._shapes[1], self._amplitudes[1]),
+            )
+        )
+        return self._of_channels(own, cross)
 
     def given(self, own: Tensor, cross: Tensor) -> BlockState:
         """Blocks on given channels, complex, as `multicell_env.channels.recorded.split_channels` returns them, stacked."""

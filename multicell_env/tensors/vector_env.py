@@ -1,7 +1,6 @@
 """Many environments on a device of torch: blocks are drawn, played and shown there, and a step copies nothing to the host."""
 
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,6 +17,7 @@ from multicell_env.channels.recorded import split_channels
 from multicell_env.config import NetworkConfig
 from multicell_env.env import MulticellEnv
 from multicell_env.observation import Observation, observation_limits, state_kind
+from multicell_env.tensors.compiling import one_program
 from multicell_env.tensors.playing import Measured, Network, Progress, Round, play_for_rewards
 from multicell_env.tensors.showing import arranged, changing_planes
 from multicell_env.tensors.state import Beginning, BlockState, block_last, put, tensors_of, with_tensors
@@ -54,7 +54,9 @@ class TorchVectorEnv(VectorEnv[Any, Any, Any]):
         device: Any of torch's: "cpu", "cuda", "mps".
         observation: "csi", "gain" or "price".
         autoreset_mode: SAME_STEP begins a new block in the step that ended one; DISABLED waits for `reset` with a mask.
-        compiled: Whether `torch.compile` makes one program of a step, at the first step; it takes from seconds to minutes, more with k.
+        compiled: Whether `torch.compile` makes one program of a step, at the first step, and one of drawing and beamforming, at the first
+            reset; it takes from seconds to minutes, more with k. The second draws a fixed number of blocks, some hundred of a small
+            network, however few are asked for.
         max_cycles: PettingZoo's name for the number of steps, `num_slots` times `rounds_per_slot`.
         **overrides: Fields of `NetworkConfig` to change.
 
@@ -96,9 +98,9 @@ class TorchVectorEnv(VectorEnv[Any, Any, Any]):
         self.state_is_observation = observation == state_kind(observation)
         """Whether `state()` is what `step` has returned as observations already."""
         hears = "price" in (observation, config.action) or config.negotiation == "pricing"
-        self._beginning = Beginning(config, observation, self.device, hears_prices=hears)
+        self._beginning = Beginning(config, observation, self.device, hears_prices=hears, compiled=compiled)
         slot = partial(_slot, config, observation)
-        self._slot: Any = _compiled(slot, self.device) if compiled else slot
+        self._slot: Any = one_program(slot, self.device) if compiled else slot
         self._blocks: BlockState | None = None
         self._seeds, self._numbers = np.zeros(self.num_envs, np.int64), np.zeros(self.num_envs, np.int64)
         self._has_seed = np.zeros(self.num_envs, bool)
@@ -281,21 +283,6 @@ def _slot(
     """One round of every block: what it gives, the rewards, and the planes of the observation that change."""
     played, rewards = play_for_rewards(config, network, progress, measured, actions, checked=False, folds=True)
     return played, rewards, changing_planes(observation, config, network, played.progress, played.measured)
-
-
-def _compiled(slot: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
-    """The slot as one program."""
-    # On a processor, what is compared and summed several times is computed once and kept.
-    options: dict[str, Any] = {"unroll_reductions_threshold": 1, "realize_reads_threshold": 1} if device.type == "cpu" else {}
-    program = torch.compile(slot, fullgraph=True, dynamic=False, options=options)
-
-    def play(*arguments: Any) -> Any:
-        with warnings.catch_warnings():
-            # What is cached is which library an array is of. Nothing of ours.
-            warnings.filterwarnings("ignore", "Dynamo detected a call to a `functools.lru_cache`", UserWarning)
-            return program(*arguments)
-
-    return play
 
 
 def _refuse_what_is_not_on_devices(config: NetworkConfig) -> None:

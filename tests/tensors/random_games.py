@@ -1,5 +1,6 @@
 """Random networks with random rules, played by the kernels and by the environment on a device, on equal channels."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,38 +72,104 @@ def random_channels(config: NetworkConfig, generator: np.random.Generator) -> np
     return (parts[0] + 1j * parts[1]) * config.user_mask[:, None, None, :]
 
 
-def compare(seed: int, dtype: str = "float64") -> tuple[NetworkConfig, str, Difference]:
-    """Play a random game both ways, with equal actions."""
+class Played(NamedTuple):
+    """What a round gave, in float64."""
+
+    power: np.ndarray
+    rate: np.ndarray
+    reward: np.ndarray
+    before: np.ndarray
+    """Observations before the round."""
+    after: np.ndarray
+    """Observations after it."""
+    budgets: np.ndarray
+    """What each user could spend `[block, cell, user]`."""
+
+
+class Game(NamedTuple):
+    """A random game."""
+
+    config: NetworkConfig
+    observation: Any
+    channels: np.ndarray
+    actions: list[np.ndarray]
+    """Of each round."""
+
+
+def random_game(seed: int, dtype: str) -> Game:
+    """A network with its rules, channels for some blocks, and actions for some rounds."""
     generator = np.random.default_rng(seed)
     config, observation = random_config(generator, dtype)
-    channels = random_channels(config, generator)
-    own, cross = (np.stack(arrays) for arrays in zip(*(split_channels(config, one) for one in channels), strict=True))
+    channels, (low, high) = random_channels(config, generator), config.action_limits
+    shape = (NUM_BLOCKS, config.num_cells, *config.action_shape(config.max_users))
+    rounds = range(min(NUM_ROUNDS, config.num_steps))
+    return Game(config, observation, channels, [generator.uniform(low - 0.1, high + 0.1, shape).astype(np.float32) for _ in rounds])
+
+
+def played_by_kernels(game: Game) -> Iterator[Played]:
+    """The rounds of a game, one after another."""
+    config = game.config
+    own, cross = (np.stack(arrays) for arrays in zip(*(split_channels(config, one) for one in game.channels), strict=True))
     blocks = Blocks.of(config, own, cross)
-    observer: Any = Observer(observation, blocks)  # type: ignore[arg-type]
-    env = TorchVectorEnv(NUM_BLOCKS, config, observation=observation)  # type: ignore[arg-type]
-    planes, _ = env.reset(options={"channels": channels})
-    apart = [np.zeros(4)]
-    seen, low, high = observer.observe(), *config.action_limits
-    shape, mask = env.action_space.shape or (), config.user_mask[:, None, :]
-    for turn in range(min(NUM_ROUNDS, config.num_steps)):
-        plane = np.abs(seen - planes.numpy()).max()
-        actions = generator.uniform(low - 0.1, high + 0.1, shape).astype(np.float32)
-        outputs = observer.outputs()
-        budgets = config.split_among_users(blocks.power_budget)
+    observer = Observer(game.observation, blocks)
+    seen = observer.observe()
+    for actions in game.actions:
+        outputs, budgets = observer.outputs(), config.split_among_users(blocks.power_budget)
         rates, rewards = play_for_rewards(blocks, actions, outputs)
-        planes, own_rewards, _, over, infos = env.step(torch.from_numpy(actions))
-        planes, seen = infos.get("final_obs", planes), outputs.observations
-        assert over.all() == (turn + 1 == config.num_steps)
-        powers = outputs.transmitted_powers
-        scale = np.maximum(powers.max(axis=2), 1e-3 * budgets)[:, :, None]
+        yield Played(*map(np.float64, (outputs.transmitted_powers, rates, rewards, seen, outputs.observations, budgets)))
+        seen = outputs.observations
+
+
+def played_by_tensors(game: Game) -> Iterator[Played]:
+    """The same on a device."""
+    env = TorchVectorEnv(NUM_BLOCKS, game.config, observation=game.observation)
+    seen, _ = env.reset(options={"channels": game.channels})
+    for turn, actions in enumerate(game.actions):
+        planes, rewards, _, over, infos = env.step(torch.from_numpy(actions))
+        assert over.all() == (turn + 1 == game.config.num_steps)
+        after = infos.get("final_obs", planes)
+        yield Played(*(part.double().numpy() for part in (infos["power"], infos["sum_rate"], rewards, seen, after)), np.empty(0))
+        seen = planes
+
+
+def difference(game: Game, one: list[Played], other: list[Played]) -> Difference:
+    """How far a game that was played is from another way of playing it, by the kernels."""
+    apart, mask = [np.zeros(4)], game.config.user_mask[:, None, :]
+    for mine, true in zip(one, other, strict=True):
+        scale = np.maximum(true.power.max(axis=2), 1e-3 * true.budgets)[:, :, None]
         apart.append(
             np.array(
                 [
-                    (np.abs(infos["power"].numpy() - powers) / np.where(mask, scale, 1.0) * mask).max(),
-                    (np.abs(infos["sum_rate"].numpy() - rates) / np.maximum(np.abs(rates), 1.0)).max(),
-                    (np.abs(own_rewards.numpy() - rewards) / np.maximum(np.abs(rewards), 1.0)).max(),
-                    max(plane, np.abs(seen - planes.numpy()).max()),
+                    (np.abs(mine.power - true.power) / np.where(mask, scale, 1.0) * mask).max(),
+                    (np.abs(mine.rate - true.rate) / np.maximum(np.abs(true.rate), 1.0)).max(),
+                    (np.abs(mine.reward - true.reward) / np.maximum(np.abs(true.reward), 1.0)).max(),
+                    max(np.abs(mine.before - true.before).max(), np.abs(mine.after - true.after).max()),
                 ]
             )
         )
-    return config, observation, Difference(*np.max(apart, axis=0).tolist())
+    return Difference(*np.max(apart, axis=0).tolist())
+
+
+def compare(seed: int, dtype: str = "float64") -> tuple[Game, Difference]:
+    """Play a random game both ways."""
+    game = random_game(seed, dtype)
+    return game, difference(game, list(played_by_tensors(game)), list(played_by_kernels(game)))
+
+
+class Rounding(NamedTuple):
+    """Largest differences of powers, rates and rewards in float32."""
+
+    apart: float
+    """Between tensors and kernels."""
+    of_tensors: float
+    """Between tensors and the game in float64."""
+    of_kernels: float
+    """Between kernels and the game in float64."""
+
+
+def rounding(seed: int) -> tuple[Game, Rounding]:
+    """Play a random game in float32 both ways, and in float64."""
+    game, exact = random_game(seed, "float32"), random_game(seed, "float64")
+    tensors, kernels, true = list(played_by_tensors(game)), list(played_by_kernels(game)), list(played_by_kernels(exact))
+    pairs = (tensors, kernels), (tensors, true), (kernels, true)
+    return game, Rounding(*(max(difference(game, one, other)[:3]) for one, other in pairs))

@@ -6,7 +6,7 @@ import torch
 from scenarios import EVERY_CONFIG, draw_block
 
 from multicell_env.config import NetworkConfig
-from multicell_env.tensors import TorchVectorEnv
+from multicell_env.tensors import TorchVectorEnv, state
 from multicell_env.tensors.beams import Parts, cross_gains, ordered_sum, zero_forcing
 from multicell_env.tensors.drawing import complex_normal, philox
 
@@ -63,13 +63,35 @@ def test_beams_and_gains_are_those_of_the_readable_equations(config):
     assert ((sines > 0.0) & (sines <= 1.0 + 1e-12)).all()
 
 
-def test_a_block_is_the_same_however_many_are_drawn_beside_it():
-    one, many = (TorchVectorEnv(num_envs, NetworkConfig(num_slots=1), observation="csi") for num_envs in (1, 4096))
+@pytest.mark.filterwarnings("ignore:`torch.jit")
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.release)])
+def test_a_block_is_the_same_however_many_are_drawn_beside_it(compiled):
+    one, many = (TorchVectorEnv(num_envs, NetworkConfig(num_slots=1), compiled=compiled) for num_envs in (1, 4096))
     for _ in range(2):  # the second block too
         alone, among = one.reset(seed=None if one._has_seed[0] else 1000)[0], many.reset(seed=None if many._has_seed[0] else 0)[0]
         assert torch.equal(alone[0], among[1000])
         assert torch.equal(one._blocks.cross_gains[0], many._blocks.cross_gains[1000])
         assert not torch.equal(among[0], among[1000])
+
+
+def test_a_program_of_fixed_size_draws_any_number_of_blocks(monkeypatch):
+    sizes = []
+
+    def program(function, device):
+        def run(seeds, numbers):
+            sizes.append((len(seeds), len(numbers)))
+            return function(seeds, numbers)
+
+        return run
+
+    network = {"num_bands": 2, "num_antennas": 2, "num_users": 2, "num_slots": 1}
+    monkeypatch.setattr("multicell_env.tensors.vector_env.one_program", lambda function, device: function)
+    monkeypatch.setattr(state, "one_program", program)
+    monkeypatch.setitem(state.NUMBERS_OF_PROGRAM, "cpu", 40 * 72)  # 72 numbers a block, and whole vectors of 16
+    plain, fixed = (TorchVectorEnv(50, compiled=compiled, **network) for compiled in (False, True))
+    for _ in range(2):
+        assert torch.equal(plain.reset(seed=range(50))[0], fixed.reset(seed=range(50))[0])
+    assert sizes == [(32, 32)] * 4
 
 
 def test_mean_gains_and_padding_are_those_of_the_network():

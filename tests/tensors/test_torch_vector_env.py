@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.vector import AutoresetMode
-from random_games import compare, random_channels
-from torch.utils._python_dispatch import TorchDispatchMode
+from host_copies import nothing_to_the_host
+from random_games import compare, random_channels, rounding
 
 from multicell_env.config import NetworkConfig
 from multicell_env.tensors import TorchVectorEnv
@@ -27,24 +27,32 @@ def actions_of(env: TorchVectorEnv, seed: int = 0) -> torch.Tensor:
 
 @pytest.mark.parametrize("seed", range(24))
 def test_a_random_game_is_the_kernels_game(seed):
-    assert max(compare(seed)[2]) < 1e-9
-    assert max(compare(1000 + seed, "float32")[2][:3]) < 1e-5
+    assert max(compare(seed)[1]) < 1e-9
+    assert max(compare(1000 + seed, "float32")[1][:3]) < 1e-5
 
 
 @pytest.mark.release
 def test_a_thousand_random_games_are_the_kernels_games():
     for seed in range(1000):
-        config, observation, difference = compare(seed)
-        assert max(difference[:3]) < 1e-9, (seed, config, observation, difference)
-        assert difference.plane < 1e-5, (seed, config, observation, difference)
+        game, apart = compare(seed)
+        assert max(apart[:3]) < 1e-9, (seed, game.config, game.observation, apart)
+        assert apart.plane < 1e-5, (seed, game.config, game.observation, apart)
 
 
 @pytest.mark.release
 def test_a_thousand_random_games_in_float32_differ_by_rounding():
-    differences = [max(compare(seed, "float32")[2][:3]) for seed in range(1000)]
-    # What is rounded off grows from iteration to iteration where a game does not settle.
-    assert np.mean(np.array(differences) < 1e-5) > 0.98
-    assert max(differences) < 2e-3
+    games, differences = zip(*(rounding(seed) for seed in range(1000)), strict=True)
+    apart, of_tensors, of_kernels = np.array(differences).T
+    few_iterations = np.array([game.config.num_iterations <= 5 for game in games])
+    print(f"{few_iterations.sum()} games with k <= 5 differ by {apart[few_iterations].max():.1e} at most")
+    for name, values in (("apart", apart), ("tensors from float64", of_tensors), ("kernels from float64", of_kernels)):
+        print(f"{name}: {(values < 1e-5).sum()} games below 1e-5, {values.max():.1e} at most")
+    assert apart[few_iterations].max() < 1e-5
+    # What is rounded off grows from iteration to iteration where a game does not settle, in the kernels as in the tensors.
+    assert (apart < 1e-5).mean() > 0.985
+    assert apart.max() < 1e-3
+    assert (of_tensors < 1e-5).mean() > (of_kernels < 1e-5).mean() - 0.005
+    assert of_tensors.max() < 3.0 * of_kernels.max()
 
 
 @pytest.mark.parametrize("rules", RULES)
@@ -101,32 +109,21 @@ def test_what_waits_for_a_reset_is_not_played():
         env.step(actions_of(env))
 
 
-class _NothingToTheHost(TorchDispatchMode):
-    """Refuses every operation whose answer a host waits for."""
-
-    waits = ("_local_scalar_dense", "item", "nonzero", "is_nonzero", "equal", "masked_select", "unique", "allclose")
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func.overloadpacket.__name__
-        assert name not in self.waits, name
-        if name in ("index", "index_put_", "index_put"):
-            assert not any(isinstance(index, torch.Tensor) and index.dtype == torch.bool for index in args[1]), name
-        return func(*args, **(kwargs or {}))
-
-
 @pytest.mark.parametrize("rules", RULES)
 def test_a_step_and_the_next_block_ask_the_device_for_no_value(rules):
     env = TorchVectorEnv(3, num_slots=2, **rules)
     env.reset(seed=0)
     env.reset(options={"reset_mask": np.array([False, True, False])})
     actions = actions_of(env)
-    with _NothingToTheHost():
+    with nothing_to_the_host():
         for _ in range(5):
             env.step(actions)
         env.state()
         env.hold()
-    with pytest.raises(AssertionError, match="_local_scalar_dense"), _NothingToTheHost():
+    with pytest.raises(AssertionError, match="_local_scalar_dense"), nothing_to_the_host():
         actions.sum().item()
+    with pytest.raises(AssertionError, match="numpy"), nothing_to_the_host():
+        actions.numpy()
 
 
 @pytest.mark.parametrize("rules", RULES)

@@ -52,6 +52,16 @@ def test_torch_compiles_a_round_without_a_break(rules, folds):
 
 
 @IGNORE
+def test_torch_compiles_the_draw_of_blocks_without_a_break():
+    torch._dynamo.reset()
+    env, _ = played({"observation": "csi"})
+    draw, arguments = env._beginning._of_seeds, (torch.arange(3), torch.tensor([0, 0, 5]))
+    compiled = torch.compile(draw, backend="aot_eager", fullgraph=True)
+    for one, two in zip(compiled(*arguments), draw(*arguments), strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-9, atol=1e-12)
+
+
+@IGNORE
 @pytest.mark.release
 @pytest.mark.parametrize("rules", RULES.values(), ids=list(RULES))
 def test_the_compiled_environment_plays_the_plain_ones_game(rules):
