@@ -106,6 +106,11 @@ def processes(*commands: list[str], mark: str, cwd: Path | None = None) -> Itera
             process.wait()
 
 
+def run(command: list[str], words: str) -> None:
+    """Run a command to its end, with words at its standard input."""
+    subprocess.run(command, input=words, text=True, env={**os.environ, **VARIABLES}, stdout=subprocess.DEVNULL, check=True)
+
+
 def kill_tree(pid: int) -> None:
     """SIGKILL a process and all that descends from it."""
     for one in tree_of(pid):
@@ -141,6 +146,11 @@ def command_line(pid: int) -> str:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     return ""
+
+
+def parent_of(pid: int) -> int:
+    """Who started a process."""
+    return next(parent for parent, pids in _children().items() if pid in pids)
 
 
 def _children() -> dict[int, list[int]]:
