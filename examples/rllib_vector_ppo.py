@@ -70,8 +70,13 @@ def main(num_steps: int, num_env_runners: int, num_networks: int, seed: int) -> 
         .debugging(seed=seed, log_level="ERROR")
     )
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as sockets:
-        own = {} if "RAY_ADDRESS" in os.environ else {"num_cpus": 1 + num_env_runners, "include_dashboard": False, "_temp_dir": sockets}
-        ray.init(os.environ.get("RAY_ADDRESS", "local"), log_to_driver=False, logging_level=logging.ERROR, **own)
+        address = os.environ.get("RAY_ADDRESS", "local")
+        if address == "local":
+            where = {"num_cpus": 1 + num_env_runners, "include_dashboard": False, "_temp_dir": sockets}
+        else:
+            host = address.rpartition(":")[0]
+            where = {"_node_ip_address": host} if host.startswith("127.") else {}  # two nodes on one machine, for a trial
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **where)
         train(config.build_algo(), num_steps, seed)
         ray.shutdown()
 
@@ -86,8 +91,8 @@ def train(algorithm: Algorithm, num_steps: int, seed: int) -> None:
         steps = int(found["env_runners"]["num_env_steps_sampled_lifetime"]) // CELLS
         print(f"{steps:7,} steps: a base station earns {found['env_runners']['episode_return_mean']:.2f} bit/s/Hz in a slot", flush=True)
     seconds = time.perf_counter() - begin
-    sampling = found["timers"]["env_runner_sampling_timer"]
-    print(f"in the last round {BATCH} steps were played in {sampling:.2f} s, {BATCH / sampling:,.0f} steps/s")
+    sampling = found["timers"]["env_runner_sampling_timer"]  # a moving average over rounds
+    print(f"{BATCH} steps are played in {sampling:.2f} s, {BATCH / sampling:,.0f} steps/s; learning takes the rest of the time")
     module = algorithm.get_module(MODULE)
 
     def act(agent, rows):
