@@ -5,7 +5,9 @@ import json
 import os
 import signal
 import time
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import clusters
@@ -14,6 +16,7 @@ import work
 
 from experiments.executors import engines
 from experiments.executors.engines import ClusterArguments, check_cluster, opened
+from experiments.executors.slurm_jobs import SlurmJobs
 from experiments.sweep import Point, sweep
 
 
@@ -98,6 +101,20 @@ def test_jobs_of_submitit_find_what_one_process_finds_also_where_one_is_killed(t
     assert {name: len(pids) for name, pids in work.begun(tmp_path).items()} == {"0": 1, "5": 2}
     (one, other) = sorted((tmp_path / "there").iterdir())
     assert {json.loads(path.read_text())["result"]["doubled"] for path in (one, other)} == {0, 10}
+
+
+@pytest.mark.skipif(not has("submitit"), reason="submitit is not installed")
+def test_a_job_without_a_result_is_broken_at_once_and_holds_up_no_other(tmp_path: Path) -> None:
+    def wait_as_submitit_does() -> None:
+        raise AssertionError("submitit waits a quarter of a minute here")
+
+    paths = SimpleNamespace(result_pickle=tmp_path / "none", stderr=tmp_path / "err")
+    job = SimpleNamespace(done=lambda: True, paths=paths, job_id="7", result=wait_as_submitit_does)
+    with SlurmJobs(tmp_path, is_local=True) as executor:
+        executor._inner = SimpleNamespace(submit=lambda *_: job)
+        error = executor.submit(int).exception(timeout=10.0)
+    assert isinstance(error, BrokenExecutor)
+    assert "job 7 ended without a result (FileNotFoundError)" in str(error)
 
 
 @pytest.mark.parametrize(("engine", "module"), engines.MODULES.items())
