@@ -20,6 +20,10 @@ PATIENCE = 5.0
 """Seconds that cancelled jobs of this machine have before they are ended."""
 
 
+DELAY = 15.0
+"""Seconds after which what a job of another node wrote must be seen here."""
+
+
 class SlurmJobs(Executor):
     """A job of one processor for every call.
 
@@ -47,6 +51,7 @@ class SlurmJobs(Executor):
             )
         self._inner = submitit.AutoExecutor(folder.resolve(), cluster="local" if is_local else "slurm")
         self._inner.update_parameters(timeout_min=MINUTES, cpus_per_task=1, name="multicell")
+        self._delay = 0.0 if is_local else DELAY
         self._jobs: dict[Future[Any], Any] = {}
         self._lock, self._is_open = threading.Lock(), True
         self._watch = threading.Thread(target=self._look, daemon=True, name="jobs of SLURM")
@@ -60,15 +65,20 @@ class SlurmJobs(Executor):
         return future
 
     def _look(self) -> None:
+        ended: dict[Future[Any], float] = {}
         while self._is_open:
             time.sleep(PAUSE)
             with self._lock:
                 jobs = list(self._jobs.items())
             for future, job in jobs:
-                if job.done():
-                    with self._lock:
-                        self._jobs.pop(future, None)
-                    _settle(future, job)
+                # submitit waits in `result` for the file of a job that died; one thread that looks at all jobs must not.
+                if not job.done():
+                    continue
+                if not job.paths.result_pickle.exists() and time.monotonic() < ended.setdefault(future, time.monotonic()) + self._delay:
+                    continue
+                with self._lock:
+                    self._jobs.pop(future, None)
+                _settle(future, job)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Stop looking at jobs; with `cancel_futures` those in work are cancelled."""
@@ -88,6 +98,8 @@ class SlurmJobs(Executor):
 
 def _settle(future: Future[Any], job: Any) -> None:
     try:
+        if not job.paths.result_pickle.exists():
+            raise FileNotFoundError(job.paths.result_pickle)
         result = job.result()
     except Exception as error:  # submitit's own: it died, ran out of time, or was cancelled
         why = BrokenExecutor(f"job {job.job_id} ended without a result ({type(error).__name__}); see {job.paths.stderr}")

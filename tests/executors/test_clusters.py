@@ -1,155 +1,92 @@
 """The same results from every executor, also where workers and nodes are killed: clusters of two nodes on loopback addresses."""
 
-import contextlib
 import importlib.util
 import json
 import os
-import shutil
 import signal
-import socket
-import subprocess
-import sys
-import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import time
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import clusters
 import pytest
 import work
 
 from experiments.executors import engines
 from experiments.executors.engines import ClusterArguments, check_cluster, opened
-from experiments.executors.jobs import Workers
+from experiments.executors.slurm_jobs import SlurmJobs
 from experiments.sweep import Point, sweep
-
-NODES = ("127.0.0.2", "127.0.0.3")
-BIN = Path(sys.executable).parent
 
 
 def has(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
+def where_installed(engine: engines.Engine, *others: str) -> Any:
+    """An engine as a parameter of tests that are skipped without it."""
+    module = engines.MODULES.get(engine, "pytest")
+    return pytest.param(engine, *others, marks=pytest.mark.skipif(not has(module), reason=f"{module} is not installed"))
+
+
+ENGINES = [where_installed("ray"), where_installed("dask")]
+OWN = [where_installed("process", "-"), where_installed("ray", "local"), where_installed("dask", "-"), where_installed("slurm", "local")]
+"""Engines that start what they need by themselves, and by which address."""
+
+
 def points(folder: Path, count: int, seconds: float = 0.0) -> list[Point]:
     return [Point({"x": x, "folder": str(folder), "seconds": seconds}) for x in range(count)]
 
 
-@contextmanager
-def processes(*commands: list[str]) -> Iterator[list["subprocess.Popen[bytes]"]]:
-    """Commands in sessions of their own, which are ended by their ids with all that they started."""
-    paths = os.pathsep.join([str(work.ROOT), str(Path(work.__file__).parent)])
-    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_worker_niceness": "0"}
-    quiet |= {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
-    started = []
-    try:
-        for command in commands:
-            started.append(
-                subprocess.Popen(
-                    command, env={**os.environ, **quiet, "PYTHONPATH": paths}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-                )
-            )
-        yield started
-    finally:
-        for process in reversed(started):
-            kill_tree(process.pid)
-            process.wait()
+def begun_on(folder: Path) -> set[int]:
+    """Workers that have begun a point and live."""
+    return {pid for pids in work.begun(folder).values() for pid in pids if work.is_running(pid)}
 
 
-def kill_tree(pid: int) -> None:
-    """SIGKILL a process and all that descends from it."""
-    below: dict[int, list[int]] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(path.read_text().rsplit(")", 1)[1].split()[1])
-        except OSError:
-            continue
-        below.setdefault(parent, []).append(int(path.parent.name))
-    tree = [pid]
-    for one in tree:
-        tree += below.get(one, [])
-    for one in tree:
-        try:
-            os.kill(one, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind((NODES[0], 0))
-        return found.getsockname()[1]
-
-
-def commands(engine: str, port: int, folder: str) -> tuple[list[str], str, list[list[str]]]:
-    """How a head and its nodes are started, and the address."""
-    address = f"{NODES[0]}:{port}"
-    if engine == "ray":
-        start = [str(BIN / "ray"), "start", "--num-cpus", "1", "--block"]
-        head = [*start, "--head", "--node-ip-address", NODES[0], "--port", str(port), "--include-dashboard", "false", "--temp-dir", folder]
-        return head, address, [[*start, "--address", address, "--node-ip-address", NODES[1]]]
-    head = [str(BIN / "dask"), "scheduler", "--host", NODES[0], "--port", str(port), "--no-dashboard"]
-    worker = [str(BIN / "dask"), "worker", f"tcp://{address}", "--nthreads", "1", "--no-dashboard", "--host"]
-    return head, f"tcp://{address}", [[*worker, node] for node in NODES]
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as tried:
-        return tried.connect_ex((NODES[0], port)) == 0
-
-
-def connected(arguments: ClusterArguments, stack: ExitStack) -> Workers:
-    """Workers of a cluster that may still be starting."""
-    found = []
-
-    def try_once() -> bool:
-        with contextlib.suppress(ValueError):
-            found.append(stack.enter_context(opened(arguments)))
-        return bool(found)
-
-    work.wait_until(try_once)
-    return found[0]
+def found(folder: Path) -> dict[int, int]:
+    """What was written of each point."""
+    contents = [json.loads(path.read_text()) for path in (folder / "found").glob("*.json")]
+    return {content["settings"]["x"]: content["result"]["doubled"] for content in contents}
 
 
 @pytest.mark.cluster
-@pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize(("engine", "module"), [("ray", "ray"), ("dask", "distributed")])
-def test_a_cluster_that_loses_a_worker_and_a_node_finds_what_one_process_finds(tmp_path: Path, engine: engines.Engine, module: str) -> None:
-    if not has(module):
-        pytest.skip(f"{module} is not installed")
-    port = free_port()
-    folder = tempfile.mkdtemp(prefix="ray-")  # sockets need a short path, and a cluster of the user's is another one
-    head, address, nodes = commands(engine, port, folder)
-    expected = sweep(points(tmp_path, 24, 0.5), work.measure, tmp_path / "here", num_workers=1)
-    for path in tmp_path.glob("begun-*"):
-        path.unlink()
-    with processes(head):
-        work.wait_until(lambda: listens(port))
-        with processes(*nodes) as started, ExitStack() as stack:
-            workers = connected(ClusterArguments(engine, address), stack)
-            assert workers.executor is not None
-            work.wait_until(lambda: workers.executor.num_workers >= 2)  # type: ignore[union-attr]
-            killed = []
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_sweep_whose_worker_and_node_are_killed_finds_all_points(tmp_path: Path, engine: str) -> None:
+    with clusters.cluster(engine) as cluster, clusters.driver("sweep", engine, cluster.address, tmp_path, 24, cluster.mark) as driver:
 
-            def measured() -> list[Path]:
-                return list((tmp_path / "there").glob("*.json"))
+        def workers_of(is_second: bool) -> list[int]:
+            second = clusters.tree_of(cluster.nodes[-1].pid)
+            return [pid for pid in begun_on(tmp_path) if (pid in second) == is_second]
 
-            def kill_in_time() -> None:
-                work.wait_until(lambda: len(measured()) >= 4)
-                pids = sorted({pid for one in work.begun(tmp_path).values() for pid in one if work.is_running(pid)})
-                killed.append(pids[0])
-                os.kill(pids[0], signal.SIGKILL)
-                work.wait_until(lambda: len(measured()) >= 8)
-                kill_tree(started[-1].pid)
-                killed.append(started[-1].pid)
+        work.wait_until(lambda: len(found(tmp_path)) >= 2 and workers_of(False) and workers_of(True))
+        os.kill(workers_of(False)[0], signal.SIGKILL)
+        work.wait_until(lambda: len(found(tmp_path)) >= 6)
+        cluster.kill_a_node()
+        assert len(found(tmp_path)) < 24
+        assert driver.wait(timeout=120.0) == 0, (tmp_path / "said").read_text()
+    assert found(tmp_path) == {x: 2 * x for x in range(24)}
+    assert max(len(pids) for pids in work.begun(tmp_path).values()) > 1
 
-            killer = threading.Thread(target=kill_in_time)
-            killer.start()
-            found = sweep(points(tmp_path, 24, 0.5), work.measure, tmp_path / "there", num_workers=2, executor=workers.executor)
-            killer.join()
-    shutil.rmtree(folder, ignore_errors=True)
-    assert found == expected
-    assert len(killed) == 2
+
+@pytest.mark.cluster
+@pytest.mark.parametrize(("engine", "address"), OWN)
+def test_an_interrupted_sweep_leaves_no_process_and_goes_on_when_called_again(tmp_path: Path, engine: str, address: str) -> None:
+    mark = clusters.new_mark()
+    with clusters.driver("sweep", engine, address, tmp_path, 12, mark) as driver:
+        work.wait_until(lambda: len(found(tmp_path)) >= 3)
+        family = clusters.tree_of(driver.pid)
+        os.killpg(driver.pid, signal.SIGINT)  # as a terminal does
+        begin = time.monotonic()
+        assert driver.wait(timeout=60.0) != 0
+        work.wait_until(lambda: not [pid for pid in {*family, *clusters.marked(mark)} if work.is_running(pid)])
+        assert time.monotonic() - begin < 10.0
+    before = found(tmp_path)
+    assert 3 <= len(before) < 12
+    with clusters.driver("sweep", engine, address, tmp_path, 12, mark) as driver:
+        assert driver.wait(timeout=120.0) == 0, (tmp_path / "said").read_text()
+    assert found(tmp_path) == {x: 2 * x for x in range(12)}
+    assert {len(pids) for x, pids in work.begun(tmp_path).items() if int(x) in before} == {1}
 
 
 @pytest.mark.skipif(not has("submitit"), reason="submitit is not installed")
@@ -164,6 +101,20 @@ def test_jobs_of_submitit_find_what_one_process_finds_also_where_one_is_killed(t
     assert {name: len(pids) for name, pids in work.begun(tmp_path).items()} == {"0": 1, "5": 2}
     (one, other) = sorted((tmp_path / "there").iterdir())
     assert {json.loads(path.read_text())["result"]["doubled"] for path in (one, other)} == {0, 10}
+
+
+@pytest.mark.skipif(not has("submitit"), reason="submitit is not installed")
+def test_a_job_without_a_result_is_broken_at_once_and_holds_up_no_other(tmp_path: Path) -> None:
+    def wait_as_submitit_does() -> None:
+        raise AssertionError("submitit waits a quarter of a minute here")
+
+    paths = SimpleNamespace(result_pickle=tmp_path / "none", stderr=tmp_path / "err")
+    job = SimpleNamespace(done=lambda: True, paths=paths, job_id="7", result=wait_as_submitit_does)
+    with SlurmJobs(tmp_path, is_local=True) as executor:
+        executor._inner = SimpleNamespace(submit=lambda *_: job)
+        error = executor.submit(int).exception(timeout=10.0)
+    assert isinstance(error, BrokenExecutor)
+    assert "job 7 ended without a result (FileNotFoundError)" in str(error)
 
 
 @pytest.mark.parametrize(("engine", "module"), engines.MODULES.items())
