@@ -13,12 +13,9 @@ from PIL import Image
 
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.animation import Negotiation
-from multicell_env.evaluation.network_map import (
-    DIAL,
+from multicell_env.rendering.map_drawing import (
     FULL,
     LINK_COLOUR,
-    NetworkMap,
-    band_colours,
     draw_cells,
     draw_line,
     draw_links,
@@ -27,6 +24,8 @@ from multicell_env.evaluation.network_map import (
     draw_silence,
     line_width,
 )
+from multicell_env.rendering.network_map import DIAL, NetworkMap
+from multicell_env.rendering.powers import band_colours
 
 FIRST_ROUNDS = 3
 """Rounds of the first slot that are shown, besides its last one."""
