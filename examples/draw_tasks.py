@@ -47,7 +47,7 @@ def main(argv: list[str]) -> None:
         network = task.network_of(arguments.seed)
         followed = follow_allocation(arguments.method, network, arguments.seed)
         drawn = map_of(network, places_of(task, arguments.seed)).lying
-        title = f"{name}: {followed.capacities[-1, 0]:.1f} bit/s/Hz by {arguments.method}"
+        title = f"{name}, {arguments.method}: {followed.capacities[-1, 0]:.1f} bit/s/Hz"
         save_picture(picture_of(drawn, followed.powers[-1, 0], title), arguments.output / f"{name}.png")
         print(f"wrote {arguments.output / f'{name}.png'}")
 
