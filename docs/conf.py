@@ -1,6 +1,7 @@
 """How the site is built: `sphinx-build -W --keep-going -n -b html docs build/docs`. Nothing in it needs a network, to build or to read."""
 
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -66,6 +67,13 @@ nitpick_ignore_regex = [
 ]
 
 
+def _copy_report(site: Path) -> None:
+    """The page of the benchmark goes into the site as it is."""
+    (site / "benchmark").mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "docs" / "benchmark" / "report.html", site / "benchmark")
+
+
 def setup(app: Sphinx) -> None:
-    """Leave out the lines for readers on a git host, who see the name of an included file instead of what is in it."""
+    """Add the benchmark's page, and leave out lines for readers on a git host, who see the name of an included file, not what is in it."""
+    app.connect("build-finished", lambda app, error: _copy_report(Path(app.outdir)))
     app.connect("source-read", lambda app, name, source: source.insert(0, re.sub(r"(?m)^\(On a git host: .*\n", "", source.pop())))

@@ -37,7 +37,14 @@ SHARES = 1000
 
 
 def contents(
-    results: Mapping[str, Any], title: str, network: NetworkMap, num_bands: int, followed: Sequence[Followed], curves: list[dict[str, Any]]
+    results: Mapping[str, Any],
+    title: str,
+    network: NetworkMap,
+    num_bands: int,
+    followed: Sequence[Followed],
+    curves: list[dict[str, Any]],
+    *,
+    command: str | None = None,
 ) -> dict[str, Any]:
     """Everything that the page shows, as JSON.
 
@@ -48,6 +55,7 @@ def contents(
         num_bands: Its bands.
         followed: Methods round by round on the first block.
         curves: From `committed_curves`.
+        command: What was typed.
     """
     methods: Mapping[str, Any] = results["methods"]
     names = sorted(methods, key=lambda name: -methods[name]["last_slot"]["mean"])
@@ -63,7 +71,7 @@ def contents(
     ]
     return {
         "title": title,
-        "facts": _facts(results),
+        "facts": _facts(results, command),
         "columns": columns,
         "percents": list(PERCENTS),
         "methods": rows,
@@ -133,14 +141,13 @@ def _map(network: NetworkMap, num_bands: int) -> dict[str, Any]:
     }
 
 
-def _facts(results: Mapping[str, Any]) -> list[list[str]]:
+def _facts(results: Mapping[str, Any], command: str | None) -> list[list[str]]:
     """What was played, in words."""
-    command = results.get("command")
     facts = {
-        "blocks": f"{results['num_blocks']}, block i is that of env.reset(seed={results['seed']} + i)",
+        "network": "B cells with M antennas and U users each, F bands, T slots with k iterations each",
+        "blocks": f"{results['num_blocks']}; block i is that of env.reset(seed={results['seed']} + i)",
         "intervals": "95 %, over blocks" if results["num_blocks"] > 1 else "none: there is one block",
         "capacity": "sum rate of a cell, average over the cells, bit/s/Hz",
-        "command": " ".join(command) if command else None,
-        "commit": results.get("git_commit"),
+        "command": command,
     }
     return [[name, value] for name, value in facts.items() if value]

@@ -6,6 +6,12 @@
 
   for (const [name, value] of data.facts) at("facts").append(put("dt", {}, name), put("dd", {}, value));
 
+  // A name that may be broken before its underscores, and elsewhere only where nothing else helps.
+  function breakable(name) {
+    const [first, ...others] = name.split("_");
+    return put("span", {}, first, ...others.flatMap((part) => [put("wbr", {}), `_${part}`]));
+  }
+
   // The table. A header sorts by its column, and by the other direction at the second click.
   let sorted = { key: "last_slot", down: true };
   const valueOf = (method, key) => (key === "name" || key === "needs" ? method[key] : method.numbers[key][0]);
@@ -39,7 +45,7 @@
         else ticked.delete(method.name);
         showCurves();
       });
-      const row = put("tr", {}, put("td", {}, put("label", { title: method.label }, box, swatch(method), method.name)));
+      const row = put("tr", {}, put("td", {}, put("label", { title: method.label }, box, swatch(method), breakable(method.name))));
       for (const { key, digits } of data.columns) {
         const [mean, ci95] = method.numbers[key];
         row.append(put("td", {}, written(mean, digits) + (ci95 === null ? "" : ` \u00b1 ${written(ci95, digits)}`)));

@@ -1,5 +1,6 @@
 """The page of a comparison, written beside its other files."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,9 @@ def write_page(
     names = sorted(methods, key=lambda method: -methods[method]["last_slot"]["mean"])
     followed = follow(names, policies, network, results["seed"], channels=channels)
     title = f"{name}: {network.describe()}" if name else network.describe()
-    holds = contents(results, title, map_of(network, places).lying, network.num_bands, followed, committed_curves())
+    command = " ".join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
+    shown = map_of(network, places).lying
+    holds = contents(results, title, shown, network.num_bands, followed, committed_curves(), command=command)
     write_text(folder / FILE, document(holds))
     print(f"wrote {folder / FILE}")
     return folder / FILE

@@ -74,7 +74,7 @@ def save_comparison(results: Mapping[str, Any], path: str | os.PathLike[str]) ->
             upper.annotate(f"{mean:.1f}", (mean + error, row), (5, 0), textcoords="offset points", va="center", fontsize=TEXT)
         keys.append(Patch(color="#444444", alpha=alpha, label=label))
     labels = ["\n".join(fill(part, 28) for part in styles[name]["label"].replace(" (", "\n(").split("\n")) for name in names]
-    upper.set_yticks(rows, labels, fontsize=0.85 * TEXT, linespacing=0.9)
+    upper.set_yticks(rows, labels, fontsize=0.85 * TEXT, linespacing=1.0)
     upper.tick_params(axis="y", length=0, pad=42)
     beside = upper.get_yaxis_transform()
     for row, name in enumerate(names):
