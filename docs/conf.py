@@ -78,10 +78,22 @@ if not COPY.exists() or COPY.read_bytes() != NOTEBOOK.read_bytes():
 
 
 def as_on_the_site(app: Sphinx, name: str, source: list[str]) -> None:
-    """A page as the site shows it: links to the notebook lead to its page."""
-    source[0] = source[0].replace(f"({TOUR[0]})", f"({TOUR[1]})")
+    """A page as the site shows it: links to the notebook lead to its page, and lines for readers on a git host are left out.
+
+    Those see the name of an included file, not what is in it.
+    """
+    source[0] = re.sub(r"(?m)^\(On a git host: .*
+", "", source[0].replace(f"({TOUR[0]})", f"({TOUR[1]})"))
+
+
+def add_report(app: Sphinx, error: Exception | None) -> None:
+    """The page of the benchmark goes into the site as it is."""
+    folder = Path(app.outdir) / "benchmark"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "docs" / "benchmark" / "report.html", folder)
 
 
 def setup(app: Sphinx) -> None:
-    """Connect what rewrites pages."""
+    """Connect what rewrites and adds pages."""
     app.connect("source-read", as_on_the_site)
+    app.connect("build-finished", add_report)

@@ -20,6 +20,7 @@ from multicell_env.allocations.simple import random_allocation
 from multicell_env.evaluation import FIRST_SEED, decide, draw_blocks, fractions_of
 from multicell_env.evaluation.animation import Negotiation, follow, frames, save_gif
 from multicell_env.observation import Observer
+from multicell_env.rendering.network_map import map_of
 
 SETTLED = 90.0
 """Percent of the assignment bound at which the printed lines call a negotiation settled."""
@@ -60,7 +61,8 @@ def main(argv: list[str]) -> None:
     for name, negotiation in negotiations.items():
         print(f"{name:24s} {summary(negotiation, bounds)}")
     count = arguments.num_iterations + 1
-    save_gif(list(tqdm(frames(negotiations, float(bounds[0])), "drawing", total=count, disable=not sys.stderr.isatty())), arguments.output)
+    pictures = frames(map_of(config), negotiations, float(bounds[0]))
+    save_gif(list(tqdm(pictures, "drawing", total=count, disable=not sys.stderr.isatty())), arguments.output)
     print(f"wrote {arguments.output} ({count} frames, {arguments.output.stat().st_size / 1e6:.2f} MB)")
 
 

@@ -18,9 +18,9 @@ from experiments.studies.own_game import own_network, own_rules
 from multicell_env import NetworkConfig
 from multicell_env.allocations.registry import METHODS
 from multicell_env.evaluation import FIRST_SEED
-from multicell_env.evaluation.network_map import map_of
 from multicell_env.evaluation.rounds import follow_allocation, follow_policy, in_rounds
 from multicell_env.evaluation.side_by_side import moments_of, save_picture, side_by_side
+from multicell_env.rendering.network_map import map_of
 from multicell_env.scenarios import SCENARIOS, draw_networks, draw_places, scenario_named
 
 USUAL = "irregular-7"

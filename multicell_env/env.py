@@ -18,6 +18,7 @@ from multicell_env.config import NetworkConfig
 from multicell_env.config_checks import as_array
 from multicell_env.observation import Observation, Observer, check_limits, observation_limits, observe, state_kind, tilted_shares
 from multicell_env.rewards import play_for_rewards
+from multicell_env.scenarios import Places
 from multicell_env.streams import error_stream
 
 AgentID = str
@@ -112,6 +113,8 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         self._is_recorded = False  # then users may be blocked
         self._rates: list[np.ndarray] = []
         self._window: Any = None
+        self._map: Any = None
+        self._places: Places | None = None  # only mean gains say where stations are
 
     @property
     def np_random(self) -> np.random.Generator:
@@ -229,11 +232,10 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         return {agent: fractions[cell, ..., : self.config.users_per_cell[cell]] for agent, cell in self._cell_of.items()}
 
     def render(self) -> np.ndarray | str | None:
-        """Draw who transmits where, and the sum rate per slot so far.
+        """Draw the network's map, who transmits in which band, and the sum rate per slot so far.
 
         Returns:
-            "rgb_array": an image `[height, width, 3]` of uint8; "ansi": the same as text; "human": None, shown in a window where there
-            is a screen.
+            "rgb_array": an image `[height, width, 3]` of uint8; "ansi": text without the map; "human": None, shown where there is a screen.
 
         Raises:
             RuntimeError: before `reset`.
@@ -248,10 +250,11 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         powers = rendering.relative_powers(blocks)[0]
         if self.render_mode == "ansi":
             return rendering.as_text(powers, rates)
+        self._map = self._map or rendering.map_of(self.config, self._places)
         if self.render_mode == "rgb_array":
-            return rendering.as_image(powers, rates, self.config.num_slots)
+            return rendering.as_image(self._map, powers, rates, self.config.num_slots)
         self._window = self._window or rendering.Window()
-        self._window.show(powers, rates, self.config.num_slots)
+        self._window.show(self._map, powers, rates, self.config.num_slots)
         return None
 
     def close(self) -> None:

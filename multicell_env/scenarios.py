@@ -287,7 +287,7 @@ def draw_places(scenario: Scenario, index: int, seed: int) -> Places | None:
         index: Its place among the networks of the seed.
         seed: Of the draws.
     """
-    if not isinstance(scenario, IrregularDeployment):
+    if not isinstance(scenario, IrregularDeployment | HexagonalDeployment):
         return None
     # A network's places are drawn before its shadowing.
     return Places(*scenario.drop(generator(seed, NETWORKS, index=index)))

@@ -52,7 +52,7 @@ MAY_IMPORT = {
     "tensors": (*GAME, "env", "tensors"),
     "observation": ("blocks", "channels.plausible", "config", "kernels", "model"),
     "rewards": ("blocks", "config", "kernels", "model"),
-    "rendering": GAME,
+    "rendering": (*GAME, "rendering"),
     "env": (*GAME, "rendering"),
     "vector_env": (*GAME, "env"),
     "multicell_v0": (*GAME, "env"),
@@ -68,7 +68,7 @@ ONLY_IN = {
     "torch": ("agents", "experiments", "multicell_env/adapters", "multicell_env/tensors"),
     "jax": ("multicell_env/model/tracing.py",),
     "tianshou": ("agents", "experiments", "multicell_env/adapters"),
-    "matplotlib": ("multicell_env/evaluation", "multicell_env/rendering.py", "experiments"),
+    "matplotlib": ("multicell_env/evaluation", "multicell_env/rendering/", "experiments"),
     "rich": ("multicell_env/evaluation", "experiments"),
 }
 """Where a library may be imported, beside tests, benchmarks, examples and documents."""

@@ -24,6 +24,8 @@ from multicell_env.evaluation.comparison import compare
 from multicell_env.evaluation.pictures import STYLES, save_comparison
 from multicell_env.evaluation.playing import METHODS
 from multicell_env.evaluation.policies import Policy
+from multicell_env.scenarios import draw_places, scenario_named
+from multicell_env.tasks.places import places_of
 from multicell_env.tasks.registry import task_named
 
 
@@ -59,21 +61,39 @@ def _evaluate(asked: Evaluation, workers: Workers) -> dict[str, Any]:
     if arguments.scenarios is not None:
         (networks,) = drawn_groups(arguments.scenarios, arguments.num_blocks, arguments.seed, {"fairness": arguments.scenario.fairness})
         together = {_name(actor): actor, **policies}
-        return compare_on_scenario(together, arguments.scenarios, networks, seed=arguments.seed, output=asked.output, workers=workers)
+        content = compare_on_scenario(together, arguments.scenarios, networks, seed=arguments.seed, output=asked.output, workers=workers)
+        places = draw_places(scenario_named(arguments.scenarios), 0, arguments.seed)
+        return _explored(asked, content, together, networks[0], name=arguments.scenarios, places=places)
     if arguments.task is not None and (own_rules(actor) or task_named(arguments.task).scenario):
         together, task = {_name(actor): actor, **policies}, task_named(arguments.task)
         networks = [task.network_of(arguments.seed + block) for block in range(arguments.num_blocks)]
         where = {"seed": arguments.seed, "output": asked.output, "workers": workers}
-        return compare_on_scenario(together, task.name, networks, kind="task", **where)
+        content = compare_on_scenario(together, task.name, networks, kind="task", **where)
+        return _explored(asked, content, together, networks[0], name=task.name, places=places_of(task, arguments.seed))
     pools = pools_and_networks(arguments.recorded, arguments.scenario, beside_scenarios=False)
     if len(pools) > 1 or (pools and (own_rules(actor) or arguments.run is None)):
         actors = [actor] if arguments.run is not None else [actor, load("rounds_3gpp")]
         together = {**{_name(one): one for one in actors}, **policies}
         settings = {"output": asked.output, "is_one": len(pools) == 1, **blocks}
         tables = {name_of(pool): compare_on_pool(together, pool, network, **settings) for pool, network in pools}
-        return {"channels": tables} if len(tables) > 1 else next(iter(tables.values()))
+        if len(tables) > 1:
+            return {"channels": tables}
+        ((name, content),) = tables.items()
+        return _explored(asked, content, together, pools[0][1], name=name, channels=pools[0][0].test)
     settings = {"channels": pools[0][0].test} if pools else {}
-    return evaluate_actor(actor, arguments.scenario, policies=policies, output=asked.output, **blocks, **settings)
+    content = evaluate_actor(actor, arguments.scenario, policies=policies, output=asked.output, **blocks, **settings)
+    return _explored(asked, content, {_name(actor): actor, **policies}, arguments.scenario, name=arguments.task, **settings)
+
+
+def _explored(
+    asked: Evaluation, content: dict[str, Any], policies: Mapping[str, Policy], network: NetworkConfig, **known: Any
+) -> dict[str, Any]:
+    """The content, after the page of it is written where it was asked for. Other arguments as for `write_page`."""
+    if asked.arguments.html:
+        from experiments.page.writing import write_page
+
+        write_page(content, policies, network, asked.output, **known)
+    return content
 
 
 def compare_on_pool(

@@ -27,6 +27,7 @@ EXAMPLES = """Examples:
   python evaluate.py --policy my_module:my_policy   any callable from observations to actions beside them
   python evaluate.py --policy rule=file.py:act --policy file.py:other --num-antennas 32 --num-users 16
   python evaluate.py --num-blocks 50 --json > table.json
+  python evaluate.py --html                         a page to explore in a browser, results/report.html
   python evaluate.py --task irregular-7-v0          the test blocks of a task
   python evaluate.py --scenarios irregular-7        networks drawn at random; all: where a plan wins, in one picture
   python evaluate.py --channels FILE.npy            recorded channels [block, tx_cell, rx_cell, band, antenna, user]; again for more
@@ -70,6 +71,9 @@ class EvaluateArguments:
     """Block i is the one that env.reset(seed=seed + i) draws."""
     output: Annotated[Path | None, tyro.conf.arg(metavar="DIRECTORY")] = None
     """Directory for results.json and comparison.png; the run's, or results/ without a run, on another network or with policies."""
+    html: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Write report.html beside results.json: one page, without a network, with a table to sort, curves, users' rates, the map in every
+    round, and sliders through the committed figures. It goes with one network, scenario, task or pool."""
     num_threads: int = 1
     """Threads of torch; small networks are fastest on one."""
     task: Annotated[str | None, tyro.conf.arg(metavar="NAME", help=f"Play the test blocks of a task. {TASK_HELP}")] = None
@@ -202,6 +206,10 @@ def _check(arguments: EvaluateArguments, defaults: EvaluateArguments) -> None:
         raise ValueError("--policy stands beside an actor on one network or scenario; got it with several. Give --scenarios NAME.")
     if arguments.train and (not arguments.is_everywhere or arguments.curve):
         raise ValueError("--train goes with --generalise or --scenarios all; got it alone. python train.py trains an actor.")
+    if arguments.html and (arguments.is_everywhere or arguments.curve is not None or len(arguments.recorded.channels) > 1):
+        raise ValueError(
+            "--html shows one table; got --scenarios of several, --generalise, --curve or several pools. Leave one of the two out."
+        )
     if arguments.curve is not None:
         _check_curve(arguments, defaults)
 

@@ -1,4 +1,4 @@
-"""A negotiation in slow motion: power per cell and band and the capacity, FLWF iteration by iteration, as an animated GIF."""
+"""A negotiation in slow motion, FLWF iteration by iteration, as an animated GIF: the map, power per cell and band, and the capacity."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -11,12 +11,16 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from multicell_env.blocks import Blocks
-from multicell_env.rendering import draw_powers, relative_powers
+from multicell_env.rendering.map_drawing import draw_map
+from multicell_env.rendering.network_map import NetworkMap
+from multicell_env.rendering.powers import draw_powers, relative_powers
 
 Fractions = Float[np.ndarray, "block cell band user"]
 
-# The first cells have blue, orange and green; these are told apart from them and from one another by every eye.
-CURVES = (("#D55E00", "-"), ("#7A3E9D", "-"), ("#666666", "-."))
+CURVES = (("#000000", "-"), ("#6E6E6E", "--"), ("#9A9A9A", "-."))
+"""Colours and dashes; colours of bands are none of these."""
+TEXT = 12.0
+"""Points; at half its width the picture is still read."""
 OPENING_MS, ITERATION_MS, END_MS = 2000, 500, 5000
 """How long the opening move, every iteration and the last picture stand still."""
 
@@ -48,48 +52,52 @@ def follow(blocks: Blocks, opening: Fractions, num_iterations: int) -> Negotiati
     return Negotiation(np.stack(powers), np.stack(capacities))
 
 
-def draw_iteration(figure: Figure, negotiations: Mapping[str, Negotiation], bound: float, iteration: int) -> None:
-    """Draw one iteration of negotiations on the same channels on an empty figure: their powers side by side, their capacities below.
+def draw_iteration(figure: Figure, network: NetworkMap, negotiations: Mapping[str, Negotiation], bound: float, iteration: int) -> None:
+    """Draw one iteration of negotiations on the same channels on an empty figure: a row for each with map and powers, capacities below.
 
     Args:
         figure: Where to draw.
+        network: The network's map.
         negotiations: By the names of their openings, at most three. The first block of each is drawn; of several, their mean as a thin
             line, so that one sees how ordinary the first is.
         bound: The assignment bound on the same block, bit/s/Hz.
         iteration: Which iteration; the curves end there.
     """
-    panels = figure.subplot_mosaic([[*negotiations], [bound] * len(negotiations)], height_ratios=(1.0, 1.15))
-    lower = panels[bound]
+    heights = [1.0] * len(negotiations) + [1.25]
+    panels = figure.subplot_mosaic(
+        [*([f"{name}: map", name] for name in negotiations), ["", ""]], height_ratios=heights, width_ratios=(1.0, 1.5)
+    )
+    lower = panels[""]
     last = max(len(negotiation.capacities) for negotiation in negotiations.values()) - 1
     for (name, negotiation), (colour, dashes) in zip(negotiations.items(), CURVES, strict=False):
         panel, capacities = panels[name], negotiation.capacities[: iteration + 1, 0]
-        draw_powers(panel, negotiation.powers[iteration, 0])
-        panel.set_title(f"{name}: {capacities[-1]:.1f} bit/s/Hz", color=colour, fontweight="bold")
-        lower.plot(range(iteration + 1), capacities, color=colour, linestyle=dashes, linewidth=2.2, label=name)
-        lower.plot(iteration, capacities[-1], "o", color=colour, markersize=7)
+        draw_map(panels[f"{name}: map"], network, negotiation.powers[iteration, 0])
+        draw_powers(panel, negotiation.powers[iteration, 0], size=TEXT)
+        panel.set_title(f"{name}: {capacities[-1]:.1f} bit/s/Hz", loc="right", fontsize=TEXT, fontweight="bold")
+        lower.plot(range(iteration + 1), capacities, color=colour, linestyle=dashes, linewidth=2.5, label=name)
+        lower.plot(iteration, capacities[-1], "o", color=colour, markersize=8)
         if negotiation.capacities.shape[1] > 1:
             lower.plot(negotiation.capacities.mean(axis=1), color=colour, linestyle=dashes, linewidth=0.9, alpha=0.7)
-    lower.axhline(bound, color="#000000", linestyle="--", label="assignment bound of this block (channels of all)")
+    lower.axhline(bound, color="#0072B2", linestyle=":", linewidth=2.2, label="assignment bound")
     lower.set_xlim(-0.02 * last, 1.02 * last)
     lower.set_ylim(0.0, 1.1 * max(bound, *(float(negotiation.capacities[:, 0].max()) for negotiation in negotiations.values())))
     lower.grid(alpha=0.3)
-    lower.set_xlabel("FLWF iteration")
-    lower.set_ylabel("average cell capacity\n[bit/s/Hz]")
+    lower.tick_params(labelsize=TEXT)
+    lower.set_xlabel("FLWF iteration", fontsize=TEXT)
+    lower.set_ylabel("average cell capacity\n[bit/s/Hz]", fontsize=TEXT)
     num_blocks = max(negotiation.capacities.shape[1] for negotiation in negotiations.values())
-    thin = f"thin: mean over {num_blocks} blocks; thick: the block above" if num_blocks > 1 else None
-    lower.legend(loc="lower right", title=thin, fontsize="medium", title_fontsize="medium")
+    thin = f"thin: mean of {num_blocks} blocks" if num_blocks > 1 else None
+    lower.legend(loc="lower right", title=thin, fontsize=TEXT, title_fontsize=TEXT)
     state = f"FLWF iteration {iteration} of {last}" if iteration else "Opening move, before the first FLWF iteration"
-    figure.suptitle(
-        f"{state}\npower per cell and band in % of the slot budget; framed: more than all other cells together", fontsize="medium"
-    )
+    figure.suptitle(f"{state}\nleft: a sector for every band; right: % of the slot budget", fontsize=TEXT)
 
 
-def frames(negotiations: Mapping[str, Negotiation], bound: float) -> Iterator[Image.Image]:
-    """One picture an iteration, 800 x 580. Arguments as for `draw_iteration`."""
+def frames(network: NetworkMap, negotiations: Mapping[str, Negotiation], bound: float) -> Iterator[Image.Image]:
+    """One picture an iteration, 700 pixels wide. Arguments as for `draw_iteration`."""
     for iteration in range(max(len(negotiation.capacities) for negotiation in negotiations.values())):
-        figure = Figure(figsize=(8.0, 5.8), dpi=100, layout="constrained")
+        figure = Figure(figsize=(7.0, 3.6 + 2.2 * len(negotiations)), dpi=100, layout="constrained")
         canvas = FigureCanvasAgg(figure)
-        draw_iteration(figure, negotiations, bound, iteration)
+        draw_iteration(figure, network, negotiations, bound, iteration)
         canvas.draw()
         yield Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -48,10 +49,12 @@ OWN_COLOURS = ("#6A3D9A", "#E7298A", "#648FFF", "#6B6B00")
 """Colours of methods that `STYLES` does not know: lightness tells them apart where hue does not."""
 OWN_MARKERS = ("D", "h", "X", "p", "<")
 """Their markers: one more than colours, so that twenty can be told apart."""
+TEXT = 11.0
+"""Points; a picture of 700 pixels is still read at half its width."""
 
 
 def save_comparison(results: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
-    """Bars with 95 % intervals for every method, and capacity against slot.
+    """Bars with 95 % intervals for every method, and below them capacity against slot; the marker beside a name is that of its curve.
 
     Args:
         results: From `evaluation.as_json`.
@@ -59,40 +62,48 @@ def save_comparison(results: Mapping[str, Any], path: str | os.PathLike[str]) ->
     """
     methods: Mapping[str, Any] = results["methods"]
     names = sorted(methods, key=lambda name: methods[name]["last_slot"]["mean"])
-    figure = Figure(figsize=(12.0, max(5.0, 0.32 * len(names))), dpi=100, layout="constrained")
-    left, right = figure.subplots(1, 2)
+    styles = {name: style_of(name, list(methods)) for name in names}
+    height = max(2.5, 0.36 * len(names))
+    figure = Figure(figsize=(7.0, height + 4.4), dpi=100, layout="constrained")
+    upper, lower = figure.subplots(2, 1, height_ratios=(height, 3.4))
     rows = np.arange(len(names))
     keys: list[Patch] = []
     for shift, key, alpha, label in ((0.2, "last_slot", 1.0, "last slot"), (-0.2, "all_slots", 0.45, "mean over slots")):
         means = [methods[name][key]["mean"] for name in names]
         errors = [methods[name][key]["ci95"] or 0.0 for name in names]
-        colours = [style_of(name, list(methods))["color"] for name in names]
-        left.barh(rows + shift, means, 0.4, xerr=errors, color=colours, alpha=alpha, capsize=2)
-        for row, mean, error in zip(rows, means, errors, strict=True):
-            left.annotate(f"{mean:.1f}", (mean + error, row + shift), (4, 0), textcoords="offset points", va="center", fontsize="x-small")
+        upper.barh(rows + shift, means, 0.4, xerr=errors, color=[styles[name]["color"] for name in names], alpha=alpha, capsize=2)
+        for row, mean, error in zip(rows, means, errors, strict=True) if key == "last_slot" else ():
+            upper.annotate(f"{mean:.1f}", (mean + error, row), (5, 0), textcoords="offset points", va="center", fontsize=TEXT)
         keys.append(Patch(color="#444444", alpha=alpha, label=label))
-    left.set_yticks(rows, [style_of(name, list(methods))["label"] for name in names])
-    left.set_xlabel("average cell capacity [bit/s/Hz]")
-    left.margins(x=0.12)
-    left.set_title(f"{results['num_blocks']} unseen blocks, 95 % intervals", fontsize="medium")
-    left.legend(handles=keys, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, frameon=False)
+    labels = ["\n".join(fill(part, 28) for part in styles[name]["label"].replace(" (", "\n(").split("\n")) for name in names]
+    upper.set_yticks(rows, labels, fontsize=0.85 * TEXT, linespacing=1.0)
+    upper.tick_params(axis="y", length=0, pad=42)
+    beside = upper.get_yaxis_transform()
+    for row, name in enumerate(names):
+        upper.plot([-0.08, -0.045, -0.01], [row] * 3, transform=beside, clip_on=False, markevery=(1, 5), markersize=7, **styles[name])
+    upper.margins(x=0.12, y=0.01)
+    upper.set_xlim(left=0.0)
     config = results["config"]
     sizes = (
         f"{config['num_cells']} cells, {config['num_antennas']} antennas, {config['num_users']} users a cell, {config['num_bands']} bands"
     )
     sir = "" if config["mean_gains"] else f", SIR {float(config['sir_db']):g} dB"
     damping = "\ndamping in the action" if config["damping_in_action"] else f"\ndamping {config['damping']:g}" if config["damping"] else ""
-    right.set_title(sizes + sir + damping, fontsize="medium")
+    figure.suptitle(f"{sizes}{sir}{damping}\n{results['num_blocks']} unseen blocks, 95 % intervals", fontsize=TEXT)
+    upper.legend(handles=keys, loc="lower right", fontsize=TEXT)
 
     slots = np.arange(1, config["num_slots"] + 1)
     for name in reversed(names):
-        right.plot(slots, methods[name]["per_slot"], markersize=5, **style_of(name, list(methods)))
-    right.set_ylim(bottom=0.0)
-    right.set_xticks(range(1, config["num_slots"] + 1, -(-config["num_slots"] // 12)))
-    right.set_xlabel(f"slot ({config['num_iterations']} FLWF iterations each)")
-    right.set_ylabel("average cell capacity [bit/s/Hz]")
-    right.grid(alpha=0.3)
-    right.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", frameon=False)
+        lower.plot(slots, methods[name]["per_slot"], markersize=6, **styles[name])
+    lower.set_ylim(bottom=0.0)
+    lower.set_xticks(range(1, config["num_slots"] + 1, -(-config["num_slots"] // 12)))
+    lower.set_xlabel(f"slot ({config['num_iterations']} FLWF iterations each)", fontsize=TEXT)
+    for axes in (upper, lower):
+        axes.grid(alpha=0.3)
+        axes.tick_params(axis="x", labelsize=TEXT)
+    lower.tick_params(axis="y", labelsize=TEXT)
+    upper.set_xlabel("average cell capacity [bit/s/Hz]", fontsize=TEXT)
+    lower.set_ylabel("average cell capacity\n[bit/s/Hz]", fontsize=TEXT)
     write_figure(Path(path), figure)
 
 

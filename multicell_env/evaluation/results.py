@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from multicell_env.allocations.registry import BEST_KNOWN, PLAN, Knowledge, Pilot
 from multicell_env.config import NetworkConfig
-from multicell_env.evaluation.users import user_measures, utilities
+from multicell_env.evaluation.users import rate_percentiles, user_measures, utilities
 
 Slots = Literal["last_slot", "all_slots"]
 """A block's last slot, or the mean over its slots."""
@@ -88,6 +88,7 @@ def as_json(results: Iterable[MethodResult], config: NetworkConfig, seed: int, n
             "knowledge": result.knowledge,
             "measurements": result.measurements._asdict(),
             **user_measures(result.user_rates),
+            **({"user_rate_percentiles": rate_percentiles(result.user_rates)} if result.user_rates else {}),
             **of_users.get(result.name, {}),
             "std_over_starts": result.std_over_starts,
         }

@@ -9,11 +9,12 @@ import numpy as np
 from multicell_env import streams
 from multicell_env.allocations.registry import ALLOCATIONS
 from multicell_env.blocks import Blocks
+from multicell_env.channels.model import ChannelModel
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.animation import Fractions, Negotiation
 from multicell_env.evaluation.playing import DEFAULT_ITERATIONS, fractions_of
 from multicell_env.evaluation.policies import AnyPolicy, begin, decide, is_batched, observation_of
-from multicell_env.evaluation.unseen_blocks import draw_blocks
+from multicell_env.evaluation.unseen_blocks import draw_blocks, error_streams
 from multicell_env.model.types import Powers
 from multicell_env.observation import Observer
 from multicell_env.rendering import relative_powers
@@ -29,7 +30,15 @@ def in_rounds(config: NetworkConfig) -> NetworkConfig:
     return replace(config, rounds_per_slot=config.rounds_per_slot * config.num_iterations, num_iterations=1)
 
 
-def follow_policy(policy: AnyPolicy, config: NetworkConfig, seed: int, *, num_blocks: int = 1) -> Negotiation:
+def follow_policy(
+    policy: AnyPolicy,
+    config: NetworkConfig,
+    seed: int,
+    *,
+    num_blocks: int = 1,
+    acting_slots: int | None = None,
+    channels: ChannelModel | None = None,
+) -> Negotiation:
     """Follow a policy round by round over all slots; iterations of the game after its actions are rounds too.
 
     Args:
@@ -37,20 +46,35 @@ def follow_policy(policy: AnyPolicy, config: NetworkConfig, seed: int, *, num_bl
         config: The network, by the rules of the policy's game.
         seed: Block i is the one that `env.reset(seed=seed + i)` draws.
         num_blocks: How many blocks; more than one need a policy that takes several at once, or one without `reset`.
+        acting_slots: In how many slots it acts before the negotiation goes on alone; all by default.
+        channels: Where channels come from, in place of the model that the network names.
     """
     game = in_rounds(config)
     every = game.rounds_per_slot // config.rounds_per_slot
-    blocks = draw_blocks(game, num_blocks, seed)
+    acting_steps = (acting_slots or game.num_slots) * game.rounds_per_slot
+    blocks = draw_blocks(game, num_blocks, seed, channels=channels)
+    errors = error_streams(game, num_blocks, seed)
     begin(policy, num_blocks, seed)
     observer = Observer(observation_of(policy), blocks)
 
+    def measure() -> None:
+        if errors:
+            blocks.measure(range(num_blocks), errors)
+
     def act(step: int) -> Fractions:
-        return blocks.hold() if step % every else decide(policy, observer, is_batched(policy))
+        return blocks.hold() if step % every or step >= acting_steps else decide(policy, observer, is_batched(policy))
 
-    return _follow(blocks, act, observer.advance)
+    def advance() -> None:
+        observer.advance()
+        measure()
+
+    measure()
+    return _follow(blocks, act, advance)
 
 
-def follow_allocation(name: str, config: NetworkConfig, seed: int, *, num_blocks: int = 1) -> Negotiation:
+def follow_allocation(
+    name: str, config: NetworkConfig, seed: int, *, num_blocks: int = 1, channels: ChannelModel | None = None
+) -> Negotiation:
     """Follow an allocation that is not learned round by round over all slots, as many rounds as `follow_policy` has.
 
     A negotiated one makes one iteration in each round, from the first of its starts; where the game has one round a slot and no
@@ -61,6 +85,7 @@ def follow_allocation(name: str, config: NetworkConfig, seed: int, *, num_blocks
         config: The network.
         seed: Block i is the one that `env.reset(seed=seed + i)` draws.
         num_blocks: How many blocks.
+        channels: Where channels come from, in place of the model that the network names.
     """
     allocation = ALLOCATIONS[name]
     is_negotiated = allocation.negotiation is not None
@@ -68,7 +93,7 @@ def follow_allocation(name: str, config: NetworkConfig, seed: int, *, num_blocks
     iterations = 0 if not is_negotiated else DEFAULT_ITERATIONS if rounds == 1 and config.num_iterations == 0 else 1
     rules: dict[str, Any] = {"negotiation": allocation.negotiation or config.negotiation, "num_iterations": iterations}
     game = replace(config, action="powers", rounds_per_slot=rounds, measurement_error_db=0.0, **rules)
-    blocks = draw_blocks(game, num_blocks, seed)
+    blocks = draw_blocks(game, num_blocks, seed, channels=channels)
     generator = streams.generator(seed, streams.STARTS if is_negotiated else streams.ALLOCATIONS)
     nominal, opening = blocks.user_budgets, np.zeros_like(blocks.powers)
 

@@ -13,12 +13,11 @@ from PIL import Image
 
 from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.animation import Negotiation
-from multicell_env.evaluation.network_map import (
-    DIAL,
+from multicell_env.rendering.map_drawing import (
     FULL,
     LINK_COLOUR,
-    NetworkMap,
-    band_colours,
+    LOUD_DB,
+    QUIET_DB,
     draw_cells,
     draw_line,
     draw_links,
@@ -27,6 +26,8 @@ from multicell_env.evaluation.network_map import (
     draw_silence,
     line_width,
 )
+from multicell_env.rendering.network_map import DIAL, NetworkMap
+from multicell_env.rendering.powers import band_colours
 
 FIRST_ROUNDS = 3
 """Rounds of the first slot that are shown, besides its last one."""
@@ -34,8 +35,6 @@ WIDTH, GAP, MARGIN, HEADING, FOOT = 2.15, 0.1, 0.25, 0.28, 0.24
 """Inches: a map's width, what is between maps, and the room for the names of rows, of columns, and for a capacity below a map."""
 FLATTEST = 0.8
 """Height of a map's room over its width, at least: the legend needs it."""
-QUIET_DB, LOUD_DB = -20.0, 0.0
-"""Interference at the two ends of the legend's line."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ LOW_RATE = 0.1
 """A user with an average rate below this, in bit/s/Hz, has next to nothing."""
 USER_MEASURES = ("users_below_0.1", "fifth_percentile", "jain", "geometric_mean")
 """Names of the measures in results."""
+PERCENTS = tuple(range(0, 101, 5))
+"""Of `rate_percentiles`."""
 UTILITY_MEASURES = ("utility", "utility_minus_planned", "utility_minus_best_known")
 """Names of the measures of a network with fairness."""
 Rates = Sequence[Float[np.ndarray, "start user"]]
@@ -34,6 +36,11 @@ def user_measures(user_rates: Rates) -> dict[str, float]:
         "jain": float(np.mean([jain_index(rates) for rates in user_rates])),
         "geometric_mean": geometric_mean(user_rates),
     }
+
+
+def rate_percentiles(user_rates: Rates) -> list[float]:
+    """Average rates, bit/s/Hz, that 0, 5, ..., 100 % of the users do not exceed; nothing without blocks."""
+    return np.percentile(np.concatenate([rates.ravel() for rates in user_rates]), PERCENTS).tolist() if user_rates else []
 
 
 def jain_index(rates: Float[np.ndarray, "start user"]) -> float:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+from jaxtyping import Float
 
 from multicell_env.config import NetworkConfig
 from multicell_env.networks.deployment import Deployment
@@ -38,3 +39,15 @@ class HexagonalDeployment:
             mean_gains=self.deployment.drop(self.num_cells, self.num_users, generator),
         )
         return without_weak_links(network, self.cut_db).network
+
+    def drop(self, generator: np.random.Generator) -> tuple[Float[np.ndarray, "cell xy"], Float[np.ndarray, "cell user xy"]]:
+        """Places in metres of stations and users of the network that `sample` draws from the same state of the generator.
+
+        Sectors of a site stand a quarter of the spacing apart from it, each where its own area is.
+        """
+        sectors, num_cells = self.deployment.sectors, self.num_cells
+        sites, _ = self.deployment.sites(self.deployment.num_sites(num_cells), generator)
+        users = self.deployment.users(sites, self.num_users, generator)
+        angles = np.radians(self.deployment.directions(num_cells))
+        apart = self.deployment.spacing_m / 4.0 if sectors > 1 else 0.0
+        return np.repeat(sites, sectors, axis=0) + apart * np.stack([np.cos(angles), np.sin(angles)], axis=-1), users

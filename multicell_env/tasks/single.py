@@ -7,6 +7,8 @@ import numpy as np
 
 from multicell_env.env import InfoDict, MulticellEnv, ObsDict
 from multicell_env.observation import Observation
+from multicell_env.scenarios import Places
+from multicell_env.tasks.places import places_of
 from multicell_env.tasks.task import Task, by_rules
 
 
@@ -39,19 +41,24 @@ class TaskEnv(MulticellEnv):
         network = by_rules(task.network_of(0), rules)
         super().__init__(network, observation=observation, render_mode=render_mode, max_cycles=max_cycles)
         self.task, self._rules = task, rules
+        self._places = self._places_of(0)
 
     def reset(self, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[ObsDict, InfoDict]:
         """Begin a block on the network of a seed; without one, on the network of the block before.
 
         Arguments and errors as for `MulticellEnv.reset`.
         """
-        before = self.config, self._next_observer
+        before = self.config, self._next_observer, self._places, self._map
         if isinstance(seed, int | np.integer) and seed >= 0:
             self.config = by_rules(self.task.network_of(int(seed)), self._rules)
+            self._places, self._map = self._places_of(int(seed)), None
         if self._next_observer is not None and self._next_observer.blocks.config != self.config:
             self._next_observer = None
         try:
             return super().reset(seed, options)
         except BaseException:
-            self.config, self._next_observer = before
+            self.config, self._next_observer, self._places, self._map = before
             raise
+
+    def _places_of(self, seed: int) -> Places | None:
+        return None if self.render_mode is None else places_of(self.task, seed)

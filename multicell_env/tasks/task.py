@@ -109,8 +109,11 @@ class DrawnTask:
 
     def network_of(self, seed: int) -> NetworkConfig:
         """The network of the block of a seed."""
-        is_test = seed >= FIRST_SEED
-        return _drawn(self.scenario, *((FIRST_SEED, seed - FIRST_SEED) if is_test else (0, seed % self.num_networks)))
+        return _drawn(self.scenario, *self.draw_of(seed))
+
+    def draw_of(self, seed: int) -> tuple[int, int]:
+        """Seed of the scenario's draws that has the network of a block's seed, and its place among them."""
+        return (FIRST_SEED, seed - FIRST_SEED) if seed >= FIRST_SEED else (0, seed % self.num_networks)
 
 
 def networks_of_test(task: Task) -> list[NetworkConfig]:

@@ -45,7 +45,7 @@ def test_the_machine_runs_what_contributing_says_before_you_push() -> None:
 
 
 INTERNAL = runpy.run_path(str(ROOT / "docs" / "_ext" / "internal_modules.py"))["INTERNAL"]
-PAGE_OF = {"multicell_env": "environment", "batched": "environment"}
+PAGE_OF = {"multicell_env": "environment", "batched": "environment", "rendering": "environment"}
 """Pages of the API reference that are not called as their folder."""
 
 

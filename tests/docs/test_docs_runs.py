@@ -70,6 +70,8 @@ SMALL = {
     "evaluate.py --scenarios all": ("--num-blocks 2", "*/scenarios/scenarios.png"),
     "evaluate.py runs/first --sir-db 3": ("--num-blocks 2", "results/comparison.png"),  # on another network than the run's
     "evaluate.py runs/": ("--num-blocks 2", "runs/*/comparison.png"),
+    "evaluate.py --html --output docs/benchmark": ("--num-blocks 2", "docs/benchmark/report.html"),
+    "evaluate.py --html": ("--num-blocks 2", "results/report.html"),
     "evaluate.py": ("--num-blocks 2", "results/comparison.png"),
     "tests/campaign/run.py": ("--networks 1 --inputs 8 --kills 0 --steps 0", "campaign.json"),
     "benchmarks/ablations.py": ("--num-steps 2 --seeds 0 --variants mixer-sum", "docs/ablations.png"),
@@ -78,6 +80,7 @@ SMALL = {
     "benchmarks/torchrl_throughput.py": ("--num-envs 1 --num-slots 10 --repeats 1", "docs/torchrl_throughput.json"),
     "benchmarks/training.py": ("--network 8x4 --seeds 0 --max-steps 2", "docs/training.json"),
     "examples/animate_negotiation.py": ("--num-iterations 2 --num-blocks 2", "docs/pictures/negotiation.gif"),
+    "examples/draw_tasks.py": ("--task paper-8x4-v0", "docs/pictures/tasks/paper-8x4-v0.png"),
     "examples/draw_negotiation.py": ("", "docs/pictures/rounds.png"),
 }
 

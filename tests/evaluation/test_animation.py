@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from episodes import NETWORKS, random_actions
 from matplotlib.figure import Figure
+from matplotlib.patches import Wedge
 from PIL import Image
 
 from multicell_env import NetworkConfig, multicell_v0
@@ -18,9 +19,11 @@ from multicell_env.evaluation.playing import draw_blocks
 from multicell_env.model.interference import ingr, sum_rates
 from multicell_env.model.negotiation import negotiate
 from multicell_env.model.waterfilling import opening_powers
+from multicell_env.rendering.network_map import map_of
 
 ROOT = Path(__file__).parents[2]
 LAST = 4
+MAP = map_of(NetworkConfig(num_antennas=3, num_users=2, num_bands=4))
 
 
 def random_opening(config: NetworkConfig, num_blocks: int = 1) -> np.ndarray:
@@ -68,10 +71,13 @@ def test_every_iteration_is_one_of_the_games_by_its_readable_equations() -> None
 
 def test_the_picture_of_an_iteration_shows_its_capacities_and_the_curves_so_far() -> None:
     negotiations, figure = two_negotiations(), Figure()
-    draw_iteration(figure, negotiations, bound=50.0, iteration=2)
-    *panels, lower = figure.axes
-    for panel, (name, negotiation) in zip(panels, negotiations.items(), strict=True):
-        assert panel.get_title() == f"{name}: {negotiation.capacities[2, 0]:.1f} bit/s/Hz"
+    draw_iteration(figure, MAP, negotiations, bound=50.0, iteration=2)
+    panels = {axes.get_label(): axes for axes in figure.axes}
+    lower = panels[""]
+    for name, negotiation in negotiations.items():
+        panel = panels[name]
+        assert len([patch for patch in panels[f"{name}: map"].patches if isinstance(patch, Wedge)]) == 12
+        assert panel.get_title(loc="right") == f"{name}: {negotiation.capacities[2, 0]:.1f} bit/s/Hz"
         (curve,) = [line for line in lower.get_lines() if line.get_label() == name]
         np.testing.assert_array_equal(curve.get_ydata(), negotiation.capacities[:3, 0])
         assert any(np.array_equal(line.get_ydata(), negotiation.capacities.mean(axis=1)) for line in lower.get_lines())
@@ -79,8 +85,8 @@ def test_the_picture_of_an_iteration_shows_its_capacities_and_the_curves_so_far(
 
 
 def test_the_film_has_a_frame_for_the_opening_and_one_an_iteration_and_loops(tmp_path: Path) -> None:
-    pictures = list(frames(two_negotiations(), bound=50.0))
-    assert [picture.size for picture in pictures] == [(800, 580)] * (LAST + 1)
+    pictures = list(frames(MAP, two_negotiations(), bound=50.0))
+    assert [picture.size for picture in pictures] == [(700, 800)] * (LAST + 1)
     for before, after in pairwise(pictures):
         assert not np.array_equal(before, after)
     path = tmp_path / "film.gif"

@@ -11,10 +11,10 @@ from PIL import Image
 from multicell_env import NetworkConfig
 from multicell_env.allocations.simple import random_allocation
 from multicell_env.evaluation.animation import Negotiation, follow
-from multicell_env.evaluation.network_map import map_of
 from multicell_env.evaluation.playing import draw_blocks, evaluate_allocations, fractions_of, play
 from multicell_env.evaluation.rounds import follow_allocation, follow_policy, in_rounds
 from multicell_env.evaluation.side_by_side import moments_of, save_picture, side_by_side
+from multicell_env.rendering.network_map import map_of
 from multicell_env.streams import STARTS, generator
 
 ROOT = Path(__file__).parents[2]

@@ -9,10 +9,17 @@ import numpy as np
 import pytest
 from episodes import NETWORKS, play, random_actions, same
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import Wedge
+from matplotlib.text import Text
 
-from multicell_env import MulticellEnv, multicell_v0
-from multicell_env.rendering import CELL_COLOURS, Window, draw, owners
+from multicell_env import MulticellEnv, NetworkConfig, multicell_v0
+from multicell_env.rendering import Window, as_image, map_of, owners
+from multicell_env.rendering.block_picture import MARKERS, SIZE, draw
+from multicell_env.rendering.network_map import NetworkMap
+from multicell_env.tasks import TASKS, make
+from multicell_env.tasks.places import places_of
 
 
 @pytest.fixture
@@ -38,6 +45,14 @@ def pyplot(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 # The figure says so when it is shown on the backend that stands for a screen here.
 stand_in_for_a_screen = pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive:UserWarning")
+
+
+def a_map(num_cells: int, num_bands: int = 6) -> NetworkMap:
+    return map_of(NetworkConfig(num_cells=num_cells, num_bands=num_bands, num_users=2, num_antennas=4))
+
+
+def panels(figure: Figure) -> dict[str, Any]:
+    return {axes.get_label(): axes for axes in figure.axes}
 
 
 def drawn(render_mode: str | None, network: dict[str, Any]) -> tuple[MulticellEnv, np.random.Generator]:
@@ -125,41 +140,81 @@ def test_a_cell_owns_bands_where_it_spends_a_larger_share_than_all_others_togeth
 
 def test_the_picture_has_powers_in_percent_of_the_budget_and_frames_what_is_owned() -> None:
     figure = Figure()
-    draw(figure, np.array([[3.0, 0.0, 0.003], [0.6, 0.6, 1.8]]), np.array([[20.0, 40.0]]), num_slots=4)
-    tiles, rates = figure.axes[:2]
+    draw(figure, a_map(2, 3), np.array([[3.0, 0.0, 0.003], [0.6, 0.6, 1.8]]), np.array([[20.0, 40.0]]), num_slots=4)
+    tiles, rates = (panels(figure)[name] for name in ("bands", "rates"))
     said = {tuple(map(float, text.get_position())): text.get_text() for text in tiles.texts}
     assert said == {(0, 0): "100", (0, 1): "20", (1, 1): "20", (2, 1): "60"}  # 0.1 % is a shade, no number
-    assert [(patch.get_x() + 0.47, patch.get_y() + 0.46) for patch in tiles.patches] == [(0, 0), (1, 1), (2, 1)]
+    framed = [(patch.get_x() + patch.get_width() / 2.0, patch.get_y() + patch.get_height() / 2.0) for patch in tiles.patches]
+    assert framed == [(0, 0), (1, 1), (2, 1)]
     assert figure.get_suptitle() == "Slot 1 of 4: average cell capacity 30.0 bit/s/Hz"
     assert [line.get_label() for line in rates.get_lines()] == ["bs_0", "bs_1", "average"]
 
 
+def test_a_band_has_one_colour_on_the_map_in_the_tiles_and_at_its_number() -> None:
+    figure, num_bands = Figure(), 6
+    draw(figure, a_map(3), np.full((3, num_bands), 0.5 * num_bands), np.zeros((0, 3)), num_slots=4)
+    parts = panels(figure)
+    sectors = [patch for patch in parts["map"].patches if isinstance(patch, Wedge)]
+    pictured = np.asarray(parts["bands"].images[0].get_array())
+    for band, label in enumerate(parts["bands"].get_xticklabels()):
+        colour = to_rgb(label.get_bbox_patch().get_facecolor())
+        assert {to_rgb(sectors[cell * num_bands + band].get_facecolor()) for cell in range(3)} == {colour}
+        depth = 0.5**0.5  # half of the budget, by the root of the scale
+        np.testing.assert_allclose(pictured[:, band], np.tile(1.0 - depth * (1.0 - np.array(colour)), (3, 1)))
+
+
 @pytest.mark.parametrize(("num_cells", "num_bands"), [(3, 6), (7, 9), (12, 15)])
 def test_nothing_in_the_picture_covers_anything_else(num_cells: int, num_bands: int) -> None:
-    figure = Figure(figsize=(6.4, 4.8), dpi=100, layout="constrained")
+    figure = Figure(figsize=SIZE, dpi=100, layout="constrained")
     canvas = FigureCanvasAgg(figure)
-    draw(figure, np.ones((num_cells, num_bands)), np.full((10, num_cells), 80.0), num_slots=10)
+    draw(figure, a_map(num_cells, num_bands), np.ones((num_cells, num_bands)), np.full((10, num_cells), 80.0), num_slots=10)
     canvas.draw()
     renderer = canvas.get_renderer()
-    upper, lower = figure.axes[:2]
-    legend = lower.get_legend()
+    parts = panels(figure)
+    legend = parts["rates"].get_legend()
     assert legend is not None
-    boxes = [legend.get_window_extent(renderer), lower.get_window_extent(), upper.get_window_extent()]
-    boxes += [upper.xaxis.label.get_window_extent(renderer), upper.title.get_window_extent(renderer)]
+    boxes = [legend.get_window_extent(renderer), *(axes.get_window_extent(renderer) for axes in parts.values())]
+    boxes += [parts["bands"].xaxis.label.get_window_extent(renderer)]
+    boxes += [parts[name].title.get_window_extent(renderer) for name in ("map", "bands")]
     boxes += [text.get_window_extent(renderer) for text in figure.texts]
     assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
-    assert all(box.x0 >= 0 and box.x1 <= 640 for box in boxes)
-    for one, other in pairwise(upper.get_yticklabels()):
-        assert not one.get_window_extent(renderer).overlaps(other.get_window_extent(renderer))
+    assert all(box.x0 >= 0 and box.x1 <= 700 for box in boxes)
+    for labels in (parts["bands"].get_yticklabels(), parts["bands"].get_xticklabels()):
+        for one, other in pairwise(labels):
+            assert not one.get_window_extent(renderer).overlaps(other.get_window_extent(renderer))
 
 
-def test_more_cells_than_colours_share_one_and_are_drawn_as_a_band() -> None:
+def test_writing_in_the_picture_is_read_at_half_its_width() -> None:
+    figure = Figure(figsize=SIZE, dpi=100, layout="constrained")
+    draw(figure, a_map(3), np.ones((3, 6)), np.full((10, 3), 80.0), num_slots=10)
+    FigureCanvasAgg(figure).draw()
+    assert figure.get_figwidth() == 7.0
+    shown = [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
+    assert len(shown) > 20
+    assert min(text.get_fontsize() for text in shown) >= 10.0
+
+
+def test_more_cells_than_markers_are_drawn_as_a_band() -> None:
     figure = Figure()
-    num_cells = len(CELL_COLOURS) + 1
-    draw(figure, np.ones((num_cells, 2)), np.ones((2, num_cells)), num_slots=2)
-    lower = figure.axes[1]
+    num_cells = len(MARKERS) + 1
+    draw(figure, a_map(num_cells, 2), np.ones((num_cells, 2)), np.ones((2, num_cells)), num_slots=2)
+    lower = panels(figure)["rates"]
     assert [line.get_label() for line in lower.get_lines()] == ["average"]
     assert len(lower.collections) == 1
+
+
+@pytest.mark.parametrize("seed", [3, 1_000_001])
+def test_a_task_is_drawn_where_its_stations_and_users_stand(seed: int) -> None:
+    env = make("irregular-7-v0", render_mode="rgb_array")
+    env.reset(seed=seed)
+    found = env.render()
+    network = TASKS["irregular-7-v0"].network_of(seed)
+    places = places_of(TASKS["irregular-7-v0"], seed)
+    assert places is not None
+    nothing = np.zeros((7, 6)), np.zeros((0, 7)), 10
+    np.testing.assert_array_equal(found, as_image(map_of(network, places), *nothing))
+    assert not np.array_equal(found, as_image(map_of(network), *nothing))
+    assert places_of(TASKS["paper-8x4-v0"], seed) is None
 
 
 @pytest.mark.parametrize("render_mode", ["ansi", "rgb_array"])
@@ -194,7 +249,7 @@ def test_a_window_without_a_screen_shows_and_closes_nothing() -> None:
 
     with pytest.warns(UserWarning, match="needs a screen"):
         window = Window()
-    window.show(np.ones((2, 3)), np.ones((1, 2)), num_slots=4)
+    window.show(a_map(2, 3), np.ones((2, 3)), np.ones((1, 2)), num_slots=4)
     window.close()
     assert pyplot.get_fignums() == []
 
@@ -206,7 +261,8 @@ def test_human_draws_every_slot_into_one_window_until_the_environment_is_closed(
         play(env)
         assert env.render() is None
         (number,) = pyplot.get_fignums()
-    upper, lower = pyplot.figure(number).axes[:2]
+    parts = panels(pyplot.figure(number))
+    upper, lower = parts["bands"], parts["rates"]
     assert [label.get_text() for label in upper.get_yticklabels()] == env.possible_agents
     assert all(len(line.get_xdata()) == env.config.num_slots for line in lower.get_lines())
     env.close()
@@ -217,12 +273,12 @@ def test_human_draws_every_slot_into_one_window_until_the_environment_is_closed(
 @stand_in_for_a_screen
 def test_a_closed_window_is_gone_and_stays_so(pyplot: Any) -> None:
     window = Window()
-    window.show(np.ones((2, 3)), np.ones((1, 2)), num_slots=4)
+    window.show(a_map(2, 3), np.ones((2, 3)), np.ones((1, 2)), num_slots=4)
     assert len(pyplot.get_fignums()) == 1
     window.close()
     assert pyplot.get_fignums() == []
     window.close()
-    window.show(np.ones((2, 3)), np.ones((1, 2)), num_slots=4)
+    window.show(a_map(2, 3), np.ones((2, 3)), np.ones((1, 2)), num_slots=4)
     assert pyplot.get_fignums() == []
 
 

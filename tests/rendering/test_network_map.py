@@ -7,21 +7,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Polygon, Wedge
 
 from multicell_env import NetworkConfig
-from multicell_env.evaluation.network_map import (
-    DIAL,
-    FARTHEST_DB,
-    FULL,
-    WEAKEST_DB,
-    NetworkMap,
-    band_colours,
-    draw_cells,
-    draw_links,
-    draw_owners,
-    line_width,
-    map_of,
-    moved_apart,
-    places_by_interference,
-)
+from multicell_env.networks.deployment import Deployment
+from multicell_env.networks.hexagonal import HexagonalDeployment
+from multicell_env.rendering.map_drawing import FULL, WEAKEST_DB, draw_cells, draw_links, draw_map, draw_owners, line_width
+from multicell_env.rendering.network_map import DIAL, FARTHEST_DB, NetworkMap, map_of, moved_apart, places_by_interference
+from multicell_env.rendering.powers import band_colours
 from multicell_env.scenarios import SCENARIOS, IrregularDeployment, draw_networks, draw_places
 
 
@@ -162,3 +152,33 @@ def test_a_silent_cell_has_a_dashed_circle_and_no_sector() -> None:
 def test_bands_have_different_colours_however_many_there_are() -> None:
     for num_bands in (1, 7, 8, 24):
         assert len(set(band_colours(num_bands))) == num_bands
+
+
+def test_a_whole_map_has_users_below_the_dials_and_the_numbers_of_agents_above() -> None:
+    figure, network = panel(), map_of(NetworkConfig(num_users=(2, 4, 3), num_bands=4))
+    draw_map(figure, network, np.ones((3, 4)))
+    said = {text.get_text(): text for text in figure.texts}
+    assert list(said) == ["0", "1", "2"]
+    for cell, text in zip(network.cells, said.values(), strict=True):
+        np.testing.assert_allclose(text.get_position(), cell)
+    sectors = [patch for patch in figure.patches if isinstance(patch, Wedge)]
+    dots = [line for line in figure.lines if line.get_marker() == "o"]
+    assert [len(line.get_xdata()) for line in dots] == [2, 4, 3]
+    assert max(line.get_zorder() for line in figure.lines) < min(sector.get_zorder() for sector in sectors)
+    assert min(text.get_zorder() for text in said.values()) > max(sector.get_zorder() for sector in sectors)
+
+
+def test_the_places_of_hexagons_are_those_that_their_gains_come_from() -> None:
+    deployment = Deployment(sectors=3, shadowing_db=0.0)
+    scenario = HexagonalDeployment(num_cells=9, num_users=2, deployment=deployment)
+    stations, users = scenario.drop(np.random.default_rng(3))
+    gains = deployment.drop(9, 2, np.random.default_rng(3))
+    sites = stations.reshape(3, 3, 2).mean(axis=1)  # three sectors around each
+    np.testing.assert_allclose(np.hypot(*(stations - np.repeat(sites, 3, axis=0)).T), deployment.spacing_m / 4.0)
+    for cell in range(9):
+        away = users[cell] - sites[cell // 3]
+        middle = np.degrees(np.arctan2(*(stations[cell] - sites[cell // 3])[::-1]))
+        off = (np.degrees(np.arctan2(away[:, 1], away[:, 0])) - middle + 180.0) % 360.0 - 180.0
+        loss_db = 37.6 * np.log10(np.hypot(*away.T).clip(min=35.0) / 250.0) + np.minimum(12.0 * (off / 65.0) ** 2, 30.0)
+        np.testing.assert_allclose(10.0 * np.log10(gains[cell, cell]), -loss_db, atol=1e-9)
+    assert draw_places(scenario, 0, 5) is not None
