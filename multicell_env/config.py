@@ -91,10 +91,10 @@ class NetworkConfig:
     """cell: the cell's own sum rate (18). network: every agent gets the average cell capacity, (19)/B. predicted: (18) as printed, with the
     belief c^B (9) for what users measure, by every rule. user: the cell's sum rate over the number of users in the network."""
     fairness: float = 0.0
-    """alpha, in [0, 5]: what the users' average rates are worth together. 0: their sum, the paper's. 1: the sum of their logarithms,
-    which is proportional fairness. Prices and rewards count rates by it."""
+    """alpha, in [0, 5]: what users' average rates are worth together, and so count in prices and rewards. 0: their sum, the paper's. 1: the
+    sum of their logarithms, which is proportional fairness."""
     schedule: Schedule = "none"
-    """Which users a cell serves in a slot where it has more than `users_per_slot`: in turn, or by w r; see `multicell_env.scheduling`."""
+    """Whom a cell with more than `users_per_slot` users serves in a slot: in turn, or the largest in rate times what it counts; or all."""
     users_per_slot: int | None = None
     """Most users that a cell serves in a slot, where there is a schedule; M by default."""
     channel_model: str = "rayleigh"

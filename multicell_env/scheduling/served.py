@@ -87,7 +87,7 @@ class ServedUsers:
             ingr: What they measured (7).
             slots_left: Slots of each block that are still to be played.
         """
-        self.rates = self.of_all(spectral_efficiency(powers, ingr))
+        self.rates[:] = self.of_all(spectral_efficiency(powers, ingr))
         ended = self._config.num_slots - slots_left > self.num_past
         self.past_rates[ended] += self.rates[ended]
         self.num_past[ended] += 1

@@ -1,0 +1,351 @@
+"""Where a cell has more users than it serves at once, each slot is the game of those whose turn it is."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from fairness_oracles import reward
+from gymnasium.vector import AutoresetMode
+from oracles import power_budget
+from schedule_oracles import Queues, fairest, served_slot
+
+from multicell_env import MulticellVectorEnv, NetworkConfig, multicell_v0
+from multicell_env.adapters.flat import flat_env
+from multicell_env.adapters.rows import row_env
+from multicell_env.blocks import Blocks
+from multicell_env.evaluation import evaluate_allocations, evaluate_policy
+
+UNEQUAL = (5, 2, 4)
+SMALL: dict[str, Any] = {"num_antennas": 4, "num_bands": 3, "num_slots": 5, "observation": "gain"}
+RULES: list[dict[str, Any]] = [
+    {"schedule": "round-robin"},
+    {"schedule": "proportional-fair", "fairness": 1.0},
+    {"schedule": "proportional-fair", "fairness": 2.0},
+]
+
+
+def dense(seed: int, users: int = 5) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    parts = generator.standard_normal((2, 3, 3, SMALL["num_bands"], SMALL["num_antennas"], users))
+    return (parts[0] + 1j * parts[1]) * generator.uniform(0.2, 1.5, users)
+
+
+@pytest.mark.parametrize("rules", RULES)
+@pytest.mark.parametrize("most", [None, 2])
+def test_slots_are_those_of_an_independent_scalar_oracle(rules: dict[str, Any], most: int | None) -> None:
+    """Who is served, powers, rates, averages, budgets and rewards, from k = 0 and given channels, by the public interface alone."""
+    env = multicell_v0.parallel_env(num_users=UNEQUAL, num_iterations=0, users_per_slot=most, dtype="float64", **SMALL | rules)
+    config, h, alpha = env.config, dense(1), rules.get("fairness", 0.0)
+    agents, served = env.possible_agents, [min(most or 4, users) for users in UNEQUAL]
+    h_lists = [[[[list(antenna[: UNEQUAL[rx]]) for antenna in band] for band in h[tx][rx]] for rx in range(3)] for tx in range(3)]
+    queues, generator = Queues(UNEQUAL, most or 4), np.random.default_rng(2)
+    past: list[Any] = []
+    spent: list[list[float]] = [[] for _ in range(3)]
+    _, infos = env.reset(options={"channels": h})
+    for _ in range(config.num_slots):
+        averages = [[sum(slot[b][u] for slot in past) / (len(past) + 1) for u in range(UNEQUAL[b])] for b in range(3)]
+        if alpha == 0.0:
+            chosen = queues.next()
+        else:
+            chosen = [fairest(h_lists[b][b], averages[b], alpha, served[b], 100.0) for b in range(3)]
+        for b, agent in enumerate(agents):
+            assert infos[agent]["scheduled"].tolist() == [float(user in chosen[b]) for user in range(UNEQUAL[b])]
+        actions = {agent: generator.uniform(0.0, 0.3, (3, served[b])) for b, agent in enumerate(agents)}
+        budgets = [power_budget(5 * served[b] * 3 * 100.0, spent[b], 5) for b in range(3)]
+        powers, rates, used = served_slot(h_lists, chosen, [action.tolist() for action in actions.values()], budgets)
+        _, rewards, _, _, infos = env.step(actions)
+        every = [[0.0] * users for users in UNEQUAL]
+        for b, agent in enumerate(agents):
+            spent[b].append(used[b])
+            expected = np.zeros((3, UNEQUAL[b]))
+            expected[:, chosen[b]] = powers[b]
+            np.testing.assert_allclose(infos[agent]["power"], expected, rtol=1e-9)
+            assert expected.sum() <= budgets[b]
+            for place, user in enumerate(chosen[b]):
+                every[b][user] = rates[b][place]
+            np.testing.assert_allclose(infos[agent]["user_rates"], every[b], rtol=1e-9)
+            assert infos[agent]["sum_rate"] == pytest.approx(sum(rates[b]), rel=1e-9)
+        paid = [sum(of_cell) for of_cell in every] if alpha == 0.0 else reward(past, every, alpha)
+        np.testing.assert_allclose(list(rewards.values()), paid, rtol=1e-8)
+        past.append(every)
+        for b, agent in enumerate(agents):
+            np.testing.assert_allclose(infos[agent]["average_rates"], np.mean([slot[b] for slot in past], axis=0), rtol=1e-9)
+
+
+@pytest.mark.parametrize(("users", "most"), [(9, 4), (8, 4), (5, 2), (7, 3)])
+def test_round_robin_serves_everybody_within_the_slots_that_it_takes(users: int, most: int) -> None:
+    env = multicell_v0.parallel_env(num_users=users, schedule="round-robin", users_per_slot=most, **SMALL)
+    _, infos = env.reset(seed=0)
+    turns = -(-users // most)
+    served = np.zeros(users)
+    for _ in range(turns):
+        assert infos["bs_1"]["scheduled"].sum() == most
+        served += infos["bs_1"]["scheduled"]
+        *_, infos = env.step({agent: np.full((3, most), 0.3) for agent in env.agents})
+        assert np.array_equal(infos["bs_1"]["average_rates"] > 0.0, served > 0)
+    assert served.min() >= 1
+    assert served.max() - served.min() <= 1
+
+
+@pytest.mark.parametrize("rules", [{"num_iterations": 3}, {"negotiation": "pricing"}, {"action": "price", "observation": "price"}])
+def test_a_slot_is_bit_for_bit_the_game_of_those_who_are_served(rules: dict[str, Any]) -> None:
+    fields = SMALL | rules
+    many = multicell_v0.parallel_env(num_users=6, schedule="round-robin", users_per_slot=2, **fields)
+    few = multicell_v0.parallel_env(num_users=2, **fields)
+    h, generator = dense(3, 6), np.random.default_rng(0)
+    planes, _ = many.reset(options={"channels": h})
+    for slot in range(3):
+        chosen = [2 * slot, 2 * slot + 1]
+        expected, _ = few.reset(options={"channels": h[..., chosen]})
+        if slot == 0:  # later budgets differ in their last digits
+            assert all(np.array_equal(planes[agent], expected[agent]) for agent in few.agents)
+        actions = {agent: generator.uniform(*many.config.action_limits, (3, 2)).astype(np.float32) for agent in few.agents}
+        planes, rewards, _, _, infos = many.step(actions)
+        _, of_few, _, _, infos_of_few = few.step(actions)
+        for agent in few.possible_agents:
+            power = infos[agent]["power"]
+            np.testing.assert_allclose(power[:, chosen], infos_of_few[agent]["power"], rtol=1e-3, atol=1e-3)
+            assert np.count_nonzero(np.delete(power, chosen, axis=1)) == 0
+            assert rewards[agent] == pytest.approx(of_few[agent], rel=1e-3)
+            if slot == 0:
+                assert rewards[agent] == of_few[agent]
+        if rules.get("negotiation") == "pricing" or "action" in rules:
+            break  # what is not spent rolls over
+
+
+@pytest.mark.parametrize("fields", [{"fairness": 1.0, "observation": "price"}, {"channel_model": "fading"}, {"num_users": (4, 2, 3)}, {}])
+def test_who_can_serve_all_plays_the_game_without_a_schedule(fields: dict[str, Any]) -> None:
+    both = [MulticellVectorEnv(2, schedule=schedule, **SMALL | fields) for schedule in ("none", "round-robin")]
+    (planes, infos), (others, other_infos) = (env.reset(seed=1) for env in both)
+    actions = np.random.default_rng(0).random((6, *both[0].action_space.shape), dtype=np.float32)
+    for action in actions:
+        assert np.array_equal(planes, others)
+        assert set(infos) == set(other_infos)
+        assert all(np.array_equal(infos[name], other_infos[name]) for name in infos)
+        (planes, *results, infos), (others, *other_results, other_infos) = (env.step(action) for env in both)
+        assert all(np.array_equal(*pair) for pair in zip(results, other_results, strict=True))
+
+
+COMPOSED: list[dict[str, Any]] = [
+    {"schedule": "round-robin"},
+    {"schedule": "proportional-fair", "fairness": 1.0, "observation": "price", "action": "price"},
+    {"schedule": "round-robin", "channel_model": "fading+estimated", "observation": "csi"},
+    {"schedule": "proportional-fair", "fairness": 0.5, "channel_model": "redraw+correlated", "rounds_per_slot": 2, "reward": "network"},
+    {"schedule": "proportional-fair", "fairness": 2.0, "channel_model": "estimated+geometric", "dtype": "float64", "reward": "predicted"},
+    {"schedule": "round-robin", "num_iterations": 0, "measurement_error_db": 2.0, "reward": "user"},
+]
+POOL = np.stack([dense(seed) for seed in range(7)])
+RECORDED: list[dict[str, Any]] = [
+    {"schedule": "proportional-fair", "fairness": 1.0, "channels": POOL},
+    {"schedule": "round-robin", "channels": POOL, "channel_model": "fading"},
+]
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP])
+@pytest.mark.parametrize("fields", [*COMPOSED, *RECORDED])
+def test_environment_i_of_a_batch_is_a_single_one_bit_for_bit(fields: dict[str, Any], mode: AutoresetMode) -> None:
+    sizes: dict[str, Any] = {} if "channels" in fields else {"num_users": UNEQUAL}
+    arguments = SMALL | {"num_slots": 3, "num_iterations": 2, "users_per_slot": 3} | sizes | fields
+    vector = MulticellVectorEnv(3, autoreset_mode=mode, num_threads=2, **arguments)
+    singles = [multicell_v0.parallel_env(**arguments) for _ in range(3)]
+    planes, told = vector.reset(seed=5)
+    expected = [env.reset(seed=5 + index) for index, env in enumerate(singles)]
+    generator, is_begun = np.random.default_rng(0), True
+    for _ in range(2 * vector.config.num_steps + 2):
+        for index, (of_agents, infos) in enumerate(expected):
+            for cell, (agent, own) in enumerate(of_agents.items()):
+                assert np.array_equal(planes[index, cell][..., : own.shape[-1]], own)
+                assert singles[index].observation_space(agent).contains(own)
+                names = {"scheduled"} if not is_begun else set(infos[agent]) - {"transmitted"}
+                for name in names:
+                    value = infos[agent][name]
+                    assert np.array_equal(np.asarray(told[name][index, cell])[..., : np.size(value, -1) if np.ndim(value) else None], value)
+        actions = generator.random(vector.action_space.shape, dtype=np.float32)
+        planes, rewards, _, over, told = vector.step(actions)
+        is_begun, steps = True, []
+        for index, env in enumerate(singles):
+            if not env.agents:  # NEXT_STEP begins in the step after
+                steps.append(env.reset())
+                assert not rewards[index].any()
+                continue
+            own = {agent: actions[index, cell][..., : env.action_space(agent).shape[-1]] for cell, agent in enumerate(env.possible_agents)}
+            of_agents, paid, _, _, infos = env.step(own)
+            assert list(paid.values()) == rewards[index].astype(float).tolist()
+            if over[index] and mode is AutoresetMode.SAME_STEP:
+                assert all(
+                    np.array_equal(told["average_rates"][index, cell, : len(info["average_rates"])], info["average_rates"])
+                    for cell, info in enumerate(infos.values())
+                )
+                of_agents, infos = env.reset()
+                is_begun = False
+            steps.append((of_agents, infos))
+        expected = steps
+
+
+@pytest.mark.parametrize("model", ["rayleigh", "estimated", "fading:speed_kmh=0"])
+def test_a_user_that_comes_again_has_the_same_channels_where_they_stay(model: str) -> None:
+    config = NetworkConfig(num_users=6, schedule="round-robin", users_per_slot=3, channel_model=model, num_bands=3)
+    blocks = Blocks(config, 2, keep_channels=True)
+    blocks.draw(range(2), [np.random.default_rng(index) for index in range(2)])
+    seen = []
+    for _ in range(4):
+        seen.append((blocks.channels.copy(), blocks.gains.cross_gains.copy(), blocks.gains.signal_gains.copy()))
+        blocks.play_slot(np.full(blocks.powers.shape, 0.2))
+        blocks.advance()
+    for turn in range(2):
+        assert all(np.array_equal(*pair) for pair in zip(seen[turn], seen[turn + 2], strict=True))
+    assert not np.any(seen[0][0] == seen[1][0])
+
+
+def log_utility(rates: Any) -> float:
+    """Mean over blocks of the sum of the logarithms of users' average rates."""
+    return float(np.mean([np.log(0.1 + of_block).sum() for of_block in rates]))
+
+
+def test_proportional_fairness_starves_nobody_and_beats_round_robin() -> None:
+    """Users of one cell have mean gains from 1 down to 1 %; channels are new in every slot, so that there are good ones to wait for."""
+    gains = np.full((2, 2, 8), 0.01)
+    gains[[0, 1], [0, 1]] = np.geomspace(1.0, 0.01, 8)
+    fields: dict[str, Any] = {"num_cells": 2, "num_antennas": 4, "num_users": 8, "users_per_slot": 2, "num_bands": 3, "num_slots": 40}
+    rates = {}
+    for schedule in ("round-robin", "proportional-fair"):
+        config = NetworkConfig(schedule=schedule, fairness=1.0, channel_model="redraw", mean_gains=gains, **fields)  # pyright: ignore[reportArgumentType]
+        result = evaluate_allocations(config, num_blocks=8, methods=["flwf"], timed=False)[0]
+        rates[schedule] = np.stack(result.user_rates)
+    assert rates["proportional-fair"].shape[-1] == 16
+    assert rates["proportional-fair"].min() > 0.5
+    assert log_utility(rates["proportional-fair"]) > log_utility(rates["round-robin"]) + 0.5
+
+
+def test_evaluations_count_the_rates_of_all_users() -> None:
+    config = NetworkConfig(num_users=UNEQUAL, schedule="round-robin", users_per_slot=2, num_antennas=4, num_bands=3, num_slots=5)
+    env = MulticellVectorEnv(4, config, observation="gain", autoreset_mode="DISABLED")
+
+    def uniform(observations: Any) -> dict[str, np.ndarray]:
+        return {agent: np.full(planes[..., 0, :, :].shape, 1.0 / 3.0) for agent, planes in observations.items()}
+
+    uniform.batched = True  # pyright: ignore[reportFunctionMemberAccess]
+    results = evaluate_policy("uniform", uniform, config, observation="gain", num_blocks=4, batched=True, timed=False)
+    env.reset(seed=1_000_000)
+    for _ in range(5):
+        *_, infos = env.step(np.full(env.action_space.shape, 1.0 / 3.0, np.float32))
+    expected = infos["average_rates"][:, config.user_mask]
+    np.testing.assert_allclose(np.concatenate(results.user_rates), expected, rtol=1e-4)
+    every = evaluate_allocations(config, num_blocks=4, timed=False)
+    assert len(every) > 8
+    for result in every:
+        assert np.all(np.isfinite(result.per_slot)), result.name
+        assert result.user_rates[0].shape[-1] == sum(UNEQUAL)
+        total = np.mean([rates.sum(axis=-1).mean() for rates in result.user_rates])
+        assert total / 3.0 == pytest.approx(result.per_slot.mean(), rel=1e-4), result.name
+
+
+def test_an_absolute_power_is_that_of_those_who_are_served() -> None:
+    fields: dict[str, Any] = {"num_users": 10, "schedule": "round-robin", "users_per_slot": 4, "tx_power_dbm": 20.0, "noise_dbm": 0.0}
+    config = NetworkConfig(**fields)
+    np.testing.assert_allclose(config.nominal_powers, 100.0 / (4 * 6))
+    np.testing.assert_allclose(config.nominal_budgets, 100.0)
+    env = multicell_v0.parallel_env(config, observation="gain")
+    env.reset(seed=0)
+    for _ in range(3):
+        *_, infos = env.step({agent: np.full((6, 4), 0.25) for agent in env.agents})
+        for info in infos.values():
+            assert info["power"].sum() == pytest.approx(100.0, rel=1e-5)
+            assert np.count_nonzero(info["power"].sum(axis=0)) == 4
+
+
+def test_a_user_without_a_channel_has_its_turn_and_no_power() -> None:
+    h = dense(4)
+    h[:, 1, :, :, 0] = 0.0
+    env = multicell_v0.parallel_env(num_users=5, schedule="round-robin", users_per_slot=2, **SMALL)
+    _, infos = env.reset(options={"channels": h})
+    assert infos["bs_1"]["blocked"].tolist() == [[1.0, 0.0, 0.0, 0.0, 0.0]] * 3
+    for slot in range(5):
+        *_, infos = env.step({agent: np.full((3, 2), 0.3) for agent in env.agents})
+        assert np.count_nonzero(infos["bs_1"]["power"].sum(axis=0)) == (1 if slot in (0, 2) else 2)
+        assert infos["bs_1"]["user_rates"][0] < 1e-6
+    fair = multicell_v0.parallel_env(num_users=5, schedule="proportional-fair", fairness=1.0, users_per_slot=2, **SMALL)
+    _, infos = fair.reset(options={"channels": h})
+    while fair.agents:
+        assert infos["bs_1"]["scheduled"][0] == 0.0
+        *_, infos = fair.step({agent: np.full((3, 2), 0.3) for agent in fair.agents})
+    with pytest.raises(ValueError, match="user 0 of cell 1 in band 0 is zero"):
+        fair.reset(options={"channels": h, "strict": True})
+
+
+def test_the_faces_and_adapters_have_places_for_those_who_are_served() -> None:
+    fields = SMALL | {"num_users": UNEQUAL, "schedule": "round-robin", "users_per_slot": 3}
+    dicts = MulticellVectorEnv(2, **fields).as_dicts()
+    planes, infos = dicts.reset(seed=0)
+    assert [planes[agent].shape[-1] for agent in dicts.agents] == [3, 2, 3]
+    assert [infos[agent]["power"].shape for agent in dicts.agents] == [(2, 3, users) for users in UNEQUAL]
+    planes, *_, infos = dicts.step({agent: np.full((2, *dicts.action_space(agent).shape), 0.2) for agent in dicts.agents})
+    assert [infos[agent]["average_rates"].shape for agent in dicts.agents] == [(2, users) for users in UNEQUAL]
+    rows = row_env(2, **fields)
+    rows.reset(seed=0)
+    assert rows.step(rows.action_space.sample())[4]["power"].shape == (6, 3, 5)
+    flat = flat_env(**fields)
+    flat.reset(seed=0)
+    while flat.agents:
+        flat.step({agent: flat.action_space(agent).sample() for agent in flat.agents})
+
+
+def test_a_saved_batch_goes_on_bit_for_bit() -> None:
+    fields = SMALL | {"num_users": 9, "schedule": "proportional-fair", "fairness": 1.0, "users_per_slot": 2}
+    env, other = (MulticellVectorEnv(2, **fields) for _ in range(2))
+    env.reset(seed=1)
+    other.reset(seed=8)
+    actions = np.random.default_rng(0).random((4, *env.action_space.shape))
+    env.step(actions[0])
+    other.load_state_dict(env.state_dict())
+    for action in actions[1:]:
+        (planes, *_, infos), (others, *_, other_infos) = env.step(action), other.step(action)
+        assert np.array_equal(planes, others)
+        assert np.array_equal(infos["average_rates"], other_infos["average_rates"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"num_users": 9}, "num_users must not exceed num_antennas .*; got U=9, M=8.*schedule='round-robin'"),
+        ({"schedule": "random"}, "schedule must be 'none', 'round-robin' or 'proportional-fair'; got 'random'"),
+        ({"schedule": None}, "schedule must be 'none', .*; got None"),
+        ({"users_per_slot": 3}, "users_per_slot must be left out without a schedule; got 3"),
+        ({"schedule": "round-robin", "users_per_slot": 9}, "users_per_slot must not exceed num_antennas .*; got 9, M=8"),
+        ({"schedule": "round-robin", "users_per_slot": 0}, "users_per_slot must be a whole number of at least 1; got 0"),
+        ({"schedule": "round-robin", "users_per_slot": 2.0}, "users_per_slot must be a whole number"),
+        ({"schedule": "proportional-fair"}, "fairness must be more than 0 with schedule 'proportional-fair'.*got 0"),
+        ({"schedule": "round-robin", "num_users": 9, "restart": False}, "restart must not be False where .* got False with 9 users"),
+    ],
+)
+def test_what_no_schedule_can_be_is_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        NetworkConfig(**fields)
+
+
+def test_gradients_and_devices_refuse_a_schedule() -> None:
+    env = MulticellVectorEnv(1, num_users=9, schedule="round-robin", observation="price")
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match=r"all users must be served in every slot for gradients; got schedule 'round-robin'"):
+        env.differentiable()
+    tensors = pytest.importorskip("multicell_env.tensors")
+    with pytest.raises(ValueError, match="schedule must be 'none' on a device; got 'round-robin'"):
+        tensors.TorchVectorEnv(1, num_users=9, schedule="round-robin")
+
+
+@pytest.mark.parametrize("gains", ["dense", "links"])
+def test_a_slot_is_played_on_mean_gains_over_all_users(gains: str) -> None:
+    num_cells = 3 if gains == "dense" else 66
+    given = np.random.default_rng(0).uniform(0.5, 2.0, (num_cells, num_cells, 6))
+    given[np.abs(np.subtract.outer(range(num_cells), range(num_cells))) > 1] = 0.0
+    fields: dict[str, Any] = {"num_cells": num_cells, "num_users": 6, "num_antennas": 4, "num_bands": 2, "mean_gains": given}
+    config = NetworkConfig(schedule="round-robin", users_per_slot=2, **fields)
+    slot = config.slot_network
+    assert slot.num_users == 2
+    assert slot.schedule == "none"
+    np.testing.assert_allclose(slot.mean_gain_matrix, given.mean(axis=-1), rtol=1e-12)
+    assert np.array_equal(slot.interferers, config.interferers)
+    np.testing.assert_allclose(slot.nominal_budgets, config.nominal_budgets)
+    restored = NetworkConfig.from_json({**NetworkConfig(num_users=12, schedule="round-robin").__getstate__(), "sir_db": "inf"})
+    assert restored.schedule == "round-robin"
+    assert restored.slot_network.num_users == 8
