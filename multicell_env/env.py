@@ -316,5 +316,5 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             info["transmitted"] = float(transmitted)
         for agent, cell in self._cell_of.items() if self._is_recorded else ():
             infos[agent]["blocked"] = of_all(blocks.served, blocks.blocked)[0, cell, :, : users[cell]].astype(np.float32)
-        tell(blocks.served, infos)
+        tell(None if self._same_users else blocks.served, infos)
         return infos

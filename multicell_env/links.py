@@ -55,7 +55,8 @@ class Links:
         self._model = self._composition.model
         self.served = ServedUsers.of(config, num_blocks)
         """Who is served; None where all are."""
-        self.moves = self._composition.moves or self.served is not None
+        self._channels_move = self._composition.moves
+        self.moves = self._channels_move or self.served is not None
         """Whether beams and gains change between slots."""
         self._slot = config.slot_network
         dtype = np.dtype(config.dtype)
@@ -78,7 +79,7 @@ class Links:
         def room(num_rows: int, shape: tuple[int, ...]) -> np.ndarray:
             return np.zeros((num_rows, *shape), self.channels.dtype)
 
-        moving = num_blocks if self._composition.moves else 0
+        moving = num_blocks if self._channels_move else 0
         own = self.channels if is_plain and self.served is None else room(moving, shapes[0])
         self._moved: tuple[OwnChannels, CrossChannels] = own, room(moving, shapes[1])
         """What the model gave for the running slot, where channels move."""
@@ -114,7 +115,7 @@ class Links:
 
     def begin(self, rows: np.ndarray, channels: OwnChannels, cross_channels: CrossChannels) -> None:
         """Put given channels into some rows; see `Blocks.begin`."""
-        if self._composition.moves:
+        if self._channels_move:
             raise ValueError(
                 f"given channels stay for the whole block; got channel_model {self._config.channel_model!r}, which moves them. "
                 "Give channel_model='rayleigh'."
@@ -150,7 +151,7 @@ class Links:
         """
         if len(generators) != len(rows):
             raise ValueError(f"there must be one generator for each row; got {len(generators)} for {len(rows)} rows. Give as many.")
-        if self._composition.moves:
+        if self._channels_move:
             self._generators |= zip(rows.tolist(), generators, strict=True)
         self.forget(rows)
         if self._by_cell:
@@ -173,7 +174,7 @@ class Links:
 
         def moved(few: slice) -> None:
             some = rows[few]
-            if not self._composition.moves:
+            if not self._channels_move:
                 own, cross, known = (channels[some] for channels in self._received)
                 self._serve(some, own, cross, known)
                 return
@@ -199,7 +200,7 @@ class Links:
 
     def _lay_over(self, rows: np.ndarray, generators: Sequence[np.random.Generator], own: OwnChannels, cross: CrossChannels) -> None:
         """Make beams and gains of what the model gave for some rows."""
-        if self._composition.moves:
+        if self._channels_move:
             for kept, given in zip(self._moved, (own, cross), strict=True):
                 kept[rows] = given
         if not self._composition.is_plain:

@@ -145,7 +145,9 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
         if self.config.rounds_per_slot > 1:
             self._transmitted = blocks.transmits
         rates, rewards = play_for_rewards(blocks, fractions, outputs)
-        sent = of_all(blocks.served, blocks.radiated(outputs.transmitted_powers))
+        sent, served = blocks.radiated(outputs.transmitted_powers), blocks.served
+        if served is not None:
+            sent = served.of_all(sent)
         observations = self._observer.after_round(
             outputs.observations, [self._errors[env] for env in range(self.num_envs)] if self._errors else []
         )
@@ -160,17 +162,17 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
         self._rates = rates.copy()
         infos = {"power": sent, "sum_rate": self._rates.copy()}
         if self._is_recorded:
-            infos["blocked"] = of_all(blocks.served, blocks.blocked).copy()
-        if blocks.served is not None:
-            infos |= blocks.served.infos()
+            infos["blocked"] = of_all(served, blocks.blocked).copy()
+        if served is not None:
+            infos |= served.infos()
         if self.config.rounds_per_slot > 1:
             infos["transmitted"] = self._transmitted.copy()
         if self._sure_steps < 1 and np.count_nonzero(over) and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
             infos |= {"final_obs": observations, "_final_obs": over.copy()}
             self._begin(np.flatnonzero(over))
             observations = self._observer.observe()
-            if blocks.served is not None:  # those of the observation
-                infos["scheduled"] = blocks.served.infos()["scheduled"]
+            if served is not None:  # those of the observation
+                infos["scheduled"] = served.infos()["scheduled"]
         return observations, rewards, np.zeros(self.num_envs, dtype=bool), over, infos
 
     def differentiable(self, like: Array = None) -> DifferentiableGame:

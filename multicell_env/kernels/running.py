@@ -94,10 +94,10 @@ class BlockRunner:
         Raises:
             ValueError: the outputs are of other blocks.
         """
-        shown, tokens = outputs.transmitted_powers.shape, arrays.powers.shape
-        if shown != tokens and outputs is not NO_OUTPUTS[arrays.powers.dtype.type]:
-            raise ValueError(f"outputs must be for {tokens}; got {shown}. Give what an Observer of these blocks returned.")
-        num_blocks, rates = len(arrays.powers), np.empty_like(arrays.power_budget)
+        tokens, shown = arrays.powers.shape, outputs.transmitted_powers
+        if shown.shape != tokens and outputs is not NO_OUTPUTS[shown.dtype.type]:
+            raise ValueError(f"outputs must be for {tokens}; got {shown.shape}. Give what an Observer of these blocks returned.")
+        num_blocks, rates = tokens[0], np.empty_like(arrays.power_budget)
         if num_iterations not in self._how:
             num_calls = int(min(num_blocks, 1 + arrays.cross_gains.size * (num_iterations + 2) // LONG_CALL))
             self._how[num_iterations] = (self.prefetches(arrays, num_iterations), num_calls)
