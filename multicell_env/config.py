@@ -127,8 +127,8 @@ class NetworkConfig:
         object.__setattr__(self, "fairness", checked_number("fairness", self.fairness, largest=LARGEST_FAIRNESS))
         object.__setattr__(self, "measurement_error_db", checked_number("measurement_error_db", self.measurement_error_db, largest=30.0))
         check_errors(self.measurement_error_db, self.num_iterations)
-        rules = self.num_antennas, self.max_users, self.fairness, self.restart
-        object.__setattr__(self, "users_per_slot", check_schedule(self.schedule, self.users_per_slot, *rules))
+        served = check_schedule(self.schedule, self.users_per_slot, self.num_antennas, self.max_users, self.restart)
+        object.__setattr__(self, "users_per_slot", served)
         sizes = self.num_cells, int(np.count_nonzero(self.mean_gain_matrix)) - self.num_cells, self.num_bands, self.num_antennas
         check_size(*sizes, self.max_users, int(self.served_per_cell.max()), self.num_iterations)
         if self.dtype == "float32":

@@ -149,12 +149,12 @@ def check_errors(measurement_error_db: float, num_iterations: int) -> None:
         )
 
 
-def check_schedule(schedule: str, users_per_slot: Any, num_antennas: int, max_users: int, fairness: float, restart: Any) -> int | None:
-    """The most users that a schedule serves at once, as they were given; refuses one that has no rule, or fewer antennas.
+def check_schedule(schedule: str, users_per_slot: Any, num_antennas: int, max_users: int, restart: Any) -> int | None:
+    """The most users that a schedule serves at once, as they were given.
 
     Raises:
-        ValueError: `users_per_slot` is given without a schedule, is no whole number, or above the number of antennas; users are weighed by
-            a fairness that is 0; or `restart` is none, or False where others have taken the places of users with powers.
+        ValueError: they are given without a schedule, no whole number, or more than the antennas; or `restart` is none, or False where
+            others take the places of users with powers.
     """
     if restart is not None and not isinstance(restart, bool):
         raise ValueError(f"restart must be True, False, or None for where channels move; got {restart!r}. Give one of the three.")
@@ -169,11 +169,6 @@ def check_schedule(schedule: str, users_per_slot: Any, num_antennas: int, max_us
                 f"users_per_slot must not exceed num_antennas (zero-forcing needs M >= U); got {users_per_slot}, M={num_antennas}. "
                 "Lower it."
             )
-    if schedule == "proportional-fair" and fairness == 0.0:
-        raise ValueError(
-            "fairness must be more than 0 with schedule 'proportional-fair', which weighs users by it; got 0. Give fairness=1, or "
-            "schedule='round-robin'."
-        )
     if restart is False and schedule != "none" and max_users > (users_per_slot or num_antennas):
         raise ValueError(
             f"restart must not be False where a schedule serves other users in every slot; got False with {max_users} users, of whom "

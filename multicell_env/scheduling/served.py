@@ -1,6 +1,7 @@
 """Who is served in the running slot of each block, and what all users have had so far."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +12,9 @@ from multicell_env.model.fairness import RunningRates
 from multicell_env.model.interference import spectral_efficiency
 from multicell_env.model.types import OwnChannels, Powers
 from multicell_env.scheduling.rules import Chosen, proportional_fair, round_robin
+
+CLASSICAL = 1.0
+"""alpha of the proportional fair rule, by which users are served where the network has none."""
 
 
 class ServedUsers:
@@ -59,7 +63,8 @@ class ServedUsers:
         if self._config.schedule == "round-robin":
             self.users[rows] = round_robin(self._config, self.num_past[rows])
         else:
-            self.users[rows] = proportional_fair(self._config, self._running(rows).weights(np.zeros(())), channels)
+            past = replace(self._running(rows), fairness=self._config.fairness or CLASSICAL)
+            self.users[rows] = proportional_fair(self._config, past.weights(np.zeros(())), channels)
 
     def in_places(
         self, rows: np.ndarray | slice, channels: Shaped[np.ndarray, "block cell *axes user"]
