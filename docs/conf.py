@@ -82,8 +82,7 @@ def as_on_the_site(app: Sphinx, name: str, source: list[str]) -> None:
 
     Those see the name of an included file, not what is in it.
     """
-    source[0] = re.sub(r"(?m)^\(On a git host: .*
-", "", source[0].replace(f"({TOUR[0]})", f"({TOUR[1]})"))
+    source[0] = re.sub(r"(?m)^\(On a git host: .*\n", "", source[0].replace(f"({TOUR[0]})", f"({TOUR[1]})"))
 
 
 def add_report(app: Sphinx, error: Exception | None) -> None:

@@ -32,7 +32,8 @@ def resolve_config(
             `num_slots` differ.
     """
     pool = channels if isinstance(channels, RecordedChannels) else None
-    config = NetworkConfig(**({} if pool is None else pool.sizes)) if config is None else config
+    sizes = pool.sizes if pool is not None and config is None else {}
+    config = NetworkConfig() if config is None else config
     if not isinstance(config, NetworkConfig):
         raise TypeError(
             f"config must be a NetworkConfig; got {type(config).__name__}. Pass fields by name instead: parallel_env(num_cells=3)."
@@ -46,7 +47,7 @@ def resolve_config(
                 if near
                 else f"there is no argument {name!r}. The fields of NetworkConfig are {names}."
             )
-    config = replace(config, **overrides, **_slots(config, max_cycles, overrides))
+    config = replace(config, **sizes | overrides, **_slots(config, max_cycles, overrides))
     return config if pool is None else pool.fitted(config)
 
 

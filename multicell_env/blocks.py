@@ -10,7 +10,7 @@ from jaxtyping import Bool, Complex, Float, Int
 from multicell_env.channels.model import ChannelModel
 from multicell_env.config import Negotiation, NetworkConfig
 from multicell_env.kernels.arrays import NO_OUTPUTS, WRITTEN, BlockArrays, FairnessArrays, PriceArrays, SlotOutputs, victims_of
-from multicell_env.kernels.running import BlockRunner, as_opening
+from multicell_env.kernels.running import MEASURES, BlockRunner, as_opening
 from multicell_env.kernels.steps import LOG_LIMIT
 from multicell_env.links import Links
 from multicell_env.model.interference import ingr
@@ -18,8 +18,6 @@ from multicell_env.model.pricing import PRICE_OFFSET, TILT_DECADES, prices
 from multicell_env.model.types import CrossChannels, Gains, OwnChannels, Powers
 from multicell_env.model.user_rates import UserRates
 
-MEASURES = 2**31
-"""Rounds of a slot that none reaches: no round is its last."""
 NOT_BEGUN = -1
 """`Blocks.slots_left` where no block has begun."""
 
@@ -51,14 +49,19 @@ class Blocks:
         num_threads: int = 1,
         channels: ChannelModel | None = None,
     ) -> None:
-        self.config = config
+        self.network = config
+        """The network with all of its users."""
+        self.config = config = config.slot_network
+        """What a slot is played on: the network of those who are served."""
         num_blocks = int(num_blocks)  # another type of integer would have another kernel compiled
         self.runner = BlockRunner(num_blocks, num_threads)
         dtype = np.dtype(config.dtype)
         tokens = (num_blocks, config.num_cells, config.num_bands, config.max_users)
-        self._links = links = Links(config, num_blocks, self.runner.threads.share, keep_channels=keep_channels, channels=channels)
+        self._links = links = Links(self.network, num_blocks, self.runner.threads.share, keep_channels=keep_channels, channels=channels)
         self.moves = links.moves
-        """Whether channels change between slots."""
+        """Whether channels, or who is served, change between slots."""
+        self.served = links.served
+        """Who is served in each slot, and what all users have had; None where all are served."""
         self.restarts = links.moves if config.restart is None else config.restart
         """Whether every slot begins without powers."""
         self.gains: Gains = links.gains
@@ -81,7 +84,7 @@ class Blocks:
         if config.measurement_error_db > 0.0:
             self.measured_ingr, self.measured_log_ingr, self.measured_prices = np.ones(tokens, dtype), *np.zeros((2, *tokens), dtype)
         self.user_rates: UserRates | None = UserRates(config, num_blocks) if config.fairness > 0.0 else None
-        """Rates of every user so far, and what they count in prices; None where all count alike."""
+        """Rates of every user that is served so far, and what they count in prices; None where all count alike."""
         self.log_budget: Float[np.ndarray, "block cell"] = np.zeros(tokens[:2], dtype)
         """log10 of the power budget over nominal."""
         self.power_budget: Float[np.ndarray, "block cell"] = np.tile(config.nominal_budgets.astype(dtype), (num_blocks, 1))
@@ -150,10 +153,7 @@ class Blocks:
         Raises:
             ValueError: a row does not exist, or there is not one generator for each.
         """
-        chosen = self._links.existing(rows)
-        if len(generators) != len(chosen):
-            raise ValueError(f"there must be one generator for each row; got {len(generators)} for {len(chosen)} rows. Give as many.")
-        self._links.draw(chosen, generators, self.restart)
+        self._links.draw(self._links.existing(rows), generators, self.restart)
 
     def advance(self) -> Int[np.ndarray, " moved"]:
         """Begin the next slot of every block that is between two, to be called once after every round; channels may move.
@@ -193,6 +193,7 @@ class Blocks:
         self.rounds[rows] = 0
         self.power_budget[rows] = self.config.nominal_budgets
         self.log_budget[rows] = 0.0
+        self._links.forget(rows)
         if self.user_rates is not None:
             self.user_rates.begin(rows)
         self._silence(rows)
@@ -204,7 +205,7 @@ class Blocks:
         self.ingr[rows] = self.inverse_gains[rows]
         self.log_ingr[rows] = (np.log10(self.inverse_gains[rows]) - self._log_nominal).clip(-LOG_LIMIT, LOG_LIMIT)
         if self.user_rates is not None:
-            self.user_rates.silence(rows)
+            self.user_rates.silence(rows, self.served and self.served.past_in_places(rows))
 
     def play_slot(
         self,
@@ -244,16 +245,14 @@ class Blocks:
         k = config.num_iterations if num_iterations is None else num_iterations
         rule = negotiation or config.negotiation
         rounds = config.rounds_per_slot if transmit is None else 1 if transmit else MEASURES
-        if outputs is not None and outputs.transmitted_powers.shape != tokens:
-            raise ValueError(
-                f"outputs must be for {tokens}; got {outputs.transmitted_powers.shape}. Give what an Observer of these blocks returned."
-            )
         pricing = None
         if self.hears_prices or (rule == "pricing" and k > 0):
             pricing = self._price_arrays(rule == "pricing", outputs is not None and outputs.are_prices)
-        fairness = self.fairness_arrays()
-        where = outputs or NO_OUTPUTS[dtype.type], self._arrays
-        return self.runner.play_slots(opening, damping, k, rule != "iwf", rounds, pricing, fairness, *where)
+        where = self.fairness_arrays(), outputs or NO_OUTPUTS[dtype.type], self._arrays
+        rates = self.runner.play_slots(opening, damping, k, rule != "iwf", rounds, pricing, *where)
+        if self.served is not None:
+            self.served.book(self.powers, self.ingr, self.slots_left)
+        return rates
 
     def _price_arrays(self, negotiates: bool, shows: bool) -> PriceArrays:
         """What the kernel takes for prices, made once: that takes as long as a part of a slot."""
@@ -276,7 +275,8 @@ class Blocks:
             num_iterations: How far the negotiation goes.
         """
         scratch = copy(self)  # which shares the gains, and what was measured last
-        scratch._pricing, scratch._arrays = {}, self._arrays._replace(**{name: getattr(self._arrays, name).copy() for name in WRITTEN})
+        scratch._pricing, scratch.served = {}, None
+        scratch._arrays = self._arrays._replace(**{name: getattr(self._arrays, name).copy() for name in WRITTEN})
         scratch.prices, scratch.user_rates = self.prices.copy(), self.user_rates and self.user_rates.copy()
         scratch.play_slot(actions, num_iterations=num_iterations, transmit=False)
         return scratch._arrays.powers, scratch._arrays.ingr

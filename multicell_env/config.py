@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -14,22 +14,25 @@ from multicell_env.config_checks import (
     LONGEST_BLOCK,
     MOST_ITERATIONS,
     check_choice,
+    check_damping,
+    check_errors,
     check_float32_reaches,
+    check_schedule,
     check_size,
     checked_db,
     checked_int,
     checked_num_users,
     checked_number,
     checked_powers_dbm,
-    real_number,
     rounded,
 )
-from multicell_env.networks.mean_gains import GainTable, MeanGains, SparseGains, checked_mean_gains, gains_from_json, table_of
+from multicell_env.networks.mean_gains import GainTable, MeanGains, SparseGains, checked_mean_gains, gains_from_json, table_of, user_means
 
 Reward = Literal["cell", "network", "predicted", "user"]
 Precision = Literal["float32", "float64"]
 Negotiation = Literal["flwf", "iwf", "pricing"]
 Action = Literal["powers", "price"]
+Schedule = Literal["none", "round-robin", "proportional-fair"]
 
 LARGEST_FAIRNESS = 5.0
 """Largest alpha: weights, which reach from 10^(-2 alpha) to 10^(2 alpha), must leave prices in range."""
@@ -51,9 +54,9 @@ class NetworkConfig:
     num_cells: int = 3
     """B, cells with one base station each; every base station is an agent."""
     num_antennas: int = 8
-    """M, antennas of a base station; zero-forcing needs M >= U."""
+    """M, antennas of a base station; zero-forcing serves at most M users of a cell at once."""
     num_users: int | tuple[int, ...] = 4
-    """U, users in every cell, or one number per cell."""
+    """U, users in every cell, or one number per cell; more than M need a schedule."""
     num_bands: int = 6
     """F, frequency bands (the paper's N_f)."""
     num_slots: int = 10
@@ -88,8 +91,12 @@ class NetworkConfig:
     """cell: the cell's own sum rate (18). network: every agent gets the average cell capacity, (19)/B. predicted: (18) as printed, with the
     belief c^B (9) for what users measure, by every rule. user: the cell's sum rate over the number of users in the network."""
     fairness: float = 0.0
-    """alpha, in [0, 5]: what the users' average rates are worth together. 0: their sum, the paper's. 1: the sum of their logarithms,
-    which is proportional fairness. Prices and rewards count rates by it."""
+    """alpha, in [0, 5]: what users' average rates are worth together, and so count in prices and rewards. 0: their sum, the paper's. 1: the
+    sum of their logarithms, which is proportional fairness."""
+    schedule: Schedule = "none"
+    """Whom a cell with more than `users_per_slot` users serves in a slot: in turn, or the largest in rate times what it counts; or all."""
+    users_per_slot: int | None = None
+    """Most users that a cell serves in a slot, where there is a schedule; M by default."""
     channel_model: str = "rayleigh"
     """Where channels come from, and how they move between slots, by the name of one of `channels.registry.CHANNEL_MODELS`."""
     restart: bool | None = None
@@ -101,53 +108,31 @@ class NetworkConfig:
         for name in ("num_cells", "num_antennas", "num_bands", "num_slots", "rounds_per_slot"):
             object.__setattr__(self, name, checked_int(name, getattr(self, name), 1, LARGEST_SIZES.get(name, LONGEST_BLOCK)))
         object.__setattr__(self, "num_iterations", checked_int("num_iterations", self.num_iterations, 0, MOST_ITERATIONS))
-        object.__setattr__(self, "num_users", checked_num_users(self.num_users, self.num_cells, self.num_antennas))
+        for name, kind in {"negotiation": Negotiation, "action": Action, "schedule": Schedule, "dtype": Precision}.items():
+            check_choice(name, getattr(self, name), get_args(kind))
+        most = self.num_antennas if self.schedule == "none" else None
+        object.__setattr__(self, "num_users", checked_num_users(self.num_users, self.num_cells, most))
         for name in ("sir_db", "snr_db"):
             object.__setattr__(self, name, checked_db(name, getattr(self, name)))
-        self._check_absolute_powers()
+        snr_db = None if self.snr_db == type(self).snr_db else self.snr_db
+        object.__setattr__(self, "tx_power_dbm", checked_powers_dbm(self.tx_power_dbm, self.noise_dbm, self.num_cells, snr_db))
         if self.mean_gains is not None:
             object.__setattr__(self, "mean_gains", checked_mean_gains(self.mean_gains, self.user_mask))
-        if not 0.0 <= real_number(self.damping) < 1.0:
-            raise ValueError(
-                f"damping must be in [0, 1) (1 would freeze the negotiation); got {self.damping!r}. Give 0 for the paper's game."
-            )
-        if not isinstance(self.damping_in_action, bool):
-            raise ValueError(f"damping_in_action must be True or False; got {self.damping_in_action!r}. Give one of the two.")
-        if self.damping_in_action and self.damping > 0.0:
-            raise ValueError(
-                f"damping must be 0 with damping_in_action (each user's own takes its place); got {self.damping!r}. Give one of the two."
-            )
+        check_damping(self.damping, self.damping_in_action, self.action)
         if not isinstance(self.reward, str) or self.reward not in get_args(Reward):
             raise ValueError(f"reward must be one of {get_args(Reward)}; got {self.reward!r}. Choose 'cell' for (18), as it is measured.")
-        check_choice("negotiation", self.negotiation, get_args(Negotiation))
-        check_choice("action", self.action, get_args(Action))
-        check_choice("dtype", self.dtype, get_args(Precision))
         if not isinstance(self.channel_model, str):
             raise ValueError(f"channel_model must be the name of a model of channels; got {self.channel_model!r}. Give 'rayleigh'.")
-        if self.restart is not None and not isinstance(self.restart, bool):
-            raise ValueError(f"restart must be True, False, or None for where channels move; got {self.restart!r}. Give one of the three.")
-        if self.action == "price" and self.damping_in_action:
-            raise ValueError(
-                "damping_in_action must be False with action 'price', which has one plane; got True. Give damping, or action 'powers'."
-            )
         object.__setattr__(self, "measuring_reward", checked_number("measuring_reward", self.measuring_reward, largest=1.0))
         object.__setattr__(self, "fairness", checked_number("fairness", self.fairness, largest=LARGEST_FAIRNESS))
         object.__setattr__(self, "measurement_error_db", checked_number("measurement_error_db", self.measurement_error_db, largest=30.0))
-        if self.measurement_error_db > 0.0 and self.num_iterations > 0:
-            raise ValueError(
-                f"num_iterations must be 0 with measurement_error_db (the iterations inside a step measure without error); got "
-                f"{self.num_iterations} and {self.measurement_error_db:g} dB. Give num_iterations=0 and more rounds_per_slot."
-            )
-        num_links = int(np.count_nonzero(self.mean_gain_matrix)) - self.num_cells
-        check_size(self.num_cells, num_links, self.num_bands, self.num_antennas, self.max_users, self.num_iterations)
+        check_errors(self.measurement_error_db, self.num_iterations)
+        served = check_schedule(self.schedule, self.users_per_slot, self.num_antennas, self.max_users, self.restart)
+        object.__setattr__(self, "users_per_slot", served)
+        sizes = self.num_cells, int(np.count_nonzero(self.mean_gain_matrix)) - self.num_cells, self.num_bands, self.num_antennas
+        check_size(*sizes, self.max_users, int(self.served_per_cell.max()), self.num_iterations)
         if self.dtype == "float32":
             self._check_float32_reaches()
-
-    def _check_absolute_powers(self) -> None:
-        powers = checked_powers_dbm(self.tx_power_dbm, self.noise_dbm, self.num_cells)
-        object.__setattr__(self, "tx_power_dbm", powers)
-        if powers is not None and self.snr_db != type(self).snr_db:
-            raise ValueError(f"snr_db must be left out beside tx_power_dbm, which says the powers; got {self.snr_db:g}. Give one of them.")
 
     def _check_float32_reaches(self) -> None:
         table, own_users = self.gain_table, np.where(self.user_mask, self.gain_table.own, np.inf)
@@ -188,7 +173,13 @@ class NetworkConfig:
         interference = "given mean gains" if self.mean_gains is not None else f"SIR={self.sir_db:g} dB"
         damping = " damping=action" if self.damping_in_action else f" damping={self.damping:g}" if self.damping else ""
         others = {"R": "rounds_per_slot", "negotiation": "negotiation", "action": "action", "error_db": "measurement_error_db"}
-        others |= {"fairness": "fairness", "channels": "channel_model", "restart": "restart"}
+        others |= {
+            "fairness": "fairness",
+            "schedule": "schedule",
+            "at_once": "users_per_slot",
+            "channels": "channel_model",
+            "restart": "restart",
+        }
         changed = [f" {short}={getattr(self, name)}" for short, name in others.items() if getattr(self, name) != getattr(type(self), name)]
         absolute = f"P={rounded(self.tx_power_dbm)} dBm N={rounded(self.noise_dbm)} dBm"
         power = f"SNR={self.snr_db:g} dB" if self.tx_power_dbm is None else absolute
@@ -206,6 +197,21 @@ class NetworkConfig:
     def users_per_cell(self) -> Int[np.ndarray, " cell"]:
         """U_b: number of users in each cell."""
         return _read_only(np.broadcast_to(np.asarray(self.num_users, dtype=np.int64), (self.num_cells,)))
+
+    @cached_property
+    def served_per_cell(self) -> Int[np.ndarray, " cell"]:
+        """S_b: number of users that each cell serves in a slot, all of them where there is no schedule."""
+        most = self.max_users if self.schedule == "none" else self.users_per_slot or self.num_antennas
+        return _read_only(np.minimum(self.users_per_cell, most))
+
+    @cached_property
+    def slot_network(self) -> "NetworkConfig":
+        """What a slot is played on: the network of as many users as are served, or this one where nobody is left out."""
+        served = tuple(self.served_per_cell.tolist())
+        if served == tuple(self.users_per_cell.tolist()):
+            return self
+        gains, users = user_means(self.mean_gains, self.user_mask), served if len(set(served)) > 1 else served[0]
+        return replace(self, num_users=users, mean_gains=gains, schedule="none", users_per_slot=None)
 
     @cached_property
     def max_users(self) -> int:
@@ -230,11 +236,7 @@ class NetworkConfig:
     @cached_property
     def mean_gain_matrix(self) -> Float[np.ndarray, "tx_cell rx_cell"]:
         """a_{b',b}: 1 on the diagonal and 1/SIR elsewhere (23), or what was given; with a gain for each user, their mean."""
-        gains, cells = np.zeros((self.num_cells, self.num_cells)), np.arange(self.num_cells)
-        rows, places = np.nonzero(self.interferers >= 0)
-        gains[self.interferers[rows, places], rows] = self.interferer_gains[rows, places]
-        gains[cells, cells] = self.own_gains
-        return _read_only(gains)
+        return _read_only(self.gain_table.matrix(self.own_gains, self.interferer_gains))
 
     @cached_property
     def own_gains(self) -> Float[np.ndarray, " cell"]:
@@ -259,10 +261,10 @@ class NetworkConfig:
 
     @cached_property
     def nominal_powers(self) -> Float[np.ndarray, " cell"]:
-        """p0: power per slot, user and band, in sigma^2: SNR / a_bb, or a base station's absolute power over noise, users and bands."""
+        """p0: power per slot, served user and band, in sigma^2: SNR / a_bb, or absolute power of the cell over noise, users and bands."""
         if self.tx_power_dbm is not None and self.noise_dbm is not None:
             over_noise = 10.0 ** ((np.asarray(self.tx_power_dbm, dtype=np.float64) - self.noise_dbm) / 10.0)
-            return _read_only(over_noise / (self.users_per_cell * self.num_bands))
+            return _read_only(over_noise / (self.served_per_cell * self.num_bands))
         return _read_only(10.0 ** (self.snr_db / 10.0) / self.own_gains)
 
     @cached_property
@@ -284,8 +286,8 @@ class NetworkConfig:
 
     @cached_property
     def nominal_budgets(self) -> Float[np.ndarray, " cell"]:
-        """Slot budget without roll-over, U_b F p0: a T-th of the block budget P̄_b = T U_b F p0, in sigma^2."""
-        return _read_only(self.users_per_cell * self.num_bands * self.nominal_powers)
+        """Slot budget without roll-over, U_b F p0: a T-th of the block budget P̄_b = T U_b F p0, in sigma^2; S_b for U_b in a schedule."""
+        return _read_only(self.served_per_cell * self.num_bands * self.nominal_powers)
 
     def action_shape(self, num_users: int) -> tuple[int, ...]:
         """Shape of the action of a cell with so many users: `(band, user)`, or `(2, band, user)` with `damping_in_action`."""

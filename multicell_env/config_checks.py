@@ -46,7 +46,9 @@ def shown(value: object) -> str:
     return words if len(words) <= 120 else f"{words[:100]}... ({len(words)} characters)"
 
 
-def check_size(num_cells: int, num_links: int, num_bands: int, num_antennas: int, max_users: int, num_iterations: int) -> None:
+def check_size(
+    num_cells: int, num_links: int, num_bands: int, num_antennas: int, max_users: int, most_served: int, num_iterations: int
+) -> None:
     """Refuse a network whose gains fit into no machine, or whose step would take minutes in which nothing can end it.
 
     Args:
@@ -55,12 +57,13 @@ def check_size(num_cells: int, num_links: int, num_bands: int, num_antennas: int
         num_bands: F.
         num_antennas: M.
         max_users: Users of the largest cell.
+        most_served: Users of the largest cell that are served at once.
         num_iterations: k.
 
     Raises:
         ValueError: it is such a network.
     """
-    gains = max(num_links, 1) * num_bands * max_users**2
+    gains = max(num_links, 1) * num_bands * most_served**2
     channels = (num_cells + num_links) * num_bands * num_antennas * max_users
     if 8 * max(gains, channels) > MOST_BYTES:
         raise ValueError(
@@ -108,31 +111,97 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
         raise ValueError(f"{name} must be {words}; got {shown(value)}. Choose one of the {number}.")
 
 
-def checked_num_users(value: Any, num_cells: int, num_antennas: int) -> int | tuple[int, ...]:
-    """Users in every cell, or one number per cell, none of them above the number of antennas.
+def check_damping(damping: Any, in_action: Any, action: str) -> None:
+    """Refuse a damping that is none, or that two fields say.
+
+    Args:
+        damping: Of every user.
+        in_action: Whether each user's own is a part of the action.
+        action: The form of actions.
+
+    Raises:
+        ValueError: it is so.
+    """
+    if not 0.0 <= real_number(damping) < 1.0:
+        raise ValueError(f"damping must be in [0, 1) (1 would freeze the negotiation); got {damping!r}. Give 0 for the paper's game.")
+    if not isinstance(in_action, bool):
+        raise ValueError(f"damping_in_action must be True or False; got {in_action!r}. Give one of the two.")
+    if in_action and damping > 0.0:
+        raise ValueError(
+            f"damping must be 0 with damping_in_action (each user's own takes its place); got {damping!r}. Give one of the two."
+        )
+    if action == "price" and in_action:
+        raise ValueError(
+            "damping_in_action must be False with action 'price', which has one plane; got True. Give damping, or action 'powers'."
+        )
+
+
+def check_errors(measurement_error_db: float, num_iterations: int) -> None:
+    """Refuse measurements with errors where iterations inside a step make them.
+
+    Raises:
+        ValueError: there are both.
+    """
+    if measurement_error_db > 0.0 and num_iterations > 0:
+        raise ValueError(
+            f"num_iterations must be 0 with measurement_error_db (the iterations inside a step measure without error); got "
+            f"{num_iterations} and {measurement_error_db:g} dB. Give num_iterations=0 and more rounds_per_slot."
+        )
+
+
+def check_schedule(schedule: str, users_per_slot: Any, num_antennas: int, max_users: int, restart: Any) -> int | None:
+    """The most users that a schedule serves at once, as they were given.
+
+    Raises:
+        ValueError: they are given without a schedule, no whole number, or more than the antennas; or `restart` is none, or False where
+            others take the places of users with powers.
+    """
+    if restart is not None and not isinstance(restart, bool):
+        raise ValueError(f"restart must be True, False, or None for where channels move; got {restart!r}. Give one of the three.")
+    if users_per_slot is not None:
+        if schedule == "none":
+            raise ValueError(
+                f"users_per_slot must be left out without a schedule; got {shown(users_per_slot)}. Give schedule='round-robin' beside it."
+            )
+        users_per_slot = checked_int("users_per_slot", users_per_slot, 1)
+        if users_per_slot > num_antennas:
+            raise ValueError(
+                f"users_per_slot must not exceed num_antennas (zero-forcing needs M >= U); got {users_per_slot}, M={num_antennas}. "
+                "Lower it."
+            )
+    if restart is False and schedule != "none" and max_users > (users_per_slot or num_antennas):
+        raise ValueError(
+            f"restart must not be False where a schedule serves other users in every slot; got False with {max_users} users, of whom "
+            f"{users_per_slot or num_antennas} are served. Leave it out."
+        )
+    return users_per_slot
+
+
+def checked_num_users(value: Any, num_cells: int, most: int | None) -> int | tuple[int, ...]:
+    """Users in every cell, or one number per cell, none of them above the most that are served at once, the number of antennas.
 
     Raises:
         ValueError: they are not.
     """
-    most = LARGEST_SIZES["num_users"]
+    largest = LARGEST_SIZES["num_users"]
     if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str):
-        return _at_most_antennas((checked_int("num_users", value, 1, most),), num_antennas)[0]
-    counts = tuple(checked_int("num_users", users, 1, most) for users in np.atleast_1d(np.asarray(value, dtype=object)))
+        return _at_most_antennas((checked_int("num_users", value, 1, largest),), most)[0]
+    counts = tuple(checked_int("num_users", users, 1, largest) for users in np.atleast_1d(np.asarray(value, dtype=object)))
     if len(counts) == 1:
-        return _at_most_antennas(counts, num_antennas)[0]
+        return _at_most_antennas(counts, most)[0]
     if len(counts) != num_cells:
         raise ValueError(
             f"num_users must be one number or one per cell; got {len(counts)} numbers for {num_cells} cells. "
             f"Give {num_cells} numbers, or one for all."
         )
-    return _at_most_antennas(counts, num_antennas)
+    return _at_most_antennas(counts, most)
 
 
-def _at_most_antennas(counts: tuple[int, ...], num_antennas: int) -> tuple[int, ...]:
-    if max(counts) > num_antennas:
+def _at_most_antennas(counts: tuple[int, ...], most: int | None) -> tuple[int, ...]:
+    if most is not None and max(counts) > most:
         raise ValueError(
             f"num_users must not exceed num_antennas (zero-forcing needs M >= U); got U={max(counts)}, "
-            f"M={num_antennas}. Raise num_antennas or lower num_users."
+            f"M={most}. Raise num_antennas or lower num_users, or serve some in each slot: schedule='round-robin'."
         )
     return counts
 
@@ -152,11 +221,12 @@ def checked_db(name: str, value: Any) -> float:
     return number
 
 
-def checked_powers_dbm(powers: Any, noise: Any, num_cells: int) -> float | tuple[float, ...] | None:
+def checked_powers_dbm(powers: Any, noise: Any, num_cells: int, snr_db: float | None) -> float | tuple[float, ...] | None:
     """Absolute powers of the base stations in dBm, one for all or one per cell, beside the noise of a band; None where there are none.
 
     Raises:
-        ValueError: one of the two is missing, a number is none or beyond any radio, or there are not as many as cells.
+        ValueError: one of the two is missing, an SNR is given beside them, a number is none or beyond any radio, or there are not as many
+            as cells.
     """
     if powers is None and noise is None:
         return None
@@ -174,6 +244,8 @@ def checked_powers_dbm(powers: Any, noise: Any, num_cells: int) -> float | tuple
         raise ValueError(
             f"tx_power_dbm must be one number or one per cell; got {len(each)} for {num_cells} cells. Give {num_cells}, or one."
         )
+    if snr_db is not None:
+        raise ValueError(f"snr_db must be left out beside tx_power_dbm, which says the powers; got {snr_db:g}. Give one of them.")
     numbers = [float(power) for power in each]
     return tuple(numbers) if len(numbers) > 1 else numbers[0]
 

@@ -61,13 +61,17 @@ class DifferentiableGame:
         like: An array of the library that computes, on its device; NumPy by default.
 
     Raises:
-        ValueError: measurements have errors, channels move, slots restart, or the observation is another.
+        ValueError: measurements have errors, a schedule leaves users out, channels move, slots restart, or the observation is another.
     """
 
     def __init__(self, blocks: Blocks, observation: Observation = "price", like: Array = None) -> None:
         config = blocks.config
         if config.measurement_error_db > 0.0:
             raise ValueError(f"measurement_error_db must be 0 for gradients; got {config.measurement_error_db:g}. Train without errors.")
+        if blocks.served is not None:
+            raise ValueError(
+                f"all users must be served in every slot for gradients; got schedule {blocks.network.schedule!r}. Train without a schedule."
+            )
         if blocks.moves:
             raise ValueError(f"channels must stay for gradients; got channel_model {config.channel_model!r}. Train with 'rayleigh'.")
         if blocks.restarts:

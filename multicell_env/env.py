@@ -19,6 +19,7 @@ from multicell_env.config_checks import as_array
 from multicell_env.observation import Observation, Observer, check_limits, observation_limits, observe, state_kind, tilted_shares
 from multicell_env.rewards import play_for_rewards
 from multicell_env.scenarios import Places
+from multicell_env.scheduling.served import of_all, tell
 from multicell_env.streams import error_stream
 
 AgentID = str
@@ -45,7 +46,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
       share `measuring_reward` of what it would be.
     * Infos: `power` (final, `[band, user]`, in sigma^2) and `sum_rate` (the cell's own, bit/s/Hz); with R > 1 `transmitted`, 1 where
       the round transmitted and 0 where `sum_rate` is what it would be. On recorded channels `blocked` `[band, user]`, 1 where a user has
-      no beam.
+      no beam. Where a `schedule` leaves users out, see `multicell_env.scheduling`.
 
     Args:
         config: The network; the paper's (8, 4) network by default.
@@ -89,18 +90,18 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         self.max_cycles = self.config.num_steps
         self.possible_agents = [f"bs_{cell}" for cell in range(self.config.num_cells)]
         self.agents: list[AgentID] = []
-        self._same_users = len(set(self.config.users_per_cell.tolist())) == 1
+        game = self.config.slot_network
+        self._same_users = game is self.config and len(set(game.users_per_cell.tolist())) == 1
         self._cell_of = {agent: cell for cell, agent in enumerate(self.possible_agents)}
-        limits = [observation_limits(observation, self.config, cell) for cell in range(self.config.num_cells)]
+        limits = [observation_limits(observation, game, cell) for cell in range(game.num_cells)]
         self.observation_spaces: dict[AgentID, Any] = {
             agent: Box(-limit, limit, dtype=np.float32) for agent, limit in zip(self.possible_agents, limits, strict=True)
         }
         self.action_spaces: dict[AgentID, Any] = {
-            agent: Box(*self.config.action_limits, self.config.action_shape(int(num_users)), np.float32)
-            for agent, num_users in zip(self.possible_agents, self.config.users_per_cell, strict=True)
+            agent: Box(*game.action_limits, game.action_shape(int(num_users)), np.float32)
+            for agent, num_users in zip(self.possible_agents, game.users_per_cell, strict=True)
         }
-        shown, cells = state_kind(observation), range(self.config.num_cells)
-        limit = np.stack([observation_limits(shown, self.config, cell, padded=True) for cell in cells])
+        limit = np.stack([observation_limits(state_kind(observation), game, cell, padded=True) for cell in range(game.num_cells)])
         self.state_space = Box(-limit, limit, dtype=np.float32)
         self.action_meaning = tilted_shares if self.config.action == "price" and observation == "price" else None
         """From observations and actions of tensors to planes that say what the actions mean; None where they are powers."""
@@ -173,8 +174,10 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         if dense is not None:
             warn_of_block(self.config, dense)
         if self._is_recorded:
-            check_limits(self.observation, self.config, planes)
-        return self._by_agent(planes[0]), self._infos(blocks.powers[0].copy(), np.zeros(self.config.num_cells), False)
+            check_limits(self.observation, blocks.config, planes)
+        return self._by_agent(planes[0]), self._infos(
+            of_all(blocks.served, blocks.powers)[0].copy(), np.zeros(self.config.num_cells), False
+        )
 
     def step(
         self, actions: Mapping[AgentID, np.ndarray]
@@ -194,10 +197,10 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         transmits = self.config.rounds_per_slot == 1 or bool(blocks.transmits[0])
         all_rates, all_rewards = play_for_rewards(blocks, fractions[None], outputs)
         rates, rewards = all_rates[0], all_rewards[0]
+        sent = of_all(blocks.served, blocks.radiated(outputs.transmitted_powers) if self._is_recorded else outputs.transmitted_powers)
         observations = self._observer.after_round(outputs.observations, [] if self._errors is None else [self._errors])
         if transmits:
             self._rates.append(rates)
-        sent = blocks.radiated(outputs.transmitted_powers) if self._is_recorded else outputs.transmitted_powers
         over, agents = not blocks.slots_left[0], self.possible_agents
         if over:
             self.agents = []
@@ -228,8 +231,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         Raises:
             RuntimeError: before `reset`.
         """
-        fractions = self._begun_blocks().hold()[0].astype(np.float32)
-        return {agent: fractions[cell, ..., : self.config.users_per_cell[cell]] for agent, cell in self._cell_of.items()}
+        return self._by_agent(self._begun_blocks().hold()[0].astype(np.float32))
 
     def render(self) -> np.ndarray | str | None:
         """Draw the network's map, who transmits in which band, and the sum rate per slot so far.
@@ -285,7 +287,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
                 f"actions must be a mapping with one action for each of {self.possible_agents}; got {got}. "
                 "Add what is missing, remove what is unknown."
             )
-        fractions = np.zeros((self.config.num_cells, *self.config.action_shape(self.config.max_users)))
+        fractions = np.zeros((self.config.num_cells, *self.config.slot_network.action_shape(self.config.slot_network.max_users)))
         for agent, cell in self._cell_of.items():
             shape, given = self.action_spaces[agent].shape, actions[agent]
             action = given if type(given) is np.ndarray else as_array(given, f"the action of {agent}", shape)
@@ -306,10 +308,10 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
     def _by_agent(self, planes: np.ndarray) -> ObsDict:
         if self._same_users:
             return dict(zip(self.possible_agents, planes, strict=True))
-        return {agent: planes[cell, ..., : self.config.users_per_cell[cell]].copy() for agent, cell in self._cell_of.items()}
+        return {agent: planes[cell, ..., : self.config.slot_network.users_per_cell[cell]].copy() for agent, cell in self._cell_of.items()}
 
     def _infos(self, powers: np.ndarray, rates: np.ndarray, transmitted: bool) -> InfoDict:
-        users = self.config.users_per_cell
+        users, blocks = self.config.users_per_cell, self._begun_blocks()
         infos: InfoDict = {
             agent: {"power": powers[cell] if self._same_users else powers[cell, :, : users[cell]].copy(), "sum_rate": float(rates[cell])}
             for agent, cell in self._cell_of.items()
@@ -317,5 +319,6 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         for info in infos.values() if self.config.rounds_per_slot > 1 else ():
             info["transmitted"] = float(transmitted)
         for agent, cell in self._cell_of.items() if self._is_recorded else ():
-            infos[agent]["blocked"] = self._begun_blocks().blocked[0, cell, :, : users[cell]].astype(np.float32)
+            infos[agent]["blocked"] = of_all(blocks.served, blocks.blocked)[0, cell, :, : users[cell]].astype(np.float32)
+        tell(None if self._same_users else blocks.served, infos)
         return infos

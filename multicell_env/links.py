@@ -13,6 +13,7 @@ from multicell_env.kernels.block import beamform, hear_beams
 from multicell_env.kernels.running import ONE_LAYOUT, aligned_zeros, announced
 from multicell_env.model.beamforming import MIN_SINE
 from multicell_env.model.types import CrossChannels, Gains, OwnChannels, Powers
+from multicell_env.scheduling.served import ServedUsers
 
 Share = Callable[[Callable[[slice], None], int], None]
 DRAWN_AT_ONCE = 64
@@ -33,6 +34,9 @@ def blocked_gains(config: NetworkConfig) -> Float[np.ndarray, " cell"]:
 class Links:
     """What base stations and users of a batch of blocks are to each other.
 
+    Channels are those of all users; beams and gains those of the users that are served, who are others in every slot where the network has
+    a schedule.
+
     Args:
         config: The network.
         num_blocks: How many blocks there is room for.
@@ -49,32 +53,44 @@ class Links:
     ) -> None:
         self._config, self._share, self._composition = config, share, model_of(config, channels)
         self._model = self._composition.model
-        self.moves = self._composition.moves
-        """Whether channels change between slots."""
+        self.served = ServedUsers.of(config, num_blocks)
+        """Who is served; None where all are."""
+        self._channels_move = self._composition.moves
+        self.moves = self._channels_move or self.served is not None
+        """Whether beams and gains change between slots."""
+        self._slot = config.slot_network
         dtype = np.dtype(config.dtype)
-        tokens, links = (num_blocks, config.num_cells, config.num_bands, config.max_users), config.interferers.shape
+        tokens, links = (num_blocks, config.num_cells, config.num_bands, self._slot.max_users), config.interferers.shape
         # Where beams leak into their own cell, it is the last of those that reach its users; a beam's gain to its own user is 0 there.
         cells = [np.arange(config.num_cells)[:, None]] if self._composition.leaks else []
         interferers = np.concatenate([config.interferers, *cells], axis=1)
-        cross_gains = aligned_zeros((num_blocks, *interferers.shape, config.num_bands, *[config.max_users] * 2), dtype)
+        cross_gains = aligned_zeros((num_blocks, *interferers.shape, config.num_bands, *tokens[3:] * 2), dtype)
         self.gains = Gains(np.ones(tokens, dtype), cross_gains, interferers)
         self.inverse_gains: Powers = np.ones(tokens, dtype)
         """1 / signal gain."""
-        trailing = (config.num_bands, config.num_antennas, config.max_users)
+        of_link = (config.num_bands, config.num_antennas, config.max_users)
         kept = num_blocks if keep_channels or self.moves else 0
-        self.channels: OwnChannels = np.zeros((kept, config.num_cells, *trailing), np.result_type(dtype, np.complex64))
-        """What base stations know of the channels to their users."""
+        self.channels: OwnChannels = np.zeros((kept, config.num_cells, *of_link[:2], tokens[3]), np.result_type(dtype, np.complex64))
+        """What base stations know of the channels to the users that they serve."""
         self.beamformers: Complex[np.ndarray, "block cell band antenna user"] = np.zeros_like(self.channels)
-        moving = num_blocks if self.moves else 0
-        self._moved: tuple[OwnChannels, CrossChannels] = (
-            self.channels if self._composition.is_plain else np.zeros((moving, config.num_cells, *trailing), self.channels.dtype),
-            np.zeros((moving, *links, *trailing), self.channels.dtype),
-        )
+        shapes = ((config.num_cells, *of_link), (*links, *of_link))
+        is_plain = self._composition.is_plain
+
+        def room(num_rows: int, shape: tuple[int, ...]) -> np.ndarray:
+            return np.zeros((num_rows, *shape), self.channels.dtype)
+
+        moving = num_blocks if self._channels_move else 0
+        own = self.channels if is_plain and self.served is None else room(moving, shapes[0])
+        self._moved: tuple[OwnChannels, CrossChannels] = own, room(moving, shapes[1])
         """What the model gave for the running slot, where channels move."""
+        staying = num_blocks if self.served is not None and not moving else 0
+        own, cross, known = (room(staying, shapes[link]) for link in (0, 1, 0))
+        self._received: tuple[OwnChannels, CrossChannels, OwnChannels] = own, cross, known
+        """What is received, and known, where channels stay and others are served in the next slot."""
         placed = num_blocks if self._composition.has_amplitudes else 0
-        self._amplitudes = Amplitudes(np.zeros((placed, *tokens[1::2]), dtype), np.zeros((placed, *links, config.max_users), dtype))
+        self._amplitudes = Amplitudes(*(np.zeros((placed, *shape[:-3], config.max_users), dtype) for shape in shapes))
         self._generators: dict[int, np.random.Generator] = {}
-        self.cells = interferers, np.array(config.users_per_cell)
+        self.cells = interferers, np.array(self._slot.users_per_cell)
         """Interferers and number of users of each cell, as kernels take them."""
         self.blocked: Bool[np.ndarray, "block cell band user"] = np.zeros(tokens, bool)
         """Who has no beam in a band, because its channel is zero or cannot be separated from its cell's others."""
@@ -83,8 +99,7 @@ class Links:
         self._blocked_gains = blocked_gains(config).astype(dtype)
         numbers = config.num_cells * (1 + links[1]) * config.num_bands * config.num_antennas * config.max_users
         drawn = numbers * np.dtype(np.complex64).itemsize
-        is_plain = self._composition.is_plain and not self.moves
-        self._by_cell = drawn > DRAWN_BY_CELL and is_plain and hasattr(self._model, "begin_by_cell")
+        self._by_cell = drawn > DRAWN_BY_CELL and is_plain and not self.moves and hasattr(self._model, "begin_by_cell")
         self._at_once = max(1, min(DRAWN_AT_ONCE, DRAWN_BYTES // drawn))
 
     def existing(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
@@ -100,7 +115,7 @@ class Links:
 
     def begin(self, rows: np.ndarray, channels: OwnChannels, cross_channels: CrossChannels) -> None:
         """Put given channels into some rows; see `Blocks.begin`."""
-        if self.moves:
+        if self._channels_move:
             raise ValueError(
                 f"given channels stay for the whole block; got channel_model {self._config.channel_model!r}, which moves them. "
                 "Give channel_model='rayleigh'."
@@ -113,14 +128,15 @@ class Links:
         own, cross = (np.require(array, self.channels.dtype, ONE_LAYOUT) for array in (channels, cross_channels))
         if not np.all(np.isfinite(own)):
             raise ValueError("channels must be finite; got NaN or infinity. Repair the recording.")
-        expected = (self._config.num_cells, *self.channels.shape[2:])
+        expected = (self._config.num_cells, self._config.num_bands, self._config.num_antennas, self._config.max_users)
         crossing = (*self._config.interferers.shape, *expected[1:])
         if own.shape != (len(rows), *expected) or cross.shape != (len(rows), *crossing):
             raise ValueError(
                 f"channels must have shapes {(len(rows), *expected)} and {(len(rows), *crossing)} for {len(rows)} blocks of this "
                 f"network; got {own.shape} and {cross.shape}. Stack what draw_channels or split_channels returned."
             )
-        self._beamform(rows, own, cross)
+        self.forget(rows)
+        self._lay_over(rows, [], own, cross)
 
     def draw(self, rows: np.ndarray, generators: Sequence[np.random.Generator], begin: Callable[[np.ndarray], None]) -> None:
         """Put channels of the network's model into some rows, one generator each, which `move` goes on with.
@@ -129,9 +145,15 @@ class Links:
             rows: Which blocks.
             generators: Sources of randomness.
             begin: Called with the rows that each thread has drawn.
+
+        Raises:
+            ValueError: there is not one generator for each row.
         """
-        if self.moves:
+        if len(generators) != len(rows):
+            raise ValueError(f"there must be one generator for each row; got {len(generators)} for {len(rows)} rows. Give as many.")
+        if self._channels_move:
             self._generators |= zip(rows.tolist(), generators, strict=True)
+        self.forget(rows)
         if self._by_cell:
             self._share(lambda some: self._begin_by_cell(rows[some], generators[some], begin), len(rows))
             return
@@ -148,10 +170,14 @@ class Links:
         self._change(rows, begun, begin)
 
     def move(self, rows: np.ndarray, begin: Callable[[np.ndarray], None]) -> None:
-        """Move the channels of some rows to their next slot. Arguments as for `draw`."""
+        """Move the channels of some rows to their next slot, and serve those whose turn it is. Arguments as for `draw`."""
 
         def moved(few: slice) -> None:
             some = rows[few]
+            if not self._channels_move:
+                own, cross, known = (channels[some] for channels in self._received)
+                self._serve(some, own, cross, known)
+                return
             generators = [self._generators[row] for row in some.tolist()]
             own, cross = (channels[some] for channels in self._moved)
             state = own, cross, self._amplitudes_of(some)
@@ -167,25 +193,44 @@ class Links:
 
         self._share(change_some, len(rows))
 
+    def forget(self, rows: np.ndarray | slice) -> None:
+        """Nobody in these rows has had anything, where users are served in turn."""
+        if self.served is not None:
+            self.served.begin(rows)
+
     def _lay_over(self, rows: np.ndarray, generators: Sequence[np.random.Generator], own: OwnChannels, cross: CrossChannels) -> None:
         """Make beams and gains of what the model gave for some rows."""
-        if self.moves:
+        if self._channels_move:
             for kept, given in zip(self._moved, (own, cross), strict=True):
                 kept[rows] = given
-        if self._composition.is_plain:
-            self._beamform(rows, own, cross)
-            return
-        own, cross = self._composition.laid_over(own, cross, self._amplitudes_of(rows))
+        if not self._composition.is_plain:
+            own, cross = self._composition.laid_over(own, cross, self._amplitudes_of(rows))
+        known = self._composition.estimate(generators, own)
+        if len(self._received[0]):
+            for kept, given in zip(self._received, (own, cross, known), strict=True):
+                kept[rows] = given
+        self._serve(rows, own, cross, known)
+
+    def _serve(self, rows: np.ndarray, own: OwnChannels, cross: CrossChannels, known: OwnChannels) -> None:
+        """Make beams and gains for those who are served.
+
+        Args:
+            rows: Which blocks.
+            own: Channels to the own users, as they are received.
+            cross: Channels from the interferers.
+            known: What base stations know of the channels to the own users.
+        """
+        if self.served is not None:
+            self.served.choose(rows, known)
+            own, cross, known = (self.served.in_places(rows, channels) for channels in (own, cross, known))
         if not self._composition.leaks:
-            self._beamform(rows, own, cross)
+            self._beamform(rows, known, cross)
             return
-        assert self._composition.estimated is not None
-        known = self._composition.estimated.estimate(generators, own)
         self._beamform(rows, known, np.concatenate([cross, own[:, :, None]], axis=2))
         # The own cell's beams at its users, as one more interferer: each user's own beam is its signal.
         leaks, least = self.gains.cross_gains[rows, :, -1], self._blocked_gains[:, None, None]
         signal = np.where(self.blocked[rows], least, np.maximum(np.diagonal(leaks, axis1=-2, axis2=-1), least))
-        signal = np.where(self._config.user_mask[:, None], signal, signal.dtype.type(1.0))
+        signal = np.where(self._slot.user_mask[:, None], signal, signal.dtype.type(1.0))
         self.gains.signal_gains[rows], self.inverse_gains[rows] = signal, 1.0 / signal
         self.gains.cross_gains[rows, :, -1] = leaks * (1.0 - np.eye(leaks.shape[-1], dtype=leaks.dtype))
 

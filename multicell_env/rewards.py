@@ -13,6 +13,7 @@ from multicell_env.model.fairness import RunningRates
 from multicell_env.model.interference import spectral_efficiency, sum_rates
 from multicell_env.model.types import Array
 from multicell_env.model.waterfilling import believed_ingr
+from multicell_env.scheduling.served import of_all
 
 Rates = Float[np.ndarray, "block cell"]
 
@@ -36,6 +37,8 @@ def play_for_rewards(
     if config.reward == "cell" and config.rounds_per_slot == 1 and users is None:  # what most steps are
         rates = blocks.play_slot(actions, outputs=outputs)
         return rates, rates
+    if users is not None and blocks.served is not None:
+        users = blocks.served  # users that are not served count by what they have had
     transmits, running = blocks.transmits, None if users is None else users.running()
     shares = None if config.rounds_per_slot == 1 else transmits.astype(config.dtype)  # which takes half as long as a choice
     if shares is not None and config.measuring_reward > 0.0:
@@ -45,11 +48,11 @@ def play_for_rewards(
     rates = worth = blocks.play_slot(actions, outputs=outputs)
     believed = None if last is None else believed_ingr(blocks.powers, *last, blocks.gains.signal_gains)
     if users is not None and running is not None:
-        rates_of_users = users.rates if believed is None else spectral_efficiency(blocks.powers, believed)
-        worth = worth_of_users(running, rates_of_users, config.user_mask, transmits.astype(config.dtype))
+        rates_of_users = users.rates if believed is None else of_all(blocks.served, spectral_efficiency(blocks.powers, believed))
+        worth = worth_of_users(running, rates_of_users, blocks.network.user_mask, transmits.astype(config.dtype))
     elif believed is not None:
         worth = sum_rates(blocks.powers, believed)
-    num_users = int(config.users_per_cell.sum()) if config.reward == "user" else 0  # a sum takes a tenth of a slot
+    num_users = int(blocks.network.users_per_cell.sum()) if config.reward == "user" else 0  # a sum takes a tenth of a slot
     return rates, cast(Rates, rewards_of(worth, config.reward, num_users, shares))
 
 

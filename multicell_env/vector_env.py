@@ -23,6 +23,7 @@ from multicell_env.env import MulticellEnv
 from multicell_env.model.types import Array
 from multicell_env.observation import Observation, Observer, check_limits, observation_limits, observe, state_kind
 from multicell_env.rewards import play_for_rewards
+from multicell_env.scheduling.served import of_all
 from multicell_env.streams import error_stream
 
 NOBODY = np.empty(0, np.int64)
@@ -42,8 +43,9 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
     * Reward: `[env, cell]`, so that wrappers for a single agent's rewards do not fit; termination (never) and truncation: `[env]`.
     * Infos: `power` `[env, cell, band, user]` and `sum_rate` `[env, cell]` of the slot that was played; with R > 1 rounds of a slot,
       `transmitted` `[env]` says whose round was the last of its slot. On recorded channels `blocked` `[env, cell, band, user]` says who
-      has no beam. Where an environment was reset
-      in the same step, `final_obs` holds its last observation and `_final_obs` tells where.
+      has no beam. Where a `schedule` leaves users out, infos are of all users, actions and observations of those who are served:
+      `scheduled` `[env, cell, user]` is 1 for who is in the coming slot, beside `user_rates` and `average_rates`; see `MulticellEnv`. Where
+      an environment was reset in the same step, `final_obs` holds its last observation and `_final_obs` tells where.
 
     Args:
         num_envs: E.
@@ -84,10 +86,9 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
         self.possible_agents = single.possible_agents
         self.action_spaces = single.action_spaces
         self.observation_spaces = single.observation_spaces
-        self.single_action_space = Box(
-            *self.config.action_limits, (self.config.num_cells, *self.config.action_shape(self.config.max_users)), np.float32
-        )
-        limit = np.stack([observation_limits(observation, self.config, cell, padded=True) for cell in range(self.config.num_cells)])
+        game = self.config.slot_network
+        self.single_action_space = Box(*game.action_limits, (game.num_cells, *game.action_shape(game.max_users)), np.float32)
+        limit = np.stack([observation_limits(observation, game, cell, padded=True) for cell in range(game.num_cells)])
         self.single_observation_space = Box(-limit, limit, dtype=np.float32)
         self.single_state_space = single.state_space
         self.action_space = batch_space(self.single_action_space, self.num_envs)
@@ -127,7 +128,7 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
         self._begin(np.flatnonzero(chosen))
         planes = self._observer.observe()
         if self._is_recorded:
-            check_limits(self.observation, self.config, planes)
+            check_limits(self.observation, self._blocks.config, planes)
         return planes, self._infos()
 
     def step(self, actions: Float[np.ndarray, "env cell *plane band user"]) -> Step:
@@ -145,6 +146,9 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
         if self.config.rounds_per_slot > 1:
             self._transmitted = blocks.transmits
         rates, rewards = play_for_rewards(blocks, fractions, outputs)
+        sent, served = blocks.radiated(outputs.transmitted_powers), blocks.served
+        if served is not None:
+            sent = served.of_all(sent)
         observations = self._observer.after_round(
             outputs.observations, [self._errors[env] for env in range(self.num_envs)] if self._errors else []
         )
@@ -154,18 +158,22 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
                 self._errors[env].bit_generator.state = state
             self._begin(ended)
             observations, rewards = self._observer.observe(), rewards.copy()
-            rewards[ended], rates[ended], outputs.transmitted_powers[ended] = 0.0, 0.0, 0.0
+            rewards[ended], rates[ended], sent[ended] = 0.0, 0.0, 0.0
         over = blocks.slots_left == 0 if self._sure_steps < 1 else np.zeros(self.num_envs, dtype=bool)
         self._rates = rates.copy()
-        infos = {"power": blocks.radiated(outputs.transmitted_powers), "sum_rate": self._rates.copy()}
+        infos = {"power": sent, "sum_rate": self._rates.copy()}
         if self._is_recorded:
-            infos["blocked"] = blocks.blocked.copy()
+            infos["blocked"] = of_all(served, blocks.blocked).copy()
+        if served is not None:
+            infos |= served.infos()
         if self.config.rounds_per_slot > 1:
             infos["transmitted"] = self._transmitted.copy()
         if self._sure_steps < 1 and np.count_nonzero(over) and self.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP:
             infos |= {"final_obs": observations, "_final_obs": over.copy()}
             self._begin(np.flatnonzero(over))
             observations = self._observer.observe()
+            if served is not None:  # those of the observation
+                infos["scheduled"] = served.infos()["scheduled"]
         return observations, rewards, np.zeros(self.num_envs, dtype=bool), over, infos
 
     def differentiable(self, like: Array = None) -> DifferentiableGame:
@@ -224,8 +232,12 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
 
     def _infos(self) -> dict[str, Any]:
         flags = {"transmitted": self._transmitted.copy()} if self.config.rounds_per_slot > 1 else {}
-        blocked = {"blocked": self._blocks.blocked.copy()} if self._is_recorded else {}
-        return {"power": self._blocks.radiated(self._blocks.powers).copy(), "sum_rate": self._rates.copy(), **blocked, **flags}
+        served, sent = self._blocks.served, self._blocks.radiated(self._blocks.powers)
+        if self._is_recorded:
+            flags["blocked"] = of_all(served, self._blocks.blocked).copy()
+        if served is not None:
+            flags |= served.infos()
+        return {"power": of_all(served, sent).copy(), "sum_rate": self._rates.copy(), **flags}
 
     def _check_all_play(self) -> None:
         least = 0 if self._begins_next else 1

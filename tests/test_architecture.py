@@ -18,20 +18,8 @@ MOST_FILES = 16
 LONGEST_NAME = 80
 
 GAME = (
-    *(
-        "arguments",
-        "batched",
-        "blocks",
-        "channels",
-        "config",
-        "config_checks",
-        "differentiable",
-        "kernels",
-        "links",
-        "model",
-        "observation",
-    ),
-    *("rewards", "scenarios", "streams", "version"),
+    *("arguments", "batched", "blocks", "channels", "config", "config_checks", "differentiable", "kernels", "links", "model"),
+    *("observation", "rewards", "scenarios", "scheduling", "streams", "version"),
 )
 MAY_IMPORT = {
     "config": ("config_checks", "networks.mean_gains"),
@@ -46,12 +34,13 @@ MAY_IMPORT = {
     "kernels": ("kernels", "model.types"),
     "channels": ("channels", "config", "config_checks", "kernels.drawing", "kernels.random_bits", "model", "networks"),
     "allocations": ("allocations", "config", "kernels.compiling", "model"),
-    "links": ("channels", "config", "kernels", "model"),
+    "scheduling": ("config", "model", "scheduling"),
+    "links": ("channels", "config", "kernels", "model", "scheduling"),
     "blocks": ("channels.model", "config", "kernels", "links", "model"),
     "differentiable": ("arguments", "blocks", "config", "model", "observation", "rewards", "tensors.playing", "tensors.showing"),
     "tensors": (*GAME, "env", "tensors"),
     "observation": ("blocks", "channels.plausible", "config", "kernels", "model"),
-    "rewards": ("blocks", "config", "kernels", "model"),
+    "rewards": ("blocks", "config", "kernels", "model", "scheduling"),
     "rendering": (*GAME, "rendering"),
     "env": (*GAME, "rendering"),
     "vector_env": (*GAME, "env"),

@@ -75,8 +75,10 @@ def network_of(pool: RecordedChannels, config: NetworkConfig) -> NetworkConfig:
 
 
 def _sized(pool: RecordedChannels, config: NetworkConfig) -> NetworkConfig:
-    powers: dict[str, Any] = {**pool.powers, "snr_db": NetworkConfig.snr_db} if pool.powers else {}
-    return replace(config, **pool.sizes, **powers, mean_gains=None, channel_model="rayleigh")
+    rules: dict[str, Any] = {**pool.powers, "snr_db": NetworkConfig.snr_db} if pool.powers else {}
+    if pool.sizes["num_users"] > pool.sizes["num_antennas"] and config.schedule == "none":
+        rules["schedule"] = "round-robin"  # not all can be served at once
+    return replace(config, **pool.sizes, **rules, mean_gains=None, channel_model="rayleigh")
 
 
 def usual_network(recorded: ChannelArguments, usual: NetworkConfig, *, beside_scenarios: bool) -> NetworkConfig:

@@ -83,5 +83,8 @@ def _then_pricing(policy: Policy, own: NetworkConfig, fairness: float, num_block
     blocks = draw_blocks(replace(own, **rules), num_blocks, seed, channels=channels)
     # The first slot transmits what the actor's last round did, so that the negotiation goes on from there.
     slots = [Slot.played(blocks, blocks.play_slot(fractions_of(opening.powers, blocks), num_iterations=0))]
-    slots += [Slot.played(blocks, blocks.play_slot(blocks.hold())) for _ in range(1, own.num_slots)]
+    for _ in range(1, own.num_slots):
+        if blocks.served is not None:
+            blocks.advance()  # others are served, and pricing begins anew
+        slots.append(Slot.played(blocks, blocks.play_slot(blocks.hold())))
     return Record.of(slots, own.user_mask)

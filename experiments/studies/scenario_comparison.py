@@ -194,7 +194,8 @@ def _play_all(
 ) -> list[MethodResult]:
     settings: dict[str, Any] = {"num_blocks": 1, "seed": seed + index, "timed": index < TIMED, "channels": channels}
     results = [*_play_modes(policies, config, settings), *evaluate_allocations(config, methods=methods, **settings)]
-    if channels is not None and BEST_KNOWN in methods and config.channel_model == NetworkConfig.channel_model:
+    stays = config.channel_model == NetworkConfig.channel_model and config.slot_network is config
+    if channels is not None and BEST_KNOWN in methods and stays:
         results.append(wmmse_from_pricing(config, num_blocks=1, seed=seed + index, channels=channels))
     return results
 

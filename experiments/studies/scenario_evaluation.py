@@ -134,8 +134,9 @@ class Validation:
         means = float(capacities[:, 0].mean()), float(capacities[:, -1].mean()), float(capacities.mean())
         if blocks.user_rates is None:
             return means, None
-        utility = alpha_fair_utility(blocks.user_rates.running().average_before(), blocks.config.fairness)
-        return means, float(utility[:, blocks.config.user_mask].mean(dtype=np.float64))
+        users = blocks.user_rates if blocks.served is None else blocks.served
+        utility = alpha_fair_utility(users.running().average_before(), blocks.config.fairness)
+        return means, float(utility[:, blocks.network.user_mask].mean(dtype=np.float64))
 
     def _bound(self, index: int) -> float:
         blocks = self._blocks(index)

@@ -54,7 +54,7 @@ class RowEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._seed = seed
-        users = env.config.user_mask
+        users = env.config.slot_network.user_mask
         self._real = None if users.all() else users.astype(np.float32)[:, None, None, :]
 
     def reset(self, *, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[Rows, dict[str, Any]]:

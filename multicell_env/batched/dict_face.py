@@ -25,7 +25,8 @@ class DictFace:
         self.agents = list(env.possible_agents)
         self.action_spaces, self.observation_spaces = dict(env.action_spaces), dict(env.observation_spaces)
         self.state_space = env.single_state_space
-        self._users = dict(zip(self.agents, env.config.users_per_cell.tolist(), strict=True))
+        self._users = dict(zip(self.agents, env.config.slot_network.users_per_cell.tolist(), strict=True))
+        self._all_users = dict(zip(self.agents, env.config.users_per_cell.tolist(), strict=True))
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: Mapping[str, Any] | None = None
@@ -45,7 +46,7 @@ class DictFace:
         """
         if not isinstance(actions, Mapping) or set(actions) != set(self.agents):
             raise ValueError(f"actions must have one entry for each of {self.agents}; got {actions!r:.200}. Add or remove some.")
-        config = self.env.config
+        config = self.env.config.slot_network
         stacked = np.zeros((self.num_envs, config.num_cells, *config.action_shape(config.max_users)))
         for cell, (agent, users) in enumerate(self._users.items()):
             shape = (self.num_envs, *config.action_shape(users))
@@ -81,10 +82,12 @@ class DictFace:
         return {agent: stacked[:, cell, ..., :users] for cell, (agent, users) in enumerate(self._users.items())}
 
     def _infos(self, infos: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        by_agent = {key: self._by_agent(infos[key]) for key in ("power", "blocked", "final_obs") if key in infos}
+        by_agent = {key: self._by_agent(infos[key]) for key in ("final_obs",) if key in infos}
+        of_users = ("power", "blocked", "scheduled", "user_rates", "average_rates")
         return {
             agent: {
                 **{key: arrays[agent] for key, arrays in by_agent.items()},
+                **{key: infos[key][:, cell, ..., : self._all_users[agent]] for key in of_users if key in infos},
                 "sum_rate": infos["sum_rate"][:, cell],
                 **{key: infos[key].copy() for key in ("transmitted", "_final_obs") if key in infos},
             }

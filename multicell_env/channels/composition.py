@@ -107,6 +107,10 @@ class Composition:
             own, cross = _scaled(own, amplitudes.own), _scaled(cross, amplitudes.crossing)
         return own, cross
 
+    def estimate(self, generators: Sequence[np.random.Generator], own: OwnChannels) -> OwnChannels:
+        """What base stations know of channels to their users as they are received; these themselves where beams do not leak."""
+        return own if self.estimated is None or not self.leaks else self.estimated.estimate(generators, own)
+
 
 def _scaled(
     channels: Complex[np.ndarray, "block *link band antenna user"], amplitudes: Float[np.ndarray, "block *link user"]

@@ -58,7 +58,7 @@ def split_channels(
 
 
 def refuse_unserved(config: NetworkConfig, own: OwnChannels, block: str = "") -> None:
-    """Refuse channels on which a user has no beam in some band.
+    """Refuse channels on which a user has no beam in some band; where a schedule leaves users out, those on which it has no channel there.
 
     Args:
         config: The network.
@@ -68,7 +68,9 @@ def refuse_unserved(config: NetworkConfig, own: OwnChannels, block: str = "") ->
     Raises:
         ValueError: a user has none; names the cell, the band and the user.
     """
-    unserved = np.argwhere(~served_users(own, config.user_mask) & config.user_mask[:, None, :])
+    leaves_out = config.slot_network is not config  # and who is served together changes from slot to slot
+    served = np.any(own != 0, axis=-2) if leaves_out else served_users(own, config.user_mask)
+    unserved = np.argwhere(~served & config.user_mask[:, None, :])
     if len(unserved):
         cell, band, user = (int(i) for i in unserved[0])
         flaw = "is zero" if not np.any(own[cell, band, :, user]) else "cannot be separated from those of stronger users of its cell"

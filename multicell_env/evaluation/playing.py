@@ -97,7 +97,7 @@ def record_of(
         observer.advance()
         if errors:
             blocks.measure(range(len(blocks)), errors)
-    return Record.of(slots, blocks.config.user_mask)
+    return Record.of(slots, blocks.network.user_mask)
 
 
 def evaluate_policy(
@@ -177,8 +177,8 @@ def evaluate_allocations(
     exclusive assignment is `assignment_bound` up to `MAX_BANDS` bands, and `greedy_assignment` beyond, where the best one cannot be
     searched. `fp` is one climb of `wmmse`, which takes the best of several: their steps are the same.
 
-    Where channels move, every method decides anew in every slot, on the slot's own channels: negotiations open there with their start, and
-    the others spend the nominal budget.
+    Where channels move or a schedule serves others, every method decides anew in every slot, on the slot's own channels: negotiations open
+    there with their start, and the others spend the nominal budget.
 
     Args:
         config: The network; the paper's (8, 4) network by default, or that of recorded channels.
@@ -211,7 +211,7 @@ def _played(allocation: Allocation, blocks: Blocks, channels: ChannelModel | Non
     def allocate(some: Blocks) -> Powers:
         return allocation.allocate(some.gains, some.user_budgets, some.config, generator)
 
-    anew = partial(_slot_by_slot, allocation, blocks.config, channels, len(blocks), seed, generator)
+    anew = partial(_slot_by_slot, allocation, blocks.network, channels, len(blocks), seed, generator)
     std_over_starts = None
     if allocation.kind == "negotiated":
         starts = [
@@ -226,7 +226,7 @@ def _played(allocation: Allocation, blocks: Blocks, channels: ChannelModel | Non
     else:
         draws = 1 if allocation.kind == "static" else num_slots
         slots = [Slot.of_powers(allocate(blocks), blocks) for _ in range(draws)] * (num_slots // draws)
-        starts, ms = [Record.of(slots, blocks.config.user_mask)], clock(allocate)
+        starts, ms = [Record.of(slots, blocks.network.user_mask)], clock(allocate)
     return MethodResult(
         allocation.name,
         np.mean([start.per_slot for start in starts], axis=0),
@@ -245,7 +245,7 @@ def _negotiated(allocation: Allocation, blocks: Blocks, allocate: Callable[[Bloc
     slots = [_iterated(allocation, blocks, fractions_of(allocate(blocks), blocks))]
     slots += [_iterated(allocation, blocks, blocks.hold()) for _ in range(1, blocks.config.num_slots)]
     blocks.restart()
-    return Record.of(slots, blocks.config.user_mask)
+    return Record.of(slots, blocks.network.user_mask)
 
 
 def _slot_by_slot(
@@ -256,13 +256,13 @@ def _slot_by_slot(
     seed: int,
     generator: np.random.Generator,
 ) -> Record:
-    """An allocation that is decided anew in every slot, where channels move."""
+    """An allocation that is decided anew in every slot, where channels move or others are served."""
     # Channels that have moved do not come back: every method plays blocks of its own, which the same seed makes the same.
     blocks, slots = draw_blocks(config, num_blocks, seed, channels=channels), []
     nominal = blocks.user_budgets
     for _ in range(config.num_slots):
         is_negotiated = allocation.kind == "negotiated"
-        powers = allocation.allocate(blocks.gains, blocks.user_budgets if is_negotiated else nominal, config, generator)
+        powers = allocation.allocate(blocks.gains, blocks.user_budgets if is_negotiated else nominal, blocks.config, generator)
         if is_negotiated:
             slots.append(_iterated(allocation, blocks, fractions_of(powers, blocks)))
         else:

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from multicell_env.blocks import Blocks
 from multicell_env.model.interference import ingr, spectral_efficiency
 from multicell_env.model.types import Powers
+from multicell_env.scheduling.served import of_all
 
 
 class Slot(NamedTuple):
@@ -17,19 +18,19 @@ class Slot(NamedTuple):
     capacities: Float[np.ndarray, " block"]
     """Average cell capacity, (19)/B, bit/s/Hz."""
     user_rates: Float[np.ndarray, "block cell user"]
-    """Rate of each user (6a), bit/s/Hz; 0 for padding."""
+    """Rate of each user of the network (6a), bit/s/Hz; 0 for those who are not served, and for padding."""
 
     @classmethod
     def played(cls, blocks: Blocks, sum_rates: Float[np.ndarray, "block cell"]) -> Self:
         """The slot that has just been played, and the sum rates that it had."""
         rates = spectral_efficiency(blocks.powers.astype(np.float64), blocks.ingr)
-        return cls(sum_rates.mean(axis=-1, dtype=np.float64), rates)
+        return cls(sum_rates.mean(axis=-1, dtype=np.float64), of_all(blocks.served, rates))
 
     @classmethod
     def of_powers(cls, powers: Powers, blocks: Blocks) -> Self:
         """A slot with these powers on the channels as they are now; nothing is played."""
         rates = spectral_efficiency(powers, ingr(powers, blocks.gains))
-        return cls(rates.sum(axis=-1).mean(axis=-1), rates)
+        return cls(rates.sum(axis=-1).mean(axis=-1), of_all(blocks.served, rates))
 
 
 class Record(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from multicell_env.kernels.arrays import BlockArrays, FairnessArrays, PriceArrays, SlotOutputs
+from multicell_env.kernels.arrays import NO_OUTPUTS, BlockArrays, FairnessArrays, PriceArrays, SlotOutputs
 from multicell_env.kernels.compiling import is_kept
 from multicell_env.kernels.slot import play_slots
 from multicell_env.kernels.steps import CACHE_LINE
@@ -23,6 +23,8 @@ WORTH_PREFETCHING = 16
 """Bytes of gains of a user in a band for each iteration; with fewer, a slot's arithmetic takes so long that waiting for them is little."""
 PATIENCE = 2.0
 """Seconds of compiling before a line says so."""
+MEASURES = 2**31
+"""Rounds of a slot that none reaches: no round is its last."""
 LONG_CALL = 2 * 10**9
 """Products of a power and a gain in a call, some seconds on one core, above which a batch is played in several: Ctrl-C is heard between."""
 INTERRUPTED = -1
@@ -87,8 +89,15 @@ class BlockRunner:
         outputs: SlotOutputs,
         arrays: BlockArrays,
     ) -> np.ndarray:
-        """One round of every block; arguments as for the kernel. Returns the rates of the cells (18)."""
-        num_blocks, rates = len(arrays.powers), np.empty_like(arrays.power_budget)
+        """One round of every block; arguments as for the kernel. Returns the rates of the cells (18).
+
+        Raises:
+            ValueError: the outputs are of other blocks.
+        """
+        tokens, shown = arrays.powers.shape, outputs.transmitted_powers
+        if shown.shape != tokens and outputs is not NO_OUTPUTS[shown.dtype.type]:
+            raise ValueError(f"outputs must be for {tokens}; got {shown.shape}. Give what an Observer of these blocks returned.")
+        num_blocks, rates = tokens[0], np.empty_like(arrays.power_budget)
         if num_iterations not in self._how:
             num_calls = int(min(num_blocks, 1 + arrays.cross_gains.size * (num_iterations + 2) // LONG_CALL))
             self._how[num_iterations] = (self.prefetches(arrays, num_iterations), num_calls)

@@ -35,9 +35,16 @@ class UserRates:
         self.past_rates[rows], self.num_past[rows] = 0.0, 0
         self.silence(rows)
 
-    def silence(self, rows: np.ndarray | slice) -> None:
-        """Nobody transmits."""
+    def silence(self, rows: np.ndarray | slice, past_rates: Float[np.ndarray, "row cell user"] | None = None) -> None:
+        """Nobody transmits.
+
+        Args:
+            rows: Which blocks.
+            past_rates: Of the users that are there from now on, where they are others than before.
+        """
         self.rates[rows] = 0.0
+        if past_rates is not None:
+            self.past_rates[rows] = past_rates
         self.weights[rows] = fair_weights(self.past_rates[rows] / (self.num_past[rows] + 1.0)[:, None, None], self._fairness)
 
     def hear(self, rows: np.ndarray, powers: Powers, ingr: Powers) -> None:

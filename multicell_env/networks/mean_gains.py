@@ -70,6 +70,14 @@ class GainTable(NamedTuple):
     crossing: Float[np.ndarray, "cell interferer user"]
     """From these cells; 0 for padding."""
 
+    def matrix(
+        self, own: Float[np.ndarray, " cell"], crossing: Float[np.ndarray, "cell interferer"]
+    ) -> Float[np.ndarray, "tx_cell rx_cell"]:
+        """Gains in the order of this table, one for all users of a cell, as a matrix."""
+        gains, (rows, places) = np.diag(own), np.nonzero(self.interferers >= 0)
+        gains[self.interferers[rows, places], rows] = crossing[rows, places]
+        return gains
+
 
 def checked_mean_gains(value: Any, user_mask: Bool[np.ndarray, "cell user"]) -> MeanGains:
     """Mean gains as a network keeps them, positive from each cell to itself.
@@ -118,6 +126,21 @@ def checked_mean_gains(value: Any, user_mask: Bool[np.ndarray, "cell user"]) -> 
         return value
     rows: Any = gains.tolist()
     return tuple(tuple(map(tuple, row)) for row in rows) if gains.ndim == 3 else tuple(map(tuple, rows))
+
+
+def user_means(gains: MeanGains | None, user_mask: Bool[np.ndarray, "cell user"]) -> MeanGains | None:
+    """Mean gains with one for all users of a cell, the mean over them; those that have one already stay.
+
+    Args:
+        gains: As a network keeps them.
+        user_mask: True where there is a user.
+    """
+    links = isinstance(gains, SparseGains)
+    values = np.zeros(0) if gains is None else np.array(gains.gains if links else gains)
+    if values.ndim < (2 if links else 3):
+        return gains
+    means = np.mean(values, axis=-1, where=user_mask[list(gains.rx)] if links else user_mask)
+    return SparseGains(gains.tx, gains.rx, means) if links else tuple(map(tuple, means.tolist()))  # pyright: ignore[reportArgumentType]
 
 
 def gains_from_json(value: Any) -> MeanGains | None:

@@ -52,7 +52,7 @@ class TaskEnv(MulticellEnv):
         if isinstance(seed, int | np.integer) and seed >= 0:
             self.config = by_rules(self.task.network_of(int(seed)), self._rules)
             self._places, self._map = self._places_of(int(seed)), None
-        if self._next_observer is not None and self._next_observer.blocks.config != self.config:
+        if self._next_observer is not None and self._next_observer.blocks.network != self.config:
             self._next_observer = None
         try:
             return super().reset(seed, options)

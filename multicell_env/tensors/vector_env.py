@@ -294,3 +294,5 @@ def _refuse_what_is_not_on_devices(config: NetworkConfig) -> None:
         raise ValueError(
             f"channel_model must be 'rayleigh' on a device; got {config.channel_model!r}. Give it, or take MulticellVectorEnv."
         )
+    if config.schedule != "none":
+        raise ValueError(f"schedule must be 'none' on a device; got {config.schedule!r}. Give it, or take MulticellVectorEnv.")

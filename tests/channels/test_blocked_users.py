@@ -155,6 +155,26 @@ def test_vector_environments_say_who_is_blocked_as_single_ones_do() -> None:
     assert "blocked" not in MulticellVectorEnv(1).reset(seed=0)[1]
 
 
+@pytest.mark.parametrize("moving", ["redraw", "fading"])
+def test_powers_in_infos_are_of_those_with_a_beam_in_the_slot_that_was_played(moving: str) -> None:
+    pool = np.stack([dense(i) for i in range(6)])
+    pool[::2, :, 1, 2, :, 0] = 0.0
+    fields: dict[str, Any] = {"channels": pool, "channel_model": moving, "observation": "gain", "num_iterations": 0}
+    vector, single = MulticellVectorEnv(3, **fields), multicell_v0.parallel_env(**fields)
+    actions, was_blocked = np.full(vector.action_space.shape, 0.25), vector.reset(seed=0)[1]["blocked"]
+    _, infos = single.reset(seed=0)
+    changes = 0
+    for _ in range(9):
+        before = infos["bs_1"]["blocked"]
+        *_, infos = single.step({agent: np.full((4, 3), 0.25) for agent in single.agents})
+        assert np.array_equal(infos["bs_1"]["power"] == 0.0, before > 0)
+        *_, told = vector.step(actions)
+        assert np.array_equal(told["power"] == 0.0, was_blocked)
+        changes += not np.array_equal(was_blocked, told["blocked"])
+        was_blocked = told["blocked"]
+    assert (changes > 0) is (moving == "redraw")
+
+
 def test_every_method_is_finite_where_users_are_blocked() -> None:
     pool = np.stack([dense(i) for i in range(6)])
     pool[:, :, 1, 2, :, 0] = 0.0

@@ -31,6 +31,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "no negotiation": {"num_users": 4, "num_iterations": 0},
     "one cell": {"num_users": 2, "num_cells": 1},
     "damping in action": {"num_users": 4, "damping_in_action": True},
+    "a schedule": {"num_users": 6, "schedule": "round-robin"},
 }
 
 # Cells may have different numbers of users, so their agents have spaces of different sizes.
