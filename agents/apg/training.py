@@ -15,6 +15,7 @@ from torch import Tensor
 from agents.actors import build_actor, joint_mask
 from agents.apg.config import APGConfig
 from agents.joint import JointEnv
+from agents.networks import MLPActor, SetActor, check_same_shape
 from agents.streams import seeds_of_parts
 
 
@@ -94,6 +95,15 @@ class APGTraining:
         self._observations, _ = envs.reset(seed=seeds_of_parts(seed, envs.num_envs))
         self.steps_done = 0
         self.last_losses: dict[str, float] = {}
+
+    def start_from(self, actor: SetActor | MLPActor) -> None:
+        """Begin with the weights of another actor.
+
+        Raises:
+            ValueError: it is of another shape.
+        """
+        check_same_shape(actor, self.actor)
+        self.actor.load_state_dict(actor.state_dict())
 
     def act(self) -> Float[Tensor, "env agent *action"]:
         """The actor's actions in the environment's units, with gradients."""
