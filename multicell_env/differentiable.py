@@ -110,8 +110,8 @@ class DifferentiableGame:
         )
         self._ahead: Ahead | None = None
         if blocks.moves and to_the_end:
-            gains = (self._array(gains) for gains in blocks.links.ahead(blocks.slots_left))
-            self._ahead = Ahead(*gains, blocks.slots_left.copy())
+            signal, cross = blocks.links.ahead(blocks.slots_left)
+            self._ahead = Ahead(self._array(signal), self._array(cross), blocks.slots_left.copy())
         self._prepare()
 
     def _array(self, values: np.ndarray) -> Array:
