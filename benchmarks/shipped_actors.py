@@ -29,7 +29,9 @@ COMMANDS = {
         "three pools by `examples/sionna_pool.py` (`--model umi`; `--model uma --seed 1`; `--model umi --cells 7 --drops 1000 --seed 2`), "
         "then `python train.py --algo apg --preset rounds "
         "--scenarios paper,any-sir,many-users,unequal-load,asymmetric,irregular-7,irregular-12 "
-        "--channels umi-3.npz --channels uma-3.npz --channels umi-7.npz --num-steps 4500 --eval-interval 4500`"
+        "--channels umi-3.npz --channels uma-3.npz --channels umi-7.npz --num-steps 4500 --eval-interval 4500 --name still`, and the same "
+        "with `--start-from runs/still --also-moving fading:speed_kmh=30 --also-moving fading:speed_kmh=3+estimated:error_db=-20 "
+        "--also-moving redraw --learning-rate 2e-3 --going-on 0.7 --num-steps 2500 --eval-interval 2500`"
     ),
     "rounds_fair": (
         "the same pools, then `python train.py --algo apg --preset rounds --fairness 1 "
@@ -102,6 +104,8 @@ def row(name: str, policy: ActorPolicy, results: dict[str, MethodResult]) -> str
     means = (f"{mean['mean']:.2f} ± {mean['ci95']:.2f}" for mean in (actor.last_slot, actor.all_slots))
     size = (PRETRAINED / f"{name}.safetensors").stat().st_size
     trained_on = ", ".join([describe(metadata["config"], metadata.get("scenarios")), *metadata.get("pools", ())])
+    if "also_moving" in metadata:
+        trained_on += f", and these pools with {', '.join(f'`{model}`' for model in metadata['also_moving'])}"
     numbers = f"{metadata['seed']} | {metadata['step']:,} | {size / 1000:.0f} kB | {' | '.join(means)} | {of_bound}"
     return f"| `{name}` | {metadata.get('algo', 'td3mix')} | {trained_on} | {numbers} |"
 

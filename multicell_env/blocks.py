@@ -57,7 +57,8 @@ class Blocks:
         self.runner = BlockRunner(num_blocks, num_threads)
         dtype = np.dtype(config.dtype)
         tokens = (num_blocks, config.num_cells, config.num_bands, config.max_users)
-        self._links = links = Links(self.network, num_blocks, self.runner.threads.share, keep_channels=keep_channels, channels=channels)
+        self.links = links = Links(self.network, num_blocks, self.runner.threads.share, keep_channels=keep_channels, channels=channels)
+        """Channels, and the beams and gains that are made of them."""
         self.moves = links.moves
         """Whether channels, or who is served, change between slots."""
         self.served = links.served
@@ -95,10 +96,9 @@ class Blocks:
         """Rounds of the running slot that have been played."""
         self.hears_prices = config.negotiation == "pricing" or config.action == "price"
         """Whether every round ends with prices heard, which costs time."""
-        nominal, unit = config.nominal_budgets.astype(dtype), dtype.type(config.power_unit)
         log_nominal = np.log10(config.nominal_powers)
         self._log_nominal = log_nominal[:, None, None]
-        constants = (nominal, log_nominal.astype(dtype), unit)
+        constants = (config.nominal_budgets.astype(dtype), log_nominal.astype(dtype), dtype.type(config.power_unit))
         state = (self.slots_left, self.rounds, self.power_budget, self.powers, self.ingr, self.log_ingr, self.log_budget)
         victims = victims_of(links.gains.interferers, config.num_bands * config.max_users**2)
         self._victims = (*victims, config.nominal_powers.astype(dtype))
@@ -119,11 +119,11 @@ class Blocks:
     @property
     def blocked(self) -> Bool[np.ndarray, "block cell band user"]:
         """Who has no beam in a band; see `multicell_env.model.beamforming.served_users`."""
-        return self._links.blocked
+        return self.links.blocked
 
     def radiated(self, powers: Powers) -> Powers:
         """Powers that leave an antenna: none where a user has no beam, whose share of the budget is set aside and not given to others."""
-        return np.where(self.blocked, powers.dtype.type(0.0), powers) if self._links.has_blocked else powers
+        return np.where(self.blocked, powers.dtype.type(0.0), powers) if self.links.has_blocked else powers
 
     @property
     def user_budgets(self) -> Float[np.ndarray, "block cell user"]:
@@ -141,8 +141,8 @@ class Blocks:
         Raises:
             ValueError: the channels have another shape or are not finite, a row does not exist, or the network's channels move.
         """
-        chosen = self._links.existing(rows)
-        self._links.begin(chosen, channels, cross_channels)
+        chosen = self.links.existing(rows)
+        self.links.begin(chosen, channels, cross_channels)
         self.restart(chosen)
 
     def draw(self, rows: np.ndarray | Sequence[int], generators: Sequence[np.random.Generator]) -> None:
@@ -153,7 +153,7 @@ class Blocks:
         Raises:
             ValueError: a row does not exist, or there is not one generator for each.
         """
-        self._links.draw(self._links.existing(rows), generators, self.restart)
+        self.links.draw(self.links.existing(rows), generators, self.restart)
 
     def advance(self) -> Int[np.ndarray, " moved"]:
         """Begin the next slot of every block that is between two, to be called once after every round; channels may move.
@@ -172,7 +172,7 @@ class Blocks:
             self.ended_powers[moved] = self.powers[moved]
         begin = self._silence if self.restarts else self._hear_again
         if self.moves:
-            self._links.move(moved, begin)
+            self.links.move(moved, begin)
         else:
             begin(moved)
         return moved
@@ -193,7 +193,7 @@ class Blocks:
         self.rounds[rows] = 0
         self.power_budget[rows] = self.config.nominal_budgets
         self.log_budget[rows] = 0.0
-        self._links.forget(rows)
+        self.links.forget(rows)
         if self.user_rates is not None:
             self.user_rates.begin(rows)
         self._silence(rows)

@@ -15,6 +15,7 @@ from multicell_env.model.interference import ingr, spectral_efficiency
 from multicell_env.model.types import Array, Gains
 from multicell_env.observation import Observation
 from multicell_env.rewards import predicts
+from multicell_env.tensors.ahead import Ahead
 from multicell_env.tensors.playing import Network, Progress, Round, measure, play_round, rewards_of_round, split_among_users
 from multicell_env.tensors.showing import observations, static_planes
 
@@ -47,6 +48,7 @@ class _Rows:
     slots_left: Int[np.ndarray, " block"]
     rounds: Int[np.ndarray, " block"]
     has_played: Bool[np.ndarray, " block"]
+    place: Int[np.ndarray, " block"]
 
 
 class DifferentiableGame:
@@ -59,12 +61,14 @@ class DifferentiableGame:
         blocks: Where the game begins: channels, powers, budgets and rounds as they are now.
         observation: "price" or "gain".
         like: An array of the library that computes, on its device; NumPy by default.
+        to_the_end: Whether the game goes on to the end of the blocks. Where channels move, what they will be is drawn for that, from copies
+            of the blocks' generators; otherwise the game then ends with the running slot.
 
     Raises:
-        ValueError: measurements have errors, a schedule leaves users out, channels move, slots restart, or the observation is another.
+        ValueError: measurements have errors, a schedule leaves users out, or the observation is another.
     """
 
-    def __init__(self, blocks: Blocks, observation: Observation = "price", like: Array = None) -> None:
+    def __init__(self, blocks: Blocks, observation: Observation = "price", like: Array = None, *, to_the_end: bool = True) -> None:
         config = blocks.config
         if config.measurement_error_db > 0.0:
             raise ValueError(f"measurement_error_db must be 0 for gradients; got {config.measurement_error_db:g}. Train without errors.")
@@ -72,14 +76,11 @@ class DifferentiableGame:
             raise ValueError(
                 f"all users must be served in every slot for gradients; got schedule {blocks.network.schedule!r}. Train without a schedule."
             )
-        if blocks.moves:
-            raise ValueError(f"channels must stay for gradients; got channel_model {config.channel_model!r}. Train with 'rayleigh'.")
-        if blocks.restarts:
-            raise ValueError("slots must go on from the last powers for gradients; got restart=True. Leave restart out.")
         if observation not in ("price", "gain"):
             raise ValueError(f"observation must be 'price' or 'gain' for gradients; got {observation!r}. Choose one of the two.")
         self.config: NetworkConfig = config
         """The rules, which all rows share; the rest of it is the first row's alone."""
+        self._restarts, self._moves = blocks.restarts, blocks.moves
         self.observation: Observation = observation
         self._xp = array_namespace(np.empty(0) if like is None else like)
         self._device: dict[str, Any] = {} if isinstance(like, np.ndarray) or like is None else {"device": like.device}
@@ -90,6 +91,7 @@ class DifferentiableGame:
             return self._array(np.broadcast_to(values, (len(blocks), *np.shape(values))))
 
         users = blocks.user_rates
+        begins_anew = blocks.restarts & (blocks.slots_left > 0)
         past = (
             (np.zeros(blocks.powers[:, :, 0].shape), 0 * blocks.slots_left) if users is None else (users.past_rates, users.num_past.copy())
         )
@@ -107,8 +109,13 @@ class DifferentiableGame:
             past[1],
             blocks.slots_left.copy(),
             blocks.rounds.copy(),
-            (blocks.slots_left < config.num_slots) | (blocks.rounds > 0),
+            ((blocks.slots_left < config.num_slots) & ~begins_anew) | (blocks.rounds > 0),
+            np.arange(len(blocks)),
         )
+        self._ahead: Ahead | None = None
+        if blocks.moves and to_the_end:
+            signal, cross = blocks.links.ahead(blocks.slots_left)
+            self._ahead = Ahead(self._array(signal), self._array(cross), blocks.slots_left.copy())
         self._prepare()
 
     def _array(self, values: np.ndarray) -> Array:
@@ -140,14 +147,22 @@ class DifferentiableGame:
         Raises:
             ValueError: there is none, or they differ in one of these.
         """
-        rules = {(*(getattr(game.config, name) for name in RULES), game.observation) for game in games}
+        rules = {(*(getattr(game.config, name) for name in RULES), game.observation, game._restarts, game._ahead is None) for game in games}
         if len(rules) != 1:
-            raise ValueError(f"games must be at least one, with the same {', '.join(RULES)} and observation; got {sorted(rules, key=str)}.")
+            raise ValueError(
+                f"games must be at least one, with the same {', '.join(RULES)} and observation, and restart and move alike; got "
+                f"{sorted(rules, key=str)}."
+            )
         if any(not np.array_equal(game.interferers, games[0].interferers) for game in games):
             leaks = any(bool((game.interferers == np.arange(game.config.num_cells)[:, None]).any()) for game in games)
             games = [game._with_all_interferers(leaks) for game in games]
         joined = {field.name: _joined([getattr(game._rows, field.name) for game in games]) for field in fields(_Rows)}
-        return games[0]._with(_Rows(**joined))
+        stores = [game._ahead for game in games if game._ahead is not None]
+        if not stores:
+            return games[0]._with(_Rows(**joined))
+        firsts = np.cumsum([0, *(len(store.slots_left) for store in stores)])
+        places = [game._rows.place + first for game, first in zip(games, firsts, strict=False)]
+        return games[0]._with(_Rows(**joined | {"place": _joined(places)}), ahead=Ahead.joined(stores))
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "DifferentiableGame":
         """A game of some of the rows, each as often as it is named."""
@@ -169,14 +184,23 @@ class DifferentiableGame:
             KeyError: something is missing.
         """
         changed = {name: np.array(progress[name]) for name in PROGRESS}
-        return self._with(replace(self._rows, **{name: array if name in COUNTS else self._array(array) for name, array in changed.items()}))
+        rows = replace(self._rows, **{name: array if name in COUNTS else self._array(array) for name, array in changed.items()})
+        return self._with(self._in_their_slots(rows))
 
-    def _with(self, rows: _Rows, interferers: np.ndarray | None = None) -> "DifferentiableGame":
+    def _with(self, rows: _Rows, interferers: np.ndarray | None = None, ahead: Ahead | None = None) -> "DifferentiableGame":
         game = object.__new__(type(self))
         game.__dict__.update(self.__dict__)
         game._rows, game.interferers = rows, self.interferers if interferers is None else interferers
+        game._ahead = self._ahead if ahead is None else ahead
         game._prepare()
         return game
+
+    def _in_their_slots(self, rows: _Rows) -> _Rows:
+        """Rows on the channels of the slots that they are in."""
+        if self._ahead is None:
+            return rows
+        signal_gains, cross_gains = self._ahead.gains_of(rows.place, rows.slots_left)
+        return replace(rows, signal_gains=signal_gains, cross_gains=cross_gains)
 
     def _with_all_interferers(self, leaks: bool) -> "DifferentiableGame":
         """The same game with every other cell as an interferer, and the own one where beams leak, at gains of 0 where it does not reach."""
@@ -186,10 +210,15 @@ class DifferentiableGame:
         places = np.full(everybody.shape, self.interferers.shape[1])
         for cell, place in np.argwhere(self.interferers >= 0):
             places[cell, np.flatnonzero(everybody[cell] == self.interferers[cell, place])] = place
-        xp, gains = self._xp, self._rows.cross_gains
-        extended = xp.concat([gains, xp.zeros((*gains.shape[:2], 1, *gains.shape[3:]), dtype=gains.dtype, **self._device)], axis=2)
+        xp = self._xp
         index = tuple(xp.asarray(part, **self._device) for part in (cells[:, None], places))
-        return self._with(replace(self._rows, cross_gains=extended[:, index[0], index[1]]), everybody)
+
+        def extended(gains: Array) -> Array:
+            longer = [gains, xp.zeros((*gains.shape[:-4], 1, *gains.shape[-3:]), dtype=gains.dtype, **self._device)]
+            return xp.concat(longer, axis=-4)[..., index[0], index[1], :, :, :]
+
+        ahead = None if self._ahead is None else self._ahead._replace(cross_gains=extended(self._ahead.cross_gains))
+        return self._with(replace(self._rows, cross_gains=extended(self._rows.cross_gains)), everybody, ahead)
 
     def __len__(self) -> int:
         return len(self._rows.slots_left)
@@ -240,6 +269,10 @@ class DifferentiableGame:
             raise RuntimeError("A block has ended: begin a new game from blocks that have slots left.")
         check_actions(self._xp, actions, config=self.config, num_blocks=len(self))
         rows, before, transmits = self._rows, self._progress(), self.transmits
+        slots_left = rows.slots_left - transmits
+        moved = transmits & (slots_left > 0) & (self._restarts or self._moves)
+        if self._moves and self._ahead is None:
+            slots_left = np.where(transmits, 0, slots_left)
         played = play_round(self.config, self._network, before, self._measured, actions, predicted=predicted)
         self._rows = replace(
             rows,
@@ -247,12 +280,23 @@ class DifferentiableGame:
             power_budget=played.progress.power_budget,
             past_rates=played.progress.past_rates,
             num_past=rows.num_past + transmits,
-            slots_left=rows.slots_left - transmits,
+            slots_left=slots_left,
             rounds=np.where(transmits, 0, rows.rounds + 1),
             has_played=np.ones_like(rows.has_played),
         )
         self._measured = played.measured
+        if moved.any():
+            self._begin_slots(moved)
         return before, played
+
+    def _begin_slots(self, moved: Bool[np.ndarray, " block"]) -> None:
+        """What `Blocks.advance` does between two slots."""
+        rows = self._in_their_slots(self._rows)
+        if self._restarts:
+            goes_on = self._array(~moved)[:, None, None, None]
+            rows = replace(rows, powers=rows.powers * goes_on, has_played=rows.has_played & ~moved)
+        self._rows = rows
+        self._prepare()
 
 
 def _joined(arrays: Sequence[Array]) -> Array:

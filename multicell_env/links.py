@@ -1,6 +1,7 @@
 """Channels of blocks, and the beams and gains that are made of them: drawn, given, and moved from slot to slot."""
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 
 import numpy as np
 from jaxtyping import Bool, Complex, Float
@@ -184,6 +185,20 @@ class Links:
             self._lay_over(some, generators, *self._composition.advance(self._config, generators, *state))
 
         self._change(rows, moved, begin)
+
+    def ahead(self, slots_left: np.ndarray) -> tuple[Powers, Float[np.ndarray, "block slot cell interferer band tx_user user"]]:
+        """Signal and cross gains of the running slot and of those to come, as `move` will make them; nothing moves here.
+
+        Args:
+            slots_left: Of each block, with the running one; entries past the last slot repeat it.
+        """
+        copied, kept = deepcopy(self), []
+        for slot in range(max(1, int(slots_left.max(initial=1)))):
+            if slot:
+                copied.move(np.flatnonzero(slots_left > slot), lambda rows: None)
+            kept.append((copied.gains.signal_gains.copy(), copied.gains.cross_gains.copy()))
+        signal, cross = zip(*kept, strict=True)
+        return np.stack(signal, axis=1), np.stack(cross, axis=1)
 
     def _change(self, rows: np.ndarray, change: Callable[[slice], None], begin: Callable[[np.ndarray], None]) -> None:
         def change_some(some: slice) -> None:

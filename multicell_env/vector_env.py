@@ -184,7 +184,7 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
 
         Raises:
             RuntimeError: an environment has no block, or its block has ended.
-            ValueError: measurements have errors, channels move, or the observation is "csi".
+            ValueError: measurements have errors, or the observation is "csi".
         """
         self._check_all_play()
         return DifferentiableGame(self._blocks, self.observation, like)
@@ -197,7 +197,7 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
             ValueError: a wrong shape, NaN or infinity.
         """
         self._check_all_play()
-        return DifferentiableGame(self._blocks, "gain", actions).rewards(actions)
+        return DifferentiableGame(self._blocks, "gain", actions, to_the_end=False).rewards(actions)
 
     def state(self) -> Float[np.ndarray, "env cell plane band user"]:
         """Global state for centralised training: the "gain" planes of all cells, or "price" where these are observed; float32.

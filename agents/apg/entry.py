@@ -11,6 +11,7 @@ from agents.learner import Learner, LearnerRun, PoolEnv
 if TYPE_CHECKING:
     from tianshou.utils import BaseLogger
 
+    from agents.apg.rounds import RoundsTraining
     from agents.apg.training import APGTraining, DifferentiableEnv
     from agents.joint import JointEnv
     from agents.networks import MLPActor, SetActor
@@ -43,6 +44,10 @@ def _build_actor(env: "JointEnv", config: APGConfig) -> "SetActor | MLPActor":
     return build_actor(env, config.network, config.hidden_sizes, is_centred=config.is_centred)
 
 
+def _start_from(run: LearnerRun, actor: "SetActor | MLPActor") -> None:
+    cast("APGTraining | RoundsTraining", run).start_from(actor)
+
+
 def _size_of_each(config: APGConfig, length: APGTrainingConfig, count: int) -> int:
     return max(1, length.num_blocks // count) if config.slots_ahead else length.num_envs
 
@@ -57,6 +62,7 @@ APG = Learner(
     mixes_environments=lambda config: config.slots_ahead > 0,
     size_of_each=_size_of_each,
     build_actor=_build_actor,
+    start_from=_start_from,
     is_differentiable=True,
     presets=PRESETS,
 )

@@ -13,7 +13,7 @@ from agents.actors import build_actor
 from agents.apg.config import APGConfig, APGTrainingConfig
 from agents.joint import JointEnv
 from agents.learner import PoolEnv
-from agents.networks import MLPActor, SetActor
+from agents.networks import MLPActor, SetActor, check_same_shape
 from agents.streams import seeds_of_parts
 
 
@@ -133,6 +133,16 @@ class RoundsTraining:
     def actor(self) -> SetActor | MLPActor:
         """The moving average, which acts where the run is judged."""
         return self.average
+
+    def start_from(self, actor: SetActor | MLPActor) -> None:
+        """Begin with the weights of another actor.
+
+        Raises:
+            ValueError: it is of another shape.
+        """
+        check_same_shape(actor, self.trained)
+        for own in (self.trained, self.average):
+            own.load_state_dict(actor.state_dict())
 
     def earned(self, game: Game, actor: SetActor | None) -> Float[Tensor, ""]:
         """What an actor earns in a game's next slots, with gradients; the game goes on.

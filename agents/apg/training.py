@@ -15,6 +15,7 @@ from torch import Tensor
 from agents.actors import build_actor, joint_mask
 from agents.apg.config import APGConfig
 from agents.joint import JointEnv
+from agents.networks import MLPActor, SetActor, check_same_shape
 from agents.on_device.host import on_the_host
 from agents.streams import seeds_of_parts
 
@@ -100,6 +101,15 @@ class APGTraining:
     def last_losses(self) -> dict[str, float]:
         """Of the last vector step; asking for them waits for the device."""
         return {name: float(loss) for name, loss in self._losses.items()}
+
+    def start_from(self, actor: SetActor | MLPActor) -> None:
+        """Begin with the weights of another actor.
+
+        Raises:
+            ValueError: it is of another shape.
+        """
+        check_same_shape(actor, self.actor)
+        self.actor.load_state_dict(actor.state_dict())
 
     def act(self) -> Float[Tensor, "env agent *action"]:
         """The actor's actions in the environment's units, with gradients."""

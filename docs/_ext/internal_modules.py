@@ -12,6 +12,11 @@ INTERNAL = (
     *("multicell_env.evaluation.record", "multicell_env.evaluation.timing", "multicell_env.evaluation.writing", "multicell_env.links"),
     *("multicell_env.model.folded", "multicell_env.model.tracing", "multicell_env.streams", "multicell_env.tasks.pool"),
     *("multicell_env.tensors.beams", "multicell_env.tensors.drawing", "multicell_env.tensors.folding", "multicell_env.tensors.showing"),
-    *("multicell_env.rendering.map_drawing", "multicell_env.tensors.compiling", "multicell_env.tensors.state"),
+    *(
+        "multicell_env.rendering.map_drawing",
+        "multicell_env.tensors.ahead",
+        "multicell_env.tensors.compiling",
+        "multicell_env.tensors.state",
+    ),
 )
 """Their names."""

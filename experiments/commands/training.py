@@ -1,7 +1,8 @@
 """A training as train.py runs it: on which networks, how it is judged, and the closing table."""
 
 import dataclasses
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -137,6 +138,7 @@ def _training_run(arguments: TrainArguments, directory: RunDirectory, state: dic
     }
     if arguments.recorded.channels:
         metadata |= {"channels": list(arguments.recorded.channels), "channel_axes": arguments.recorded.channel_axes}
+        metadata |= {"also_moving": list(arguments.also_moving)} if arguments.also_moving else {}
     length = {"num_steps": arguments.training.num_steps, "num_envs": arguments.training.num_envs}
     return TrainingRun(training, directory, state, writer, evaluation, metadata=metadata, **length)
 
@@ -148,15 +150,16 @@ class Place(NamedTuple):
     channels: RecordedChannels | None = None
 
 
-def _pools(arguments: TrainArguments) -> list[Place]:
-    """Recorded channels and their networks."""
+def _pools(arguments: TrainArguments, models: Sequence[str] = ()) -> list[Place]:
+    """Recorded channels and their networks, and then these once more for each of the models that move them."""
     pairs = pools_and_networks(arguments.recorded, arguments.scenario, beside_scenarios=arguments.scenarios is not None)
-    return [Place(network, pool) for pool, network in pairs]
+    moved = [Place(replace(network, channel_model=model), pool) for model in models for pool, network in pairs]
+    return [*(Place(network, pool) for pool, network in pairs), *moved]
 
 
 def _groups(arguments: TrainArguments) -> list[list[Place]]:
     """What is trained on, scenario by scenario and then pool by pool; batches may mix what is in one group."""
-    groups = [[place] for place in _pools(arguments)]
+    groups = [[place] for place in _pools(arguments, arguments.also_moving)]
     if arguments.scenarios is not None:
         drawn = drawn_groups(arguments.scenarios, arguments.num_networks, arguments.seed, drawn_by(arguments.scenario))
         return [[Place(network) for network in networks] for networks in drawn] + groups
@@ -165,7 +168,7 @@ def _groups(arguments: TrainArguments) -> list[list[Place]]:
 
 def _validation(arguments: TrainArguments) -> Validation:
     """Blocks that choose the best actor: of one network or pool at once, of many one block of each network and of each pool as many."""
-    number, pools = arguments.eval_blocks, _pools(arguments)
+    number, pools = arguments.eval_blocks, _pools(arguments, arguments.also_moving)
     if not arguments.trains_on_many:
         ((place,),) = _groups(arguments)
         validation = None if place.channels is None else place.channels.validation
@@ -215,5 +218,5 @@ def _close(arguments: TrainArguments, directory: RunDirectory) -> dict[str, Any]
         tables[name] = compare_on_scenario({arguments.algo: actor}, name, networks, file=file, **settings)
     for network, pool in pools:
         assert pool is not None
-        tables[name_of(pool)] = compare_on_pool({arguments.algo: actor}, pool, network, num_blocks=number, **settings)
-    return tables[names[0]] if is_one else {"scenarios": tables}
+        tables[name_of(pool)] = compare_on_pool({arguments.algo: actor}, pool, network, num_blocks=number, is_one=is_one, **settings)
+    return next(iter(tables.values())) if is_one else {"scenarios": tables}

@@ -69,7 +69,7 @@ class TrainArguments:
     resume: Annotated[Path | None, tyro.conf.arg(metavar="RUN")] = None
     """Continue this run from its last checkpoint, with the settings that it has."""
     start_from: Annotated[Path | None, tyro.conf.arg(metavar="ACTOR")] = None
-    """Begin with this actor (a file, a run directory, or the name of a shipped one) instead of a random one (td3mix; see --actor-rest)."""
+    """Begin with this actor (a file, a run directory, the name of a shipped one) instead of a random one; of td3mix see --actor-rest."""
     seed: int = 0
     """Seed of everything."""
     device: Annotated[str | None, tyro.conf.arg(metavar="DEVICE")] = None
@@ -94,6 +94,8 @@ class TrainArguments:
         default_factory=ChannelArguments
     )
     """Pools to train on; with --scenarios beside these, and several one after another or, where batches mix networks, by turns."""
+    also_moving: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="MODEL")] = ()
+    """Train on every pool once more where its channels move or are estimated, as --channel-model says it; again for more."""
     scenario: Annotated[tyro.conf.OmitArgPrefixes[NetworkConfig], tyro.conf.arg(name="network")] = field(default_factory=NetworkConfig)
     """Network to train on. Decibels where a name ends in -db; noise power is 1."""
     # Which learner it is, and so which flags there are, is the default's to say.
@@ -105,7 +107,7 @@ class TrainArguments:
     @property
     def trains_on_many(self) -> bool:
         """Whether networks of a scenario or several pools are trained on, instead of one network or pool."""
-        return self.scenarios is not None or len(self.recorded.channels) > 1
+        return self.scenarios is not None or len(self.recorded.channels) > 1 or len(self.also_moving) > 0
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,8 @@ def _check(arguments: TrainArguments) -> None:
         scenario_names(arguments.scenarios, TRAINED_ON)
     if not 0 <= arguments.seed < 2**32:  # what NumPy's global generator takes
         raise ValueError(f"--seed must be from 0 to {2**32 - 1}; got {arguments.seed}. Give one of these.")
+    if arguments.also_moving and not arguments.recorded.channels:
+        raise ValueError(f"--also-moving moves the pools of --channels; got {arguments.also_moving[0]!r} without. Give both.")
     if arguments.name is not None:
         check_name(arguments.name)
     if arguments.device is not None:
@@ -262,6 +266,7 @@ def _stored_arguments(directory: RunDirectory) -> TrainArguments:
             learner=of.config(**{**learner, "hidden_sizes": tuple(learner["hidden_sizes"])}),
             training=of.length(**fields.pop("training")),
             recorded=ChannelArguments.of(recorded),
+            also_moving=tuple(fields.pop("also_moving", ())),
             **{**fields, "runs": Path(fields["runs"]), "start_from": start_from and Path(start_from), "resume": None},
         )
         _check(dataclasses.replace(stored_arguments, start_from=None))  # which a run that goes on needs no more

@@ -44,7 +44,8 @@ def play_own_game(
     """Play an actor by its own rules, in every round, and in the first slot's rounds before pricing goes on.
 
     Both take as many measurements a slot as the actor's game has rounds. Of a slot's rounds the last one transmits and counts. The actor
-    acts by the fairness that it was trained with, and pricing by that of the network.
+    acts by the fairness that it was trained with, and pricing by that of the network. Where channels move, the actor begins every slot
+    without powers, and pricing goes on from the last powers on the new channels; the network's `restart` says otherwise.
 
     Args:
         name: The actor's; the results are `NAME_rounds` and `NAME_rounds_then_pricing`.
@@ -79,12 +80,11 @@ def _then_pricing(policy: Policy, own: NetworkConfig, fairness: float, num_block
     for _ in range(own.rounds_per_slot):
         opening.play_slot(decide(policy, observer, is_batched(policy)))
     rules: dict[str, Any] = {"negotiation": "pricing", "num_iterations": own.rounds_per_slot}
-    rules |= {"action": "powers", "rounds_per_slot": 1, "measuring_reward": 0.0, "fairness": fairness}
+    rules |= {"action": "powers", "rounds_per_slot": 1, "measuring_reward": 0.0, "fairness": fairness, "restart": bool(own.restart)}
     blocks = draw_blocks(replace(own, **rules), num_blocks, seed, channels=channels)
     # The first slot transmits what the actor's last round did, so that the negotiation goes on from there.
     slots = [Slot.played(blocks, blocks.play_slot(fractions_of(opening.powers, blocks), num_iterations=0))]
     for _ in range(1, own.num_slots):
-        if blocks.served is not None:
-            blocks.advance()  # others are served, and pricing begins anew
+        blocks.advance()
         slots.append(Slot.played(blocks, blocks.play_slot(blocks.hold())))
     return Record.of(slots, own.user_mask)

@@ -83,6 +83,25 @@ def test_a_row_does_not_depend_on_the_networks_beside_it():
     assert earned(run, run.trained).item() == pytest.approx(np.mean(alone), rel=1e-5)
 
 
+def test_a_run_begins_with_the_weights_of_another_actor():
+    one, other = training(seed=0), training(seed=1)
+    other.start_from(one.trained)
+    for actor in (other.trained, other.average):
+        np.testing.assert_array_equal(weights(actor), weights(one.trained))
+    steps(other, 1)
+    assert not np.array_equal(weights(other.trained), weights(one.trained))
+    with pytest.raises(ValueError, match="the actor to start from must have the shape of the new one"):
+        other.start_from(SetActor(9, (4,)))
+
+
+@pytest.mark.parametrize("fields", [{"restart": True}, {"channel_model": "redraw+estimated"}])
+def test_training_climbs_what_is_earned_where_channels_move_and_slots_restart(fields):
+    learner, length = replace(LEARNER, averaging=0.2, going_on=0.5), replace(LENGTH, num_steps=60, num_envs=12)
+    run = RoundsTraining([group("asymmetric", **fields)], learner, length)
+    before = earned(run, run.actor).item()
+    assert earned(run, steps(run, 60).actor).item() > 1.005 * before
+
+
 def test_groups_take_turns_on_losses_relative_to_untilted_prices():
     run = training()
     for turn, reference in ((0, run.references[0]), (1, run.references[1]), (0, run.references[0])):

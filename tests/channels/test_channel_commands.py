@@ -10,6 +10,7 @@ from command_lines import TINY_LEARNER, call, final_metrics, refusal
 
 import evaluate
 import train
+from agents.loading import load
 from agents.run_directory import RunDirectory
 from multicell_env.channels.pool import RecordedChannels
 
@@ -103,6 +104,18 @@ def test_one_actor_for_rounds_learns_on_pools_and_scenarios_together(folder: Pat
     assert {path.name for path in (folder / "alone").iterdir()} == {"results.json", "comparison.png"}
 
 
+def test_pools_are_also_trained_on_where_they_move(folder: Path) -> None:
+    size = ["--num-networks", "2", "--num-blocks", "8", "--num-envs", "4", "--final-blocks", "2"]
+    models = ["--also-moving", "redraw", "--also-moving", "fading:speed_kmh=30+estimated:error_db=-20"]
+    done = trained("--channels", "near.npy", *models, "--name", "moving", *ROUNDS, *size)
+    assert "apg_rounds" in done["methods"]
+    run = RunDirectory(folder / "runs" / "moving")
+    assert run.config()["arguments"]["also_moving"] == ["redraw", "fading:speed_kmh=30+estimated:error_db=-20"]
+    assert len(run.load_checkpoint()["training"]["references"]) == 3
+    assert load("runs/moving").metadata["also_moving"] == run.config()["arguments"]["also_moving"]
+    assert trained("--resume", "runs/moving")["steps_done"] == done["steps_done"]
+
+
 def test_td3_mix_learns_in_rounds_on_pools_and_scenarios_together(folder: Path) -> None:
     np.save("other.npy", np.load("near.npy")[::-1])
     pools = ["--channels", "near.npy", "--channels", "other.npy", "--scenarios", "asymmetric", "--num-networks", "2"]
@@ -123,6 +136,8 @@ def test_td3_mix_learns_in_rounds_on_pools_and_scenarios_together(folder: Path) 
         ("evaluate.py", "--channels near.npy --scenarios paper", "--channels are played without --scenarios"),
         ("evaluate.py", "--channels near.npy --channels near.npy", "files of different names, .* got near, near"),
         ("train.py", "--channels near.npy --channels other.npy --num-users 2", "--num-users 2 beside it"),
+        ("train.py", "--also-moving redraw", "--also-moving moves the pools of --channels; got 'redraw' without"),
+        ("train.py", "--channels near.npy --also-moving correlated --algo apg --preset rounds", "must not have 'correlated'"),
         ("train.py", f"--channel-axes {AXES}", "names the axes of --channels; got block,rx_cell"),
         ("evaluate.py", "--channels near.npy --channel-axes block,tx", "got 'tx'. Did you mean tx_cell"),
     ],

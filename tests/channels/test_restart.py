@@ -95,10 +95,6 @@ def test_methods_decide_anew_in_every_slot_that_restarts() -> None:
     assert not np.array_equal(restarts[0].per_slot, goes_on[0].per_slot)
 
 
-def test_what_is_no_choice_and_gradients_through_restarts_are_refused() -> None:
+def test_what_is_no_choice_is_refused() -> None:
     with pytest.raises(ValueError, match="restart must be True, False, or None for where channels move; got 'yes'"):
         NetworkConfig(restart="yes")  # pyright: ignore[reportArgumentType]
-    env = MulticellVectorEnv(1, restart=True, observation="price")
-    env.reset(seed=0)
-    with pytest.raises(ValueError, match="slots must go on from the last powers for gradients; got restart=True"):
-        env.differentiable()

@@ -175,17 +175,13 @@ def test_the_picture_between_two_slots_shows_the_one_that_ended() -> None:
 
 
 @pytest.mark.parametrize("name", MOVING)
-def test_given_channels_and_gradients_are_refused_where_channels_move(name: str) -> None:
+def test_given_channels_are_refused_where_channels_move(name: str) -> None:
     config = NetworkConfig(channel_model=name)
     env = multicell_v0.parallel_env(config)
     with pytest.raises(ValueError, match=rf"given channels stay .* got channel_model '{name}', .*Give channel_model='rayleigh'"):
         env.reset(options={"channels": np.random.default_rng(0).standard_normal((3, 3, 6, 8, 4))})
     with pytest.raises(ValueError, match="given channels stay"):
         Blocks.of(config, *draw_many(config, [np.random.default_rng(0)]))
-    vector = MulticellVectorEnv(1, config, observation="gain")
-    vector.reset(seed=0)
-    with pytest.raises(ValueError, match=rf"channels must stay for gradients; got channel_model '{name}'"):
-        vector.differentiable()
 
 
 def test_an_unknown_model_is_refused_when_an_environment_is_made() -> None:

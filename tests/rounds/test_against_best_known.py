@@ -110,6 +110,27 @@ def test_pricing_goes_on_from_the_powers_of_the_first_slot():
     np.testing.assert_allclose(then.per_slot[1], rates, rtol=1e-4)
 
 
+@pytest.mark.parametrize("restart", [None, True])
+def test_where_channels_move_pricing_goes_on_over_those_of_every_slot(restart):
+    moving, untilted = replace(NETWORK, channel_model="redraw", restart=restart), lambda observations: np.zeros_like(observations[:, 0])
+    untilted.observation, untilted.stacked = "price", True
+    untilted.rules = GAME
+    _, then = play_own_game("mine", untilted, moving, num_blocks=2, seed=4, timed=False)
+    first = draw_blocks(replace(moving, **untilted.rules), 2, 4)
+    for _ in range(3):
+        first.play_slot(first.hold())
+    blocks = draw_blocks(replace(moving, restart=bool(restart), negotiation="pricing", num_iterations=3), 2, 4)
+    fractions = first.powers / np.maximum(blocks.user_budgets[..., None, :], 1e-9)
+    rates = [blocks.play_slot(fractions, num_iterations=0).mean(axis=-1)]
+    for _ in range(3):
+        gains, powers = blocks.gains.signal_gains.copy(), blocks.powers.copy()
+        blocks.advance()
+        assert not np.array_equal(blocks.gains.signal_gains, gains)
+        assert np.array_equal(blocks.powers, powers) == (not restart)
+        rates.append(blocks.play_slot(blocks.hold()).mean(axis=-1))
+    np.testing.assert_allclose(then.per_slot, np.stack(rates, axis=1), rtol=1e-5)
+
+
 def test_large_networks_are_played_by_their_names_alone():
     assert set(LARGE) < set(SCENARIOS)
     assert not set(LARGE) & set(EVERYWHERE)
