@@ -1,7 +1,7 @@
 """Draw docs/pictures/tasks/: the network of every task's first test block, and who transmits in which band by the best plan.
 
-python examples/draw_tasks.py
-python examples/draw_tasks.py --task irregular-7-v0 --method pricing --seed 1000003
+python docs/pictures/draw_tasks.py
+python docs/pictures/draw_tasks.py --task irregular-7-v0 --method pricing --seed 1000003
 """
 
 from dataclasses import dataclass
