@@ -16,7 +16,7 @@ INTERNAL = (
         "multicell_env.rendering.map_drawing",
         "multicell_env.tensors.ahead",
         "multicell_env.tensors.compiling",
-        "multicell_env.tensors.state",
+        *("agents.on_device.host", "agents.on_device.replay", "multicell_env.tensors.state"),
     ),
 )
 """Their names."""

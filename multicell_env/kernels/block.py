@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from multicell_env.kernels.beams.side_by_side import MOST_NUMBERS, load_lane, unload_lane, zero_force_lanes
 from multicell_env.kernels.compiling import compiled_entry, inner_call
 from multicell_env.kernels.simd import (
     LANES,
@@ -185,44 +186,74 @@ def beamform(
     # Three axes each, because numba compiles an allocation for every number of axes.
     q, r, own_gains = np.zeros((2, num_users, padded_antennas)), np.zeros((2, num_users, num_users)), np.zeros((1, 1, num_users))[0, 0]
     q_re, q_im, r_re, r_im = q[0], q[1], r[0], r[1]
-    beams = np.zeros((2 * num_cells, num_users, padded_antennas), signal_gains.dtype)
-    beams_re, beams_im = beams[:num_cells], beams[num_cells:]
+    is_side_by_side = num_users * padded_antennas <= MOST_NUMBERS
+    together = LANES if is_side_by_side else 1
+    lanes = np.zeros((2 * num_users, padded_antennas if is_side_by_side else 0, LANES))
+    lanes_re, lanes_im = lanes[:num_users], lanes[num_users:]
+    lanes_r = np.zeros((2 * num_users, num_users, LANES))
+    lanes_r_re, lanes_r_im, lanes_of_users = lanes_r[:num_users], lanes_r[num_users:], np.zeros((2, num_users, LANES))
+    lanes_gains, lanes_sines = lanes_of_users[0], lanes_of_users[1]
+    beams = np.zeros((2 * together * num_cells, num_users, padded_antennas), signal_gains.dtype)
+    beams_re, beams_im = beams[: together * num_cells], beams[together * num_cells :]
     h = np.zeros((2, num_antennas, padded_users), signal_gains.dtype)
     h_re, h_im, products = h[0], h[1], np.zeros((1, 2, LANES), signal_gains.dtype)[0]
     spare = np.zeros((2, num_users, padded_antennas))
-    strengths, order = np.zeros((1, 1, num_users))[0, 0], np.zeros(num_users, np.int64)
+    strengths, order, some_blocked = np.zeros((1, 1, num_users))[0, 0], np.zeros(num_users, np.int64), np.zeros(LANES, np.int64)
     smallest = 1.0
     flat_gains = cross_gains.reshape(-1)
-    for block in range(num_blocks):
-        row = rows[block]
-        for band in range(num_bands):
-            serves_all = True
-            for cell in range(num_cells):
-                users = users_per_cell[cell]
-                for m in range(num_antennas):
+    pairs = num_blocks * num_bands  # of a block and a band, which have beams of their own
+    for first_pair in range(0, pairs, together):
+        num_pairs = min(together, pairs - first_pair)
+        some_blocked[:] = 0
+        for cell in range(num_cells):
+            users = users_per_cell[cell]
+            if is_side_by_side:
+                for lane in range(LANES):
+                    pair = first_pair + min(lane, num_pairs - 1)
+                    load_lane(lanes_re, lanes_im, lane, channels, pair // num_bands, cell, pair % num_bands, users)
+                zero_force_lanes(lanes_re, lanes_im, lanes_r_re, lanes_r_im, lanes_gains, lanes_sines, users)
+            for lane in range(num_pairs):
+                block, band = (first_pair + lane) // num_bands, (first_pair + lane) % num_bands
+                row, sine = rows[block], 1.0
+                if is_side_by_side:
                     for user in range(users):
-                        number = channels[block, cell, band, m, user]
-                        q_re[user, m], q_im[user, m] = number.real, number.imag
-                sine = _zero_force(q_re, q_im, r_re, r_im, own_gains, users)
-                smallest = min(smallest, sine)
+                        own_gains[user] = lanes_gains[user, lane]
+                        if not lanes_sines[user, lane] >= sine:
+                            sine = lanes_sines[user, lane] if lanes_sines[user, lane] > 0.0 else 0.0
+                else:
+                    for m in range(num_antennas):
+                        for user in range(users):
+                            number = channels[block, cell, band, m, user]
+                            q_re[user, m], q_im[user, m] = number.real, number.imag
+                    sine = _zero_force(q_re, q_im, r_re, r_im, own_gains, users)
+                smallest, is_in_lanes = min(smallest, sine), is_side_by_side
                 if not sine >= least_sine:
-                    serves_all = False
+                    some_blocked[lane], is_in_lanes = 1, False
                     where = (channels, block, cell, band)
                     _serve(q_re, q_im, r_re, r_im, own_gains, users, *where, spare[0], spare[1], strengths, order, least_sine)
                     for user in range(users):
                         if own_gains[user] == 0.0:
                             own_gains[user], blocked[row, cell, band, user] = blocked_gains[cell], True
+                elif is_side_by_side and beamformers.size:
+                    q_re[:], q_im[:] = lanes_re[:, :, lane], lanes_im[:, :, lane]
                 for user in range(num_users):
                     gain = own_gains[user] if user < users else 1.0
                     signal_gains[row, cell, band, user], inverse_gains[row, cell, band, user] = gain, 1.0 / gain
-                for user in range(users):
-                    for m in range(num_antennas):
-                        beams_re[cell, user, m], beams_im[cell, user, m] = q_re[user, m], q_im[user, m]
+                at = lane * num_cells + cell
+                if is_in_lanes:
+                    unload_lane(lanes_re, lanes_im, lane, beams_re, beams_im, at, users, num_antennas)
+                else:
+                    for user in range(users):
+                        for m in range(num_antennas):
+                            beams_re[at, user, m], beams_im[at, user, m] = q_re[user, m], q_im[user, m]
                 if beamformers.size:
                     for m in range(num_antennas):
                         for user in range(num_users):
                             beam = complex(q_re[user, m], q_im[user, m]) if user < users else complex(0.0, 0.0)
                             beamformers[row, cell, band, m, user] = beam
+        for lane in range(num_pairs):
+            block, band = (first_pair + lane) // num_bands, (first_pair + lane) % num_bands
+            row = rows[block]
             for cell in range(num_cells):
                 for i in range(interferers.shape[1]):
                     first = (((row * num_cells + cell) * interferers.shape[1] + i) * num_bands + band) * num_users * num_users
@@ -234,9 +265,9 @@ def beamform(
                         for user in range(num_users):
                             number = cross_channels[block, cell, i, band, m, user]
                             h_re[m, user], h_im[m, user] = number.real, number.imag
-                    beam = sender * num_users * padded_antennas
+                    beam = (lane * num_cells + sender) * num_users * padded_antennas
                     _cross(flat_gains, first, beams_re, beams_im, beam, h_re, h_im, num_users, products)
-                    if not serves_all:
+                    if some_blocked[lane]:
                         for user in range(num_users):
                             if blocked[row, cell, band, user]:
                                 flat_gains[first + user : first + num_users * num_users : num_users] = 0.0

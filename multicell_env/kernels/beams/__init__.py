@@ -1,0 +1,1 @@
+"""Zero-forcing of several bands at once, compiled."""
