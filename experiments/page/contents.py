@@ -99,7 +99,8 @@ def _row(name: str, methods: Mapping[str, Any], followed: Followed | None) -> di
 def _number(value: Any) -> tuple[float | None, float | None]:
     """A number and its interval, each None where there is none."""
     mean, ci95 = (value["mean"], value["ci95"]) if isinstance(value, Mapping) else (value, None)
-    return tuple(None if part is None or not math.isfinite(part) else part for part in (mean, ci95))
+    known, interval = (None if part is None or not math.isfinite(part) else part for part in (mean, ci95))
+    return known, interval
 
 
 def _needs(method: Mapping[str, Any]) -> str:

@@ -34,7 +34,8 @@ def look_of(name: str, others: Sequence[str]) -> dict[str, Any]:
 def on_dark(colour: str) -> str:
     """The colour, or as much of white in it as makes it `LIGHT_ENOUGH`."""
     for tenths in range(11):
-        mixed = [(1.0 - tenths / 10.0) * part + tenths / 10.0 for part in to_rgb(colour)]
+        red, green, blue = ((1.0 - tenths / 10.0) * part + tenths / 10.0 for part in to_rgb(colour))
+        mixed = red, green, blue
         if luminance(mixed) >= LIGHT_ENOUGH:
             return to_hex(mixed)
     return "#ffffff"

@@ -43,7 +43,7 @@ def draw(figure: Figure, network: NetworkMap, powers: BandPowers, rates: Rates, 
     slots = np.arange(1, len(rates) + 1)
     if num_cells <= len(MARKERS):
         for cell in range(num_cells):
-            style = {"marker": MARKERS[cell], "color": CELL_SHADES[cell % len(CELL_SHADES)]}
+            style: dict[str, Any] = {"marker": MARKERS[cell], "color": CELL_SHADES[cell % len(CELL_SHADES)]}
             lower.plot(slots, rates[:, cell], **style, label=f"bs_{cell}", markersize=6, linewidth=1.0)
     else:  # more lines than the eye can tell apart
         lower.fill_between(slots, rates.min(axis=1), rates.max(axis=1), color=CELL_SHADES[-1], alpha=0.5, label="worst to best cell")
@@ -55,7 +55,7 @@ def draw(figure: Figure, network: NetworkMap, powers: BandPowers, rates: Rates, 
     lower.grid(alpha=0.3)
     lower.set_xlabel("slot", fontsize=TEXT)
     lower.set_ylabel("sum rate [bit/s/Hz]", fontsize=TEXT)
-    beside = {"handlelength": 1.6, "columnspacing": 1.0, "fontsize": TEXT, "frameon": False}
+    beside: dict[str, Any] = {"handlelength": 1.6, "columnspacing": 1.0, "fontsize": TEXT, "frameon": False}
     lower.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=5 if num_cells <= 4 else 4, **beside)
     played = f"average cell capacity {rates[-1].mean():.1f} bit/s/Hz" if len(rates) else "nobody has transmitted yet"
     figure.suptitle(f"Slot {len(rates)} of {num_slots}: {played}", fontsize=1.15 * TEXT)

@@ -1,6 +1,5 @@
 """Who transmits where: powers relative to an even spread, as text and as tiles of cells and bands."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,7 @@ from jaxtyping import Float
 from matplotlib import colormaps
 from matplotlib.colors import PowerNorm, to_hex, to_rgb
 from matplotlib.patches import Rectangle
+from numpy.typing import ArrayLike
 
 from multicell_env.blocks import Blocks
 
@@ -69,7 +69,7 @@ def band_colours(num_bands: int) -> list[str]:
     return [to_hex(colour) for colour in colormaps["viridis"](np.linspace(0.0, 0.95, num_bands))]
 
 
-def ink_on(colour: Sequence[float]) -> str:
+def ink_on(colour: ArrayLike) -> str:
     """Black or white, whichever is read better on a colour.
 
     Args:
