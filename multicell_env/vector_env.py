@@ -219,7 +219,8 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
 
     def close_extras(self, **kwargs: Any) -> None:
         """Stop the threads."""
-        self._blocks.runner.threads.close()
+        if hasattr(self, "_blocks"):  # older versions of gymnasium also close what its constructor has refused
+            self._blocks.runner.threads.close()
 
     def _begin(self, rows: np.ndarray) -> None:
         self._sure_steps = 0

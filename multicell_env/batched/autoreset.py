@@ -2,10 +2,7 @@
 
 from typing import Any
 
-try:
-    from gymnasium.vector import AutoresetMode
-except ImportError as error:
-    raise ImportError("MulticellVectorEnv needs gymnasium 1.1 or newer; everything else here works with 1.0. Upgrade gymnasium.") from error
+from gymnasium.vector import AutoresetMode
 
 
 def checked_mode(mode: Any) -> AutoresetMode:

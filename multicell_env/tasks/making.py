@@ -1,6 +1,6 @@
 """Environments of tasks by their ids: single ones, many in one, and PettingZoo's other API."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pettingzoo.utils.conversions import parallel_to_aec
 from pettingzoo.utils.env import AECEnv
@@ -9,9 +9,7 @@ from multicell_env.env import MulticellEnv
 from multicell_env.observation import Observation
 from multicell_env.tasks.registry import task_named
 from multicell_env.tasks.single import TaskEnv
-
-if TYPE_CHECKING:
-    from multicell_env.tasks.vector import TaskVectorEnv
+from multicell_env.tasks.vector import TaskVectorEnv
 
 
 def make(name: str, *, observation: Observation = "gain", render_mode: str | None = None, **rules: Any) -> MulticellEnv:
@@ -30,7 +28,7 @@ def make(name: str, *, observation: Observation = "gain", render_mode: str | Non
     return TaskEnv(task_named(name), observation=observation, render_mode=render_mode, **rules)
 
 
-def make_vec(name: str, num_envs: int, *, observation: Observation = "gain", num_threads: int = 1, **rules: Any) -> "TaskVectorEnv":
+def make_vec(name: str, num_envs: int, *, observation: Observation = "gain", num_threads: int = 1, **rules: Any) -> TaskVectorEnv:
     """Many environments of a task in one, with Gymnasium's vector interface; environment i is `make(name)` of the same seed.
 
     Args:
@@ -42,10 +40,7 @@ def make_vec(name: str, num_envs: int, *, observation: Observation = "gain", num
 
     Raises:
         ValueError, TypeError: as for `make`.
-        ImportError: gymnasium is older than 1.1.
     """
-    from multicell_env.tasks.vector import TaskVectorEnv  # its base class came with gymnasium 1.1
-
     return TaskVectorEnv(num_envs, task_named(name), observation=observation, num_threads=num_threads, **rules)
 
 

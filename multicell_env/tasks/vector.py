@@ -133,7 +133,7 @@ class TaskVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
 
     def close_extras(self, **kwargs: Any) -> None:
         """Stop the threads."""
-        for _, env in self._groups:
+        for _, env in getattr(self, "_groups", []):  # older versions of gymnasium also close what its constructor has refused
             env.close()
 
     def _check_begun(self) -> None:

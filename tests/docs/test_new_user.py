@@ -43,3 +43,31 @@ def test_a_torch_module_and_a_gru_stand_in_the_table_from_under_twenty_lines(tmp
     methods = json.loads((tmp_path / "results" / "results.json").read_text())["methods"]
     assert {ending for name in names for ending in (name, f"{name}_opening")} < set(methods)
     assert methods["mine"]["per_slot"] != methods["gru"]["per_slot"]
+
+
+def test_channels_of_ones_own_stand_in_the_table_from_the_readme_alone(tmp_path):
+    section = (ROOT / "README.md").read_text().partition("## My channels")[2].partition("\n## ")[0]
+    (block,) = re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
+    (command,) = re.findall(r"^python (evaluate\.py .*)$", section, flags=re.MULTILINE)
+    assert len(block.splitlines()) < 20
+    (tmp_path / "make.py").write_text(f"import numpy as np\n{block}")
+    subprocess.run([sys.executable, "make.py"], cwd=tmp_path, check=True)
+    script, *words = command.split()
+    done = subprocess.run([sys.executable, str(ROOT / script), *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    content = json.loads((tmp_path / "results" / "results.json").read_text())
+    (written,) = [word for word in words if word.endswith(".npy")]
+    assert content["channels"]["file"] == written
+    assert content["methods"]["wmmse"]["last_slot"]["mean"] > content["methods"]["uniform"]["last_slot"]["mean"]
+
+
+def test_figure_5_of_the_paper_comes_out_of_the_readmes_command(tmp_path):
+    section = (ROOT / "README.md").read_text().partition("## The paper")[2].partition("\n## ")[0]
+    (command,) = re.findall(r"^python (evaluate\.py --figure 5 [^#\n]*)", section, flags=re.MULTILINE)
+    script, *words = command.split()
+    evaluate = [sys.executable, str(ROOT / script), *words, "--num-blocks", "2", "--num-workers", "1"]
+    done = subprocess.run(evaluate, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (picture,) = (tmp_path / "results").rglob("figure5.png")
+    assert picture.stat().st_size > 10_000
+    assert "td3mix" in done.stdout
