@@ -12,8 +12,8 @@ import os
 import tempfile
 import time
 
-# Ray reads these when it is imported: no report to its makers, no warning about accelerators.
-os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+# Ray reads these when it is imported: no report to its makers, no warning about accelerators, no low priority of workers.
+os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_worker_niceness": "0"}
 if "RAY_ADDRESS" not in os.environ:
     os.environ["RAY_AUTH_MODE"] = "disabled"  # no token in the home directory
 
