@@ -201,7 +201,7 @@ def _at_most_antennas(counts: tuple[int, ...], most: int | None) -> tuple[int, .
     if most is not None and max(counts) > most:
         raise ValueError(
             f"num_users must not exceed num_antennas (zero-forcing needs M >= U); got U={max(counts)}, "
-            f"M={most}. Raise num_antennas or lower num_users, or serve some in each slot: schedule='round-robin'."
+            f"M={most}. Raise num_antennas or lower num_users. With schedule='round-robin' some are served in each slot."
         )
     return counts
 

@@ -110,8 +110,8 @@ def test_a_wrong_command_line_is_refused_in_one_line(rules, module, words, messa
 @pytest.mark.parametrize(
     ("script", "words", "message"),
     [
-        ("train.py", ["--no-such-flag"], "got --no-such-flag. Did you mean --no-is-centred?"),
-        ("evaluate.py", ["--no-such-flag"], "got --no-such-flag. Did you mean --num-slots?"),
+        ("train.py", ["--no-is-centered"], "got --no-is-centered. Did you mean --no-is-centred?"),
+        ("evaluate.py", ["--num-slot"], "got --num-slot. Did you mean --num-slots?"),
         ("train.py", ["--num-users", "9"], "got U=9, M=8. Raise num_antennas or lower num_users."),
         ("train.py", ["--scenarios", "mars"], "scenarios must be one of mixture"),
         ("train.py", ["--start-from", "td3mi"], "there is no actor 'td3mi'"),
