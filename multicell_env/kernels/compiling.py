@@ -92,7 +92,7 @@ class _KeptFile(IndexDataCacheFile):
             file.write(hashlib.sha256(pickled).digest() + pickled)
 
     def _read(self, path: str) -> Any:
-        """What is in a file; None where there is none, or it is damaged."""
+        """What is in a file; None where there is none, it is damaged, or another version of numba kept it."""
         try:
             kept = Path(path).read_bytes()
         except FileNotFoundError:
@@ -103,7 +103,10 @@ class _KeptFile(IndexDataCacheFile):
         if hashlib.sha256(kept[32:]).digest() != kept[:32]:
             say_once(f"what was compiled before is damaged ({path}), and is compiled again")
             return None
-        return pickle.loads(kept[32:])
+        try:
+            return pickle.loads(kept[32:])
+        except (AttributeError, ImportError):  # another version of numba kept it, with types that this one does not have
+            return None
 
 
 @cache

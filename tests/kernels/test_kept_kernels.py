@@ -1,6 +1,8 @@
 """What was compiled before is used where it is whole, and passed over where it is not; long calls hear Ctrl-C between blocks."""
 
 import errno
+import hashlib
+import pickle
 import time
 
 import numba
@@ -134,3 +136,12 @@ def test_an_interruption_between_calls_leaves_no_block_half_played(monkeypatch):
     env.reset(seed=0)
     again, actions = stepped(1)
     np.testing.assert_array_equal(env.step(actions)[0], again.step(actions)[0])
+
+
+@pytest.mark.parametrize("name", ["numba.core.types.no_such_module Integer", "numba.core.types NoSuchType"])
+def test_what_another_version_of_numba_kept_is_passed_over(tmp_path, name):
+    pickled = b"c" + name.replace(" ", "\n").encode() + b"\n."  # the name of a class that is not there
+    with pytest.raises((AttributeError, ImportError)):
+        pickle.loads(pickled)
+    (tmp_path / "kept").write_bytes(hashlib.sha256(pickled).digest() + pickled)
+    assert compiling._KeptFile._read(object.__new__(compiling._KeptFile), str(tmp_path / "kept")) is None
