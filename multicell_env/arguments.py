@@ -2,7 +2,7 @@
 
 import operator
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from difflib import get_close_matches
 from typing import Any
@@ -118,6 +118,17 @@ def checked_options(options: Any, seed: Any) -> Mapping[str, Any]:
         raise ValueError(f"options['strict'] must be True or False; got {shown(strict)}. Give one of the two.")
     _warn_of_near_misses(options or {}, ("channels", "strict"))
     return options or {}
+
+
+def checked_render_mode(mode: Any, modes: Sequence[str]) -> str | None:
+    """How an environment is drawn.
+
+    Raises:
+        ValueError: it is none of the modes, nor None.
+    """
+    if mode is not None and (not isinstance(mode, str) or mode not in modes):
+        raise ValueError(f"render_mode must be None or one of {modes}; got {shown(mode)}. Choose one of them.")
+    return mode
 
 
 def _warn_of_near_misses(options: Mapping[str, Any], known: tuple[str, ...]) -> None:

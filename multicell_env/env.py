@@ -8,7 +8,7 @@ from gymnasium.spaces import Box
 from gymnasium.utils import seeding
 from pettingzoo import ParallelEnv
 
-from multicell_env.arguments import checked_options, resolve_config, whole_seed
+from multicell_env.arguments import checked_options, checked_render_mode, resolve_config, whole_seed
 from multicell_env.blocks import Blocks
 from multicell_env.channels.plausible import warn_of_block
 from multicell_env.channels.pool import Channels, RecordedChannels, channels_of
@@ -41,9 +41,8 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
       With `action="price"`, `Box(-1, 1, (band, user))`: multiplies the prices that users answer to by 10^(4 a); 0 is pricing itself.
     * Observation, `Box`, float32, `(plane, band, user)`: "csi" is the local state (17) in 4M + 2 planes, "gain" its sufficient
       statistic for the own rate in 3, "price" what negotiation by prices needs in 9. See `multicell_env.observation`.
-    * Reward: the cell's sum rate (18) after the negotiation, bit/s/Hz; with `reward="network"` every agent gets (19)/B, with "predicted"
-      what its users predict in the last iteration, with "user" its share of the mean over all users. A round that only measures has the
-      share `measuring_reward` of what it would be.
+    * Reward: the cell's sum rate (18) after the negotiation, bit/s/Hz; with `reward="network"` (19)/B, with "predicted" what its users
+      predict in the last iteration, with "user" its share of the mean over all users. A round that only measures: `measuring_reward` of it.
     * Infos: `power` (final, `[band, user]`, in sigma^2) and `sum_rate` (the cell's own, bit/s/Hz); with R > 1 `transmitted`, 1 where
       the round transmitted and 0 where `sum_rate` is what it would be. On recorded channels `blocked` `[band, user]`, 1 where a user has
       no beam. Where a `schedule` leaves users out, see `multicell_env.scheduling`.
@@ -82,10 +81,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         self.config = resolve_config(config, channels=given, max_cycles=max_cycles, **overrides)
         model_of(self.config, given)  # refuses an unknown one here, and not in `reset`
         self.observation: Observation = observation
-        if render_mode is not None and (not isinstance(render_mode, str) or render_mode not in self.metadata["render_modes"]):
-            modes = self.metadata["render_modes"]
-            raise ValueError(f"render_mode must be None or one of {modes}; got {render_mode!r}. Choose one of them.")
-        self.render_mode = render_mode
+        self.render_mode = checked_render_mode(render_mode, self.metadata["render_modes"])
         # An alias that frameworks read and PettingZoo's own test overwrites; the environment itself never reads it.
         self.max_cycles = self.config.num_steps
         self.possible_agents = [f"bs_{cell}" for cell in range(self.config.num_cells)]

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import tyro
 
-from experiments.command_line import parse, run_command
 from multicell_env.allocations.registry import METHODS
 from multicell_env.evaluation import FIRST_SEED
 from multicell_env.evaluation.rounds import follow_allocation
@@ -34,9 +33,12 @@ class Arguments:
     """Directory for the files, TASK.png."""
 
 
-def main(argv: list[str]) -> None:
-    """Run the command line."""
-    arguments = parse(Arguments, argv, Arguments())
+def main(arguments: Arguments) -> None:
+    """Draw them.
+
+    Raises:
+        ValueError: there is no such task or method, or the seed is negative.
+    """
     if arguments.method not in METHODS:
         raise ValueError(f"--method must be one of {', '.join(METHODS)}; got {arguments.method!r}. Choose one of them.")
     if arguments.seed < 0:
@@ -53,4 +55,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    main(tyro.cli(Arguments))

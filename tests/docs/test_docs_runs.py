@@ -46,6 +46,7 @@ TRAIN = "--num-steps 2 --num-envs 2 --num-networks 2 --eval-interval 2 --eval-bl
 SMALL = {
     "train.py --resume": ("", "runs/**/results.json"),  # a resumed run keeps its settings
     "train.py .*--explain": ("", ""),
+    "train.py --device cuda": (f"{TRAIN} --warmup-steps 1 --device cpu", "runs/**/results.json"),
     "train.py --algo td3mix --preset rounds": (f"{TRAIN} --warmup-steps 1", "runs/**/*.json"),
     "train.py .*--preset rounds": (f"{TRAIN} --num-blocks 4", "runs/**/irregular-7.json"),
     "train.py .*--algo apg": (TRAIN, "runs/**/results.json"),

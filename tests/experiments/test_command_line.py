@@ -81,7 +81,6 @@ def test_every_flag_in_the_examples_of_the_help_is_one_that_there_is(module):
         (train, "--scenarios mixture --damping 0.5", "no flag may change them; got --damping 0.5 beside it"),
         (evaluate, "--scenarios all --damping 0.5", "no flag may change them; got --damping 0.5 beside it"),
         (evaluate, "--generalise --damping 0.5", "no flag may change them; got --damping 0.5 beside it"),
-        (train, "--algo apg --start-from td3mix", "--start-from is for td3mix; got --algo apg"),
         (evaluate, "--acting-slots 5", "--acting-slots goes with --generalise; got 5 without"),
         (evaluate, "--output {file}", "--output must be a directory or one to be made; got"),
         (evaluate, "runs/none", "there is no run in runs/none"),

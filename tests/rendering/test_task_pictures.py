@@ -38,7 +38,7 @@ def test_a_picture_has_a_key_of_all_bands_and_writing_that_is_read(num_bands: in
 @pytest.mark.parametrize("name", TASKS)
 def test_every_task_has_a_picture(name: str) -> None:
     path = PICTURES / f"{name}.png"
-    assert path.exists(), f"there is no {path.name}. Run: python examples/draw_tasks.py"
+    assert path.exists(), f"there is no {path.name}. Run: python docs/pictures/draw_tasks.py"
     with Image.open(path) as picture:
         assert picture.width == 700
     assert path.stat().st_size < 150_000
