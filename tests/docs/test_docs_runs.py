@@ -81,7 +81,6 @@ SMALL = {
     "benchmarks/torchrl_throughput.py": ("--num-envs 1 --num-slots 10 --repeats 1", "docs/torchrl_throughput.json"),
     "benchmarks/training.py": ("--network 8x4 --seeds 0 --max-steps 2", "docs/training.json"),
     "examples/animate_negotiation.py": ("--num-iterations 2 --num-blocks 2", "docs/pictures/negotiation.gif"),
-    "docs/pictures/draw_tasks.py": ("--task paper-8x4-v0", "docs/pictures/tasks/paper-8x4-v0.png"),
     "examples/draw_negotiation.py": ("", "docs/pictures/rounds.png"),
 }
 
