@@ -37,6 +37,8 @@ NOT_RUN = {
     "sphinx-build": ".ci/run",
     "pytest": "what is running",
     "ray start": CLUSTER,
+    "ray get-auth-token": CLUSTER,
+    "export RAY_AUTH_MODE": CLUSTER,
     "dask worker": CLUSTER,
     "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=0 dask scheduler": CLUSTER,
     "export SBATCH_PARTITION": CLUSTER,
