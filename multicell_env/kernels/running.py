@@ -54,7 +54,7 @@ def as_opening(
         low, high = limits
         actions = np.minimum(np.maximum(actions, low), high)  # first, because what is large in float64 is infinite in float32
     fits = actions.dtype == dtype and actions.flags.carray
-    planes = actions if fits else np.require(actions, dtype, ONE_LAYOUT)  # which takes a microsecond to see that
+    planes = actions if fits else np.array(actions, dtype, order="C")  # a third of the time of `np.require`
     if planes.ndim == len(tokens):
         return planes, damping
     return np.ascontiguousarray(planes[:, :, 0]), planes[:, :, 1].clip(0.0, 1.0).mean(axis=-2)
