@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from agents.files import parsed
 from experiments.executors.jobs import HERE, Job, Progress, Workers, closing, run_jobs
 from experiments.executors.processes import Processes
 from multicell_env.evaluation.policies import Policy
@@ -71,11 +72,14 @@ def sweep(
 
     Raises:
         ChildProcessError: workers died at some points, for example because memory ran out.
+        ValueError: a file of the cache is damaged; nothing is measured then.
     """
     folder = Path(cache)
     folder.mkdir(parents=True, exist_ok=True)
     paths = {point.key: folder / f"{point.key}.json" for point in points}
     missing = {point.key: point for point in points if not paths[point.key].exists()}
+    for key in paths.keys() - missing.keys():
+        _read(paths[key])  # what is damaged is told before hours of measuring
     jobs = {Job(partial(_measured, point.settings, point.make_policy, measure), str(point)): point for point in missing.values()}
 
     def finish(job: Job, result: Result) -> None:
@@ -91,7 +95,14 @@ def sweep(
         processes = min(num_workers, len(jobs))
         with closing(Processes(processes)) as own:
             run(Workers(own, processes))
-    return [json.loads(paths[point.key].read_text())["result"] for point in points]
+    return [_read(paths[point.key]) for point in points]
+
+
+def _read(path: Path) -> Result:
+    try:
+        return parsed(path.read_text())["result"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} must be a point that was measured; it is damaged ({error}). Delete it: it is measured again.") from error
 
 
 def _measured(settings: Mapping[str, Any], make_policy: Callable[[], Policy] | None, measure: Measure) -> Result:

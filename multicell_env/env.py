@@ -191,10 +191,14 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         assert self._observer is not None  # _checked_fractions refuses a step before reset
         blocks, outputs = self._observer.blocks, self._observer.outputs()
         transmits = self.config.rounds_per_slot == 1 or bool(blocks.transmits[0])
-        all_rates, all_rewards = play_for_rewards(blocks, fractions[None], outputs)
-        rates, rewards = all_rates[0], all_rewards[0]
-        sent = of_all(blocks.served, blocks.radiated(outputs.transmitted_powers) if self._is_recorded else outputs.transmitted_powers)
-        observations = self._observer.after_round(outputs.observations, [] if self._errors is None else [self._errors])
+        try:
+            all_rates, all_rewards = play_for_rewards(blocks, fractions[None], outputs)
+            rates, rewards = all_rates[0], all_rewards[0]
+            sent = of_all(blocks.served, blocks.radiated(outputs.transmitted_powers) if self._is_recorded else outputs.transmitted_powers)
+            observations = self._observer.after_round(outputs.observations, [] if self._errors is None else [self._errors])
+        except BaseException:  # Ctrl-C: the block may be between two slots
+            self.agents = []
+            raise
         if transmits:
             self._rates.append(rates)
         over, agents = not blocks.slots_left[0], self.possible_agents
@@ -276,13 +280,11 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
     def _checked_fractions(self, actions: Mapping[AgentID, np.ndarray]) -> np.ndarray:
         self._begun_blocks()
         if not self.agents:
-            raise RuntimeError(f"The block ended after its {self.config.num_slots} slots: call reset() to begin another.")
+            raise RuntimeError(f"The block ended after its {self.config.num_slots} slots, or by Ctrl-C: call reset() to begin another.")
         if not isinstance(actions, Mapping) or set(actions) != set(self.possible_agents):
             got = sorted(map(str, actions)) if isinstance(actions, Mapping) else type(actions).__name__
-            raise ValueError(
-                f"actions must be a mapping with one action for each of {self.possible_agents}; got {got}. "
-                "Add what is missing, remove what is unknown."
-            )
+            rule = f"actions must be a mapping with one action for each of {self.possible_agents}"
+            raise ValueError(f"{rule}; got {got}. Add what is missing, remove what is unknown.")
         fractions = np.zeros((self.config.num_cells, *self.config.slot_network.action_shape(self.config.slot_network.max_users)))
         for agent, cell in self._cell_of.items():
             shape, given = self.action_spaces[agent].shape, actions[agent]
@@ -296,10 +298,8 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         return fractions
 
     def _refuse(self, agent: AgentID, action: Any, problem: str) -> NoReturn:
-        raise ValueError(
-            f"the action of {agent} must be finite real numbers [..., band, user] of shape {self.action_spaces[agent].shape}; got "
-            f"{problem}. Give {self.config.action_entries}."
-        )
+        rule = f"the action of {agent} must be finite real numbers [..., band, user] of shape {self.action_spaces[agent].shape}"
+        raise ValueError(f"{rule}; got {problem}. Give {self.config.action_entries}.")
 
     def _by_agent(self, planes: np.ndarray) -> ObsDict:
         if self._same_users:

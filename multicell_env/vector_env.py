@@ -14,7 +14,7 @@ from multicell_env.arguments import checked_counts, reset_mask, resolve_config, 
 from multicell_env.batched.autoreset import AutoresetMode, checked_mode
 from multicell_env.batched.dict_face import DictFace
 from multicell_env.batched.progress import Progress
-from multicell_env.blocks import Blocks
+from multicell_env.blocks import NOT_BEGUN, Blocks
 from multicell_env.channels.pool import Channels, RecordedChannels, channels_of
 from multicell_env.config import NetworkConfig
 from multicell_env.config_checks import as_array
@@ -145,13 +145,16 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
         outputs, blocks = self._observer.outputs(), self._blocks
         if self.config.rounds_per_slot > 1:
             self._transmitted = blocks.transmits
-        rates, rewards = play_for_rewards(blocks, fractions, outputs)
-        sent, served = blocks.radiated(outputs.transmitted_powers), blocks.served
-        if served is not None:
-            sent = served.of_all(sent)
-        observations = self._observer.after_round(
-            outputs.observations, [self._errors[env] for env in range(self.num_envs)] if self._errors else []
-        )
+        try:
+            rates, rewards = play_for_rewards(blocks, fractions, outputs)
+            sent, served = blocks.radiated(outputs.transmitted_powers), blocks.served
+            if served is not None:
+                sent = served.of_all(sent)
+            errors = [self._errors[env] for env in range(self.num_envs)] if self._errors else []
+            observations = self._observer.after_round(outputs.observations, errors)
+        except BaseException:  # Ctrl-C: blocks may be between two slots
+            blocks.slots_left[:] = NOT_BEGUN
+            raise
         self._sure_steps = sure_steps
         if ended.size:  # they were played with the others, and begin anew now
             for env, state in zip(ended.tolist(), untouched, strict=False):

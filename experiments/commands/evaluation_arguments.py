@@ -1,5 +1,6 @@
 """Arguments of evaluate.py on one network, on a scenario or on all; reading them imports no torch."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -168,6 +169,8 @@ def _network_of(actor: str, trained: Mapping[str, Any]) -> NetworkConfig:
         for name, usual in (("algo", "td3mix"), ("observation", "gain"), ("scenarios", "")):
             if not isinstance(value := usual if trained.get(name) is None else trained[name], str):
                 raise TypeError(f"{name} = {value!r:.80}")
+        if (algo := trained.get("algo")) is not None and not re.fullmatch(r"[\w.+-]{1,80}", algo):  # it becomes text of tables and pictures
+            raise ValueError(f"algo = {algo!r:.80}, which must be letters, digits and _ . + -")
         if trained.get("observation", "gain") not in get_args(Observation):
             raise ValueError(f"observation = {trained['observation']!r:.80}")
         ChannelArguments.of(trained)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from agents.files import parsed
 from experiments.figures.paper_figures import FIGURES
 from experiments.sweep import Result
 from multicell_env.evaluation.writing import write_text
@@ -81,7 +82,7 @@ def read_figure(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}. Give a figureN.json that evaluate.py --figure made.")
     try:
-        content = json.loads(path.read_text())
+        content = parsed(path.read_text())
         if content["figure"] in FIGURES and all(
             {"panel", "x", "method", "settings", "result"} <= set(entry) and {"all", "settled", "iterations"} <= set(entry["result"])
             for entry in content["points"]

@@ -1,18 +1,19 @@
 """What a submission to the leaderboard must be."""
 
-import json
 import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from agents.files import parsed
 from multicell_env.streams import FIRST_SEED
 from multicell_env.tasks.registry import TASKS
 
 FORMAT = 1
 """Version of the form of submissions."""
 KINDS = ("policy", "actor", "allocation")
+PILOTS = ("ingr", "price")
 REMEDY = "python evaluate.py --submit POLICY writes such files."
 MOST_ROUNDS = 5
 """Measurement rounds of a slot that a method may take, as many as iterations of the tasks' own negotiation."""
@@ -25,8 +26,8 @@ def read_json(file: Path) -> dict[str, Any]:
         ValueError: it is no JSON object.
     """
     try:
-        content = json.loads(file.read_text())
-    except (RecursionError, ValueError) as error:
+        content = parsed(file.read_text())
+    except ValueError as error:
         raise ValueError(f"{file} must be a submission's JSON; got something else ({error}). {REMEDY}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{file} must be a submission's JSON object; got {type(content).__name__}. {REMEDY}")
@@ -66,6 +67,8 @@ def _check_task(name: str, played: Mapping[str, Any], num_blocks: int) -> None:
     rounds = played.get("measurements", {}).get("rounds_per_slot")
     is_round = type(rounds) is int and 0 <= rounds <= MOST_ROUNDS
     _must(is_round, f"measurement rounds of {name}", f"be from 0 to {MOST_ROUNDS} a slot", rounds)
+    pilots = played["measurements"].get("pilots")
+    _must(isinstance(pilots, list) and all(pilot in PILOTS for pilot in pilots), f"pilots of {name}", f"be of {PILOTS}", pilots)
     _must(played.get("knowledge") in ("own", "statistics", "channels"), f"knowledge of {name}", "be known", played.get("knowledge"))
 
 

@@ -253,7 +253,7 @@ def _print(content: Mapping[str, Any], console: Console) -> None:
         for point in next(iter(points.values())):
             table.add_column(f"{point['x']:g}", justify="right", no_wrap=True)
         for name in sorted(points, key=lambda name: -points[name][-1]["mean"]):
-            table.add_row(name, *map(with_interval, points[name]))
+            table.add_row(escape(name), *map(with_interval, points[name]))
         if "better" in shown:
             table.add_row(escape("the better [bit/s/Hz]"), *(f"{each['method']} {each['capacity']:.1f}" for each in shown["better"]))
         print_whole(table, console)

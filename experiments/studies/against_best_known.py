@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from multicell_env.allocations.registry import BEST_KNOWN, PLAN
@@ -62,5 +63,5 @@ def print_against_best_known(rows: Mapping[str, Mapping[str, Any]], title: str, 
         table.add_column(header, justify="right", no_wrap=True)
     for name, row in sorted(rows.items(), key=lambda item: -item[1]["percent_of_best_known"]["mean"]):
         gain = row["minus_planned"]
-        table.add_row(name, *(f"{row['percent_of_best_known'][part]:.1f}" for part in PARTS), signed_with_interval(gain))
+        table.add_row(escape(name), *(f"{row['percent_of_best_known'][part]:.1f}" for part in PARTS), signed_with_interval(gain))
     print_whole(table, console)

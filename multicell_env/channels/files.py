@@ -43,7 +43,11 @@ def read_array(source: str | Path, num_axes: int) -> Array:
         if key is not None:
             raise ValueError(f"{path} holds one array, which has no name; got {key!r}. Leave out :{key}.")
         with _whole(path):
-            return np.load(path, mmap_mode="r", allow_pickle=False)
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+            if isinstance(array, np.ndarray):
+                return array
+            array.close()
+            raise RefusedError(f"{path} must hold one array; got an archive of arrays. Name it {path.stem}.npz.")
     if suffix == ".npz":
         with _whole(path), open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             return arrays[_chosen(path, key, dict.fromkeys(arrays.files, ()), lambda name: arrays[name].shape)]
@@ -137,6 +141,10 @@ def _of_hdf5(path: Path, key: str | None, is_matlab: bool) -> Array:
         own = [name for name in names if isinstance(file.get(name, getlink=True), h5py.HardLink)]
         found = {name: file[name] for name in own if file.get(name, getclass=True) is h5py.Dataset}
         dataset = found[_chosen(path, None if key is None else key.strip("/"), found, lambda name: found[name].shape)]
+        if dataset.dtype.hasobject:  # text, references, arrays of any length: mapped, the file's bytes would be addresses in memory
+            raise RefusedError(
+                f"channels must be numbers; got {dataset.name} of {path}, with objects of variable size. Save it as numbers."
+            )
         reverses = is_matlab or "MATLAB_class" in dataset.attrs
         offset = None if dataset.chunks or dataset.is_virtual or dataset.external else dataset.id.get_offset()
         where: dict[str, Any] = {"dtype": dataset.dtype, "shape": dataset.shape, "offset": offset}

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from rich.console import Console
+from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
@@ -138,11 +139,11 @@ def _caption(results: list[MethodResult], config: NetworkConfig, columns: Mappin
 
 
 def _table(columns: Mapping[str, list[str]], title: str) -> Table:
-    table = Table(title=title, title_justify="left", caption_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(title=escape(title), title_justify="left", caption_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for header in columns:
         table.add_column(header, justify="left" if header in ("method", "needs") else "right", no_wrap=True)
     for row in zip(*columns.values(), strict=True):
-        table.add_row(*row)
+        table.add_row(*map(escape, row))  # names may have brackets, which Rich takes for its own marks
     return table
 
 

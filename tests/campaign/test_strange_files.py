@@ -12,6 +12,7 @@ import train
 from agents.networks import SetActor
 from agents.run_directory import RunDirectory
 from agents.saved_actor import ActorPolicy, save_actor
+from agents.training_run import Evaluation, TrainingRun
 from experiments.command_line import printable
 from experiments.commands.training_arguments import TrainArguments, check_name
 from multicell_env import NetworkConfig
@@ -73,6 +74,26 @@ def test_settings_of_a_run_that_no_run_has_are_refused_in_a_line(tmp_path, name,
     del arguments["reporting"], arguments["explain"]
     RunDirectory.create(tmp_path / "run", {"arguments": {**arguments, name: value}}).release()
     assert "config.json must be what train.py wrote" in refusal(tmp_path, "train.py", "--resume", "run")
+
+
+def test_a_run_that_another_process_trains_is_not_resumed_beside_it(tmp_path):
+    arguments = {**dataclasses.asdict(TrainArguments()), "runs": "runs"}
+    del arguments["reporting"], arguments["explain"]
+    directory = RunDirectory.create(tmp_path / "run", {"arguments": arguments})
+    assert "run must have one writer; another process is training there" in refusal(tmp_path, "train.py", "--resume", "run")
+    directory.release()
+
+
+@pytest.mark.parametrize("metrics", [None, 3, {"all_slots": 1.0}, [3], [{}], [{"step": 1}], [{"all_slots": "1.0"}], [{"all_slots": None}]])
+def test_evaluations_in_a_checkpoint_that_are_none_are_refused_with_the_files_name(tmp_path, metrics):
+    class Learner:
+        def load_state_dict(self, state):
+            pass
+
+    evaluation = Evaluation(measure=lambda actor: {}, judge="all_slots", draw=print, describe=str, interval=1)
+    arguments = (Learner(), RunDirectory(tmp_path), {"training": {}, "metrics": metrics, "seconds": 0.0}, None, evaluation)
+    with pytest.raises(ValueError, match=r"checkpoint\.safetensors must fit the run's config\.json; it does not \(metrics must be"):
+        TrainingRun(*arguments, num_steps=1, num_envs=1, metadata={})
 
 
 @pytest.mark.parametrize("content", ["[]", "3", '{"arguments": 3}', "{}", "\x00", "[" * 10**5, '{"arguments": {"algo": "\\u001b[2J"}}'])

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from experiments.sweep import Point, sweep
+from multicell_env.evaluation import writing
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,6 +72,32 @@ def test_a_policy_is_made_where_it_plays_and_the_file_tells_the_settings(tmp_pat
     (file,) = (tmp_path / "cache").iterdir()
     assert file.stem == point.key
     assert json.loads(file.read_text()) == {"settings": dict(point.settings), "result": result}
+
+
+@pytest.mark.parametrize("content", ["", '{"settings": {}, "res', "[]", "{}", '{"result": "\\u001b[2J"}', "[" * 10**5])
+def test_a_damaged_point_is_named_before_anything_is_measured(tmp_path: Path, content: str) -> None:
+    done, other = points(tmp_path, [1, 2])
+    (tmp_path / "cache").mkdir()
+    file = tmp_path / "cache" / f"{done.key}.json"
+    file.write_text(content)
+    with pytest.raises(ValueError, match=rf"{file.name} must be a point that was measured; it is damaged .*\. Delete it"):
+        sweep([done, other], measure, tmp_path / "cache", num_workers=1)
+    assert not (tmp_path / "log").exists()
+
+
+def test_a_point_is_on_the_disk_before_it_takes_its_place_and_follows_no_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order, take = [], os.replace
+    monkeypatch.setattr(writing.os, "fsync", lambda number: order.append("sync"))
+    monkeypatch.setattr(writing.os, "replace", lambda *paths: (order.append("replace"), take(*paths)))
+    (point,) = points(tmp_path, [1])
+    sweep([point], measure, tmp_path / "cache", num_workers=1)
+    assert order == ["sync", "replace"]
+    monkeypatch.setattr(writing.secrets, "token_hex", lambda size: "known")
+    (tmp_path / "victim").write_text("mine")
+    (tmp_path / ".known.partial").symlink_to(tmp_path / "victim")
+    with pytest.raises(FileExistsError, match="must be written"):
+        writing.write_text(tmp_path / "file", "theirs")
+    assert (tmp_path / "victim").read_text() == "mine"
 
 
 def test_an_error_says_at_which_point_it_arose(tmp_path: Path) -> None:
