@@ -94,7 +94,7 @@ class NetworkConfig:
     """alpha of the alpha-fair utility of users' average rates, in [0, 5]; it weights prices and rewards. 0: the sum rate, as in the paper.
     1: the sum of the logarithms, proportional fairness."""
     schedule: Schedule = "none"
-    """Which users a cell serves if it has more than users_per_slot. none: all. Otherwise in turn, or those with the largest weighted rates."""
+    """Users that a cell serves in a slot. none: all. round-robin: users_per_slot in turn. proportional-fair: by largest weighted rate."""
     users_per_slot: int | None = None
     """Largest number of users that a cell serves in a slot with a schedule; M by default."""
     channel_model: str = "rayleigh"
