@@ -1,4 +1,4 @@
-"""Play a trained actor, any policies and every allocation on the same unseen channels: one table, `results.json` and `comparison.png`."""
+"""Compare a trained actor, your own policies and all allocation methods on the same unseen channels."""
 
 from experiments.command_line import run_command
 from experiments.commands.evaluation_command import main

@@ -1,4 +1,4 @@
-"""Train an actor to open the negotiation of base stations. Ctrl-C or SIGTERM write a checkpoint and stop; --resume continues."""
+"""Train an actor that allocates power for base stations. Ctrl-C or SIGTERM writes a checkpoint and stops; --resume continues."""
 
 from experiments.command_line import run_command
 from experiments.commands.training_command import main

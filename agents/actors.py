@@ -1,4 +1,4 @@
-"""Fresh actors that fit an environment's spaces."""
+"""Untrained actors that fit an environment's spaces."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -12,7 +12,7 @@ from agents.networks import Mask, MLPActor, SetActor
 def build_actor(
     env: JointEnv, network: Literal["set", "mlp"], hidden_sizes: Sequence[int], *, is_centred: bool = True
 ) -> SetActor | MLPActor:
-    """A fresh actor for the environment; `is_centred` as for `SetActor`, and of no meaning for `mlp`."""
+    """An untrained actor for the environment. `is_centred` is as for `SetActor`; `mlp` ignores it."""
     observation_shape, action_shape = agent_shapes(env)
     if network == "mlp":
         return MLPActor(observation_shape, action_shape, hidden_sizes)
@@ -24,7 +24,7 @@ def check_image_like(observation_shape: tuple[int, ...], action_shape: tuple[int
     """Refuse spaces that the `set` family cannot read.
 
     Raises:
-        ValueError: not `(plane, band, user)` with `(band, user)` or `(plane, band, user)`.
+        ValueError: observations are not `(plane, band, user)`, or actions neither `(band, user)` nor `(plane, band, user)`.
     """
     if len(observation_shape) != 3 or len(action_shape) not in (2, 3) or observation_shape[1:] != action_shape[-2:]:
         raise ValueError(
@@ -34,10 +34,10 @@ def check_image_like(observation_shape: tuple[int, ...], action_shape: tuple[int
 
 
 def joint_mask(env: JointEnv) -> Mask:
-    """False where an action's entry is padding; None where nothing is."""
+    """False for padding of actions `[agent, ...]`; None without padding."""
     return None if env.action_mask.all() else torch.from_numpy(env.action_mask)
 
 
 def agent_shapes(env: JointEnv) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Shapes of one agent's observation and action, padded to the largest."""
+    """Shapes of one agent's observation and action, padded to the largest ones."""
     return env.observation_box.shape[1:], env.action_box.shape[1:]

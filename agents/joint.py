@@ -1,4 +1,4 @@
-"""A PettingZoo ParallelEnv as one Gymnasium environment: stacked arrays, agents in a fixed order."""
+"""A PettingZoo ParallelEnv as one Gymnasium environment, with stacked arrays and agents in a fixed order."""
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
@@ -14,26 +14,26 @@ from agents.streams import seed_of_actions, set_states, states_of
 
 JointObservation = dict[str, np.ndarray]
 ActionMeaning = Callable[[Any, Any], Any]
-"""From tensors of observations `[..., plane, band, user]` and actions in [-1, 1], as learners have them, to planes that say what the
-actions mean, with gradients."""
+"""Maps tensors of observations `[..., plane, band, user]` and actions in [-1, 1] to planes that describe the effect of the actions, with
+gradients."""
 
 
 class JointEnv(gymnasium.Env[JointObservation, np.ndarray]):
-    """One learner's view of all agents at once.
+    """All agents of an environment as one agent with stacked arrays.
 
-    * Observation: `{"observation": [agent, ...]}`, and `"state"` where the environment has `state()`.
+    * Observation: `{"observation": [agent, ...]}`, and `"state"` if the environment has `state()`.
     * Action: `[agent, ...]`.
     * Reward: the sum over the agents; each agent's own is in `info["rewards"]`.
 
-    Agents with different shapes are padded with zeros at the end of each axis; `action_mask` tells the real entries. An agent that has
-    left gets zeros. The episode ends when no agent is left, and is truncated where one of the last was.
+    Agents with different shapes are padded with zeros at the end of each axis; `action_mask` marks the real entries. An agent that has
+    left gets zeros. The episode ends when no agent is left. It counts as truncated if one of the last agents was truncated.
 
     Args:
         env: Any PettingZoo environment with bounded Box actions and Box observations.
-        with_state: Whether observations have the global state.
+        with_state: Whether observations include the global state.
 
     Raises:
-        ValueError: a space is no Box, an action space is unbounded, the agents' arrays differ in their number of axes, or all actions are
+        ValueError: a space is not a Box, an action space is unbounded, the agents' arrays differ in their number of axes, or all actions are
             empty.
     """
 
@@ -59,33 +59,33 @@ class JointEnv(gymnasium.Env[JointObservation, np.ndarray]):
         self.action_box = _stacked(list(action_spaces.values()))
         """Bounds of the stacked actions, `[agent, ...]`."""
         self.action_meaning: ActionMeaning | None = getattr(env, "action_meaning", None)
-        """What the environment says that actions mean, where it says so."""
+        """The environment's `action_meaning`, if it has one."""
         state_space = getattr(env, "state_space", None) if with_state else None
         self.state_box = _as_float32(state_space) if isinstance(state_space, Box) else None
-        """Bounds of the global state, None where the environment has none or it was not asked for."""
+        """Bounds of the global state, None if the environment has none, or without `with_state`."""
         spaces: dict[str, gymnasium.Space[Any]] = {"observation": self.observation_box}
         if self.state_box is not None:
             spaces["state"] = self.state_box
         self.observation_space: gymnasium.Space[Any] = Dict(spaces)
         self.action_space: gymnasium.Space[Any] = self.action_box
         self.action_mask = np.zeros(self.action_box.shape, dtype=bool)
-        """True where an action's entry is real, False where it is padding."""
+        """True for real entries of an action, False for padding."""
         for index, corner in enumerate(self._action_corners):
             self.action_mask[(index, *corner)] = True
         if not self.action_mask.any():
             raise ValueError(
-                f"at least one agent must have something to choose; got action spaces {action_spaces}. Give one an action of a shape "
-                "without 0."
+                f"at least one agent must have an action with entries; got action spaces {action_spaces}. Give an agent an action space "
+                "that is not empty."
             )
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[JointObservation, dict[str, Any]]:
-        """Begin an episode."""
+        """Start an episode, and return observations and infos."""
         super().reset(seed=seed)
         observations, _ = self.env.reset(seed=seed, options=options)
         return self._joined(observations), {"rewards": np.zeros(len(self.agents))}
 
     def step(self, action: np.ndarray) -> tuple[JointObservation, float, bool, bool, dict[str, Any]]:
-        """Let every agent that is still there act.
+        """Let all remaining agents act. Returns observations, the sum of rewards, termination, truncation and infos.
 
         Raises:
             ValueError: the environment returned a reward or observation that is not finite.
@@ -99,13 +99,13 @@ class JointEnv(gymnasium.Env[JointObservation, np.ndarray]):
         own = np.array([float(rewards.get(agent, 0.0)) for agent in self.agents])
         joined = self._joined(observations)
         if not (np.all(np.isfinite(own)) and all(np.all(np.isfinite(array)) for array in joined.values())):
-            raise ValueError(f"the environment must return finite observations and rewards; got rewards {rewards}. Mend the environment.")
+            raise ValueError(f"the environment must return finite observations and rewards; got rewards {rewards}. Correct the environment.")
         over = not self.env.agents
         truncated = over and any(truncations.values())
         return joined, float(own.sum()), over and not truncated, truncated, {"rewards": own}
 
     def render(self) -> Any:
-        """Whatever the environment draws."""
+        """Render the environment."""
         return self.env.render()
 
     def close(self) -> None:
@@ -137,7 +137,7 @@ def _boxes(kind: str, spaces: Mapping[str, gymnasium.Space[Any]]) -> dict[str, B
 
 
 def _corner(box: Box) -> tuple[slice, ...]:
-    """Where an agent's array lies inside the padded one."""
+    """Position of an agent's array in the padded array."""
     return tuple(slice(length) for length in box.shape)
 
 
@@ -159,11 +159,11 @@ def _stacked(boxes: Sequence[Box]) -> Box:
 
 
 class JointVectorEnv:
-    """Several joint environments stepped together, in the form that Tianshou's Collector drives.
+    """Several joint environments stepped together, with the interface that Tianshou's Collector needs.
 
     Args:
         envs: Environments of equal spaces.
-        seeds: Seed of each environment's first reset; later resets go on from there.
+        seeds: Seed of each environment's first reset. Later resets continue the random streams.
     """
 
     is_async = False
@@ -172,7 +172,7 @@ class JointVectorEnv:
         self.envs = list(envs)
         self._seeds: list[int | None] = list(seeds)
         for env, seed in zip(self.envs, seeds, strict=True):
-            # Tianshou draws its random actions from the spaces; a seed of their own keeps them independent of what the environment draws.
+            # Tianshou draws random actions from the spaces; a seed of their own keeps them independent of the environment's random numbers.
             env.action_space.seed(seed_of_actions(seed))
 
     def __len__(self) -> int:
@@ -184,7 +184,7 @@ class JointVectorEnv:
         return [env.action_space for env in self.envs]
 
     def reset(self, env_id: Sequence[int] | np.ndarray | None = None) -> tuple[Batch, np.ndarray]:
-        """Begin episodes in some environments, all by default."""
+        """Start episodes in some environments, by default in all."""
         chosen = range(len(self)) if env_id is None else env_id
         observations = []
         for index in chosen:
@@ -195,26 +195,26 @@ class JointVectorEnv:
     def step(
         self, action: np.ndarray, id: Sequence[int] | np.ndarray | None = None
     ) -> tuple[Batch, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Step some environments, all by default. Finished ones are left as they are, for `reset`."""
+        """Step some environments, by default all. Environments whose episode has ended wait for `reset`."""
         chosen = range(len(self)) if id is None else id
         steps = [self.envs[index].step(own) for index, own in zip(chosen, action, strict=True)]
         observations, rewards, terminated, truncated, _ = zip(*steps, strict=True)
         return _batched(observations), np.array(rewards), np.array(terminated), np.array(truncated), _no_infos(len(steps))
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the environments go on from; copies of environments that have no `state_dict` of their own.
+        """The state of the environments; for environments without a `state_dict`, a copy of the whole environment.
 
-        Such copies stay in memory: a checkpoint holds numbers and text alone.
+        Such copies cannot be written to a checkpoint, which holds numbers and text only.
         """
         whole: list[Any] = [env.env for env in self.envs]
         states = [env.state_dict() if hasattr(env, "state_dict") else copy.deepcopy(env) for env in whole]
         return {"envs": states, "seeds": list(self._seeds), "spaces": states_of(self.action_space)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state.
+        """Restore a saved state.
 
         Raises:
-            KeyError, TypeError, ValueError: it is of other environments.
+            KeyError, TypeError, ValueError: the state is of other environments.
         """
         for env, own in zip(self.envs, state["envs"], strict=True):
             whole: Any = env.env

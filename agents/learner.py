@@ -1,4 +1,4 @@
-"""What a learner is: configurations, what it can do, and how a run of it is made. Importing this imports no torch."""
+"""The interface of learners: their configuration, capabilities and runs. Importing this module does not import torch."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -27,19 +27,19 @@ class Setting(NamedTuple):
     """One setting of a preset."""
 
     value: Any
-    """What the preset takes."""
+    """The value of the preset."""
     source: str
-    """Where it is from, or why this value where its source prints none."""
+    """Its source, or the reason for the value if no source gives one."""
 
 
 class PoolEnv(NamedTuple):
-    """One environment that is trained on, alone or in a pool."""
+    """One environment to train on, alone or in a pool."""
 
     make_env: Callable[[], ParallelEnv[Any, Any, Any]]
     """Makes one environment."""
     stacked_env: "StackedEnv | TensorEnv | DifferentiableEnv | None" = None
-    """`num_envs` of them in one: a `StackedEnv`, a `TensorEnv`, or None, for TD3-MIX; a `DifferentiableEnv` for the analytic policy
-    gradient. The run is on its `device` where it has one."""
+    """A vectorised environment of `num_envs` copies. For TD3-MIX: a `StackedEnv`, a `TensorEnv`, or None. For the analytic policy gradient:
+    a `DifferentiableEnv`. The run is on its `device` if it has one."""
 
 
 class LearnerRun(Protocol):
@@ -52,24 +52,24 @@ class LearnerRun(Protocol):
 
     @property
     def last_losses(self) -> dict[str, float]:
-        """Of the last vector step, by name."""
+        """The losses of the last vector step, by name."""
         ...
 
     @property
     def actor(self) -> "SetActor | MLPActor":
-        """What acts."""
+        """The actor in training."""
         ...
 
     def step(self) -> None:
-        """One vector step and its updates."""
+        """Make one vector step and its updates."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the run goes on from."""
+        """The full state of the run, for `load_state_dict`."""
         ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state.
+        """Restore a saved state.
 
         Raises:
             KeyError, RuntimeError, ValueError: the state is of another run or incomplete.
@@ -90,7 +90,7 @@ class MakeRun(Protocol[Config_contra, Length_contra]):
         first: LearnerRun | Literal["first"] | None = None,
         logger: "BaseLogger | None" = None,
     ) -> LearnerRun:
-        """A run of its own, or, where `first` is the first run of a pool or says that this is it, a member that shares its weights."""
+        """An independent run; or a member of a pool, which shares the weights of `first`. For the first member `first` is "first"."""
         ...
 
 
@@ -98,7 +98,7 @@ class MakeGroupsRun(Protocol[Config_contra, Length_contra]):
     """Makes a run of a learner whose batches mix the environments of a group."""
 
     def __call__(self, groups: Sequence[Sequence[PoolEnv]], config: Config_contra, length: Length_contra, *, seed: int) -> LearnerRun:
-        """A run in which the groups take turns. The environments of a group have arrays of one shape."""
+        """A run that trains on the groups in turn. The environments of a group have arrays of the same shape."""
         ...
 
 
@@ -107,55 +107,55 @@ class Learner(Generic[Config, Length]):
     """A learner's entry in `agents.registry`."""
 
     name: str
-    """On the command line and in files."""
+    """The name on the command line and in files."""
     summary: str
-    """What it is, in a line of the help."""
+    """A one-line description for the help text."""
     config: type[Config]
-    """Its hyperparameters: a frozen dataclass that refuses wrong values, with the fields `network` and `hidden_sizes`."""
+    """The class of its hyperparameters: a frozen dataclass that refuses wrong values, with the fields `network` and `hidden_sizes`."""
     length: type[Length]
-    """How long and on how much at a time it trains: a frozen dataclass with the fields `num_steps` and `num_envs`."""
+    """The class of the length of a training: a frozen dataclass with the fields `num_steps` and `num_envs`."""
     make_run: MakeRun[Config, Length]
     """Makes a run."""
     build_actor: "Callable[[JointEnv, Config], SetActor | MLPActor]"
-    """A fresh actor for an environment."""
+    """Makes an untrained actor for an environment."""
     build_critics: "Callable[[JointEnv, Config], Sequence[nn.Module]]" = lambda env, config: ()
-    """Fresh networks for an environment beside the actor; environments of one pool need the same weights."""
+    """Makes the other untrained networks for an environment. Environments of one pool must have the same ones."""
     check: Callable[["Sequence[JointEnv]", Config, Length], None] = lambda envs, config, length: None
-    """Refuses, by a ValueError, environments on which a run of this length cannot be made."""
+    """Raises a ValueError if a run of this length cannot be made on the environments."""
     check_groups: Callable[[Config, Length, int, int], None] = lambda config, length, groups, size: None
-    """Refuses, by a ValueError, so many groups of so many environments where batches mix them."""
+    """Raises a ValueError if batches cannot mix this number of groups of this number of environments."""
     share: Callable[[Length, int], Length] = lambda length, count: length
-    """What each of several environments of a pool takes of the whole."""
+    """The length for each of several environments of a pool."""
     start_from: "Callable[[LearnerRun, SetActor | MLPActor], None] | None" = None
-    """Lets a fresh run begin with another actor; None where the learner begins with a random one only."""
+    """Copies another actor into a new run; None if the learner can start from a random actor only."""
     make_groups_run: MakeGroupsRun[Config, Length] | None = None
-    """Makes a run whose batches mix environments, where the learner has such a run of its own."""
+    """Makes a run whose batches mix environments, if the learner has such a run."""
     join_groups: Callable[[Sequence[Sequence[PoolEnv]], Config, Length], Sequence[PoolEnv]] | None = None
-    """Makes one environment of each group, where the learner trains on mixed batches as it does on a pool."""
+    """Joins each group into one environment, if the learner trains on mixed batches in the same way as on a pool."""
     mixes_environments: Callable[[Config], bool] = lambda config: False
-    """Whether the hyperparameters ask for batches that mix environments."""
+    """Whether the hyperparameters select batches that mix environments."""
     size_of_each: Callable[[Config, Length, int], int] = lambda config, length, count: length.num_envs  # pyright: ignore
-    """How many of each of so many environments are needed in one."""
+    """Number of copies of each of `count` environments in a vectorised environment."""
     is_differentiable: bool = False
-    """Whether its environments give rewards with gradients, and reset themselves in the step that ends an episode."""
+    """Whether it needs environments with differentiable rewards, which reset in the step that ends an episode."""
     presets: Mapping[str, Mapping[str, Setting]] = field(default_factory=lambda: MappingProxyType({}))
-    """Named settings beside the defaults."""
+    """Named presets, in addition to the defaults."""
 
 
 def values_for(settings: Mapping[str, Setting], kind: type) -> dict[str, Any]:
-    """Values of those settings that are fields of a dataclass."""
+    """The values of those settings that are fields of a dataclass."""
     return {field.name: settings[field.name].value for field in fields(kind) if field.name in settings}
 
 
 def explain(settings: Mapping[str, Setting], used: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Where every setting of a preset comes from.
+    """The settings of a preset with their values and sources.
 
     Args:
         settings: The preset.
-        used: Values that are in use, by the same names.
+        used: The values in use, by the same names.
 
     Returns:
-        A row for each, with `setting`, `value` (in use) and `source`; where the command line has changed the value, the source says so.
+        A row for each, with `setting`, `value` (in use) and `source`. If the command line has changed the value, the source says so.
     """
     return [
         {
@@ -168,18 +168,18 @@ def explain(settings: Mapping[str, Setting], used: Mapping[str, Any]) -> list[di
 
 
 def check_rows(num_envs: int, count: int, rows: int) -> None:
-    """Refuse rows that cannot be shared out.
+    """Refuse a number of environments that cannot be divided among the networks.
 
     Args:
-        num_envs: Rows in all.
-        count: How many environments there are.
-        rows: Rows of each.
+        num_envs: Total number of rows.
+        count: Number of networks.
+        rows: Rows of each network.
 
     Raises:
-        ValueError: they cannot.
+        ValueError: the number of rows is neither at most the number of networks nor a multiple of it.
     """
     if not rows or num_envs % rows or num_envs // rows > count:
         raise ValueError(
             f"num_envs must be at most the number of networks, or a multiple of it; got {num_envs} rows for {count} networks. "
-            "Give --num-networks so many, or more."
+            "Give --num-networks as many, or more."
         )

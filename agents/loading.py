@@ -1,4 +1,4 @@
-"""Trained actors by name: those that ship with the project, runs, and files. Torch is imported where an actor is loaded, not before."""
+"""Trained actors by name: shipped actors, run directories and files. Torch is imported only when an actor is loaded."""
 
 import os
 from pathlib import Path
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from agents.saved_actor import ActorPolicy
 
 PRETRAINED = Path(__file__).with_name("pretrained")
-"""Where the actors that ship with the project lie."""
+"""Folder of the actors that are shipped with the project."""
 
 
 def load(actor: str | os.PathLike[str]) -> "ActorPolicy":
-    """A trained actor as a policy, from observations of all agents to their actions. No code in the file is executed.
+    """Load a trained actor as a policy that maps observations of all agents to their actions. No code in the file is executed.
 
     Args:
-        actor: Name of a shipped actor, as in `shipped()`; a run directory that train.py made, whose best actor it is; or a file.
+        actor: Name of a shipped actor, as in `shipped()`; a run directory of train.py, whose best actor is loaded; or a file.
 
     Raises:
         FileNotFoundError: there is no such actor.
-        ValueError: the file is damaged or no actor.
+        ValueError: the file is damaged, or is not an actor.
     """
     path = locate(actor)
     from agents.saved_actor import load_actor
@@ -31,7 +31,7 @@ def load(actor: str | os.PathLike[str]) -> "ActorPolicy":
 
 
 def metadata_of(actor: str | os.PathLike[str]) -> dict[str, Any]:
-    """What was saved with an actor, such as the configuration of its environment.
+    """The metadata of an actor, such as the configuration of its environment.
 
     Arguments and errors as those of `load`.
     """
@@ -56,5 +56,5 @@ def locate(actor: str | os.PathLike[str]) -> Path:
 
 
 def shipped() -> list[str]:
-    """Names of the actors that ship with the project."""
+    """Names of the actors that are shipped with the project."""
     return sorted(path.stem for path in PRETRAINED.glob(f"*{SAFETENSORS}"))

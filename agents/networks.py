@@ -1,10 +1,10 @@
 """Actors, twin critics and the monotonic mixer, in two families.
 
-`mlp` is the paper's: two hidden layers on the flattened arrays, for any Box. `set` shares its weights over bands and users: it reads an
-observation `(plane, band, user)` and writes an action `(band, user)` or `(plane, band, user)`, with the same few thousand weights for any
+`mlp` is the paper's: dense layers on the flattened arrays, for any Box. `set` shares its weights over bands and users: it maps an
+observation `(plane, band, user)` to an action `(band, user)` or `(plane, band, user)`, with the same few thousand weights for any
 number of bands and users.
 
-Critics, mixers and their encoders are twins: their values have a leading axis `twin`, of length 2, or 1 for the first of them alone.
+Critics, mixers and their encoders come in pairs: outputs have a leading axis `twin`, of length 2, or 1 for the first network alone.
 """
 
 import math
@@ -19,14 +19,14 @@ from torch import Tensor, nn
 from agents.set_linear import Mask, Padding, SetLinear, Tokens, TwinLinear, to_tokens
 
 RESIDUAL_SHARE = 0.01
-"""What the last weights of a residual mixer's v(s) begin at, relative to the usual."""
+"""Scale of the initial weights of the last layer of v(s) in a residual mixer."""
 
 Observation = Float[Tensor, "batch agent *observation"]
 Action = Float[Tensor, "batch agent *action"]
 
 
 def mlp(sizes: Sequence[int], linear: Callable[..., nn.Module] = nn.Linear) -> nn.Sequential:
-    """Linear layers of these sizes with ReLU between them."""
+    """Linear layers of the given sizes with ReLU between them."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
         layers += [linear(inputs, outputs), nn.ReLU()]
@@ -34,30 +34,30 @@ def mlp(sizes: Sequence[int], linear: Callable[..., nn.Module] = nn.Linear) -> n
 
 
 class SetEncoder(nn.Module):
-    """Set layers of these sizes, each with ReLU."""
+    """Layers of the `set` family of the given sizes, each followed by ReLU."""
 
     def __init__(self, sizes: Sequence[int], linear: Callable[..., Any] = nn.Linear) -> None:
         super().__init__()
         self.layers = nn.ModuleList(SetLinear(inputs, outputs, linear, rectify=True) for inputs, outputs in pairwise(sizes))
 
     def forward(self, x: Tokens, padding: Padding) -> Tokens:
-        """Features of every token."""
+        """Features of every (band, user) pair."""
         for layer in self.layers:
             x = layer(x, padding)
         return x
 
 
 class SetActor(nn.Module):
-    """Actor of the `set` family: action in [-1, 1] for every token, or several where actions have planes.
+    """Actor of the `set` family: an action in [-1, 1] for every (band, user) pair, or one per plane if actions have planes.
 
-    Its preferences are centred over the bands of a user, in the first plane. Raising all of them together changes nothing where fractions
-    of a budget are scaled to sum to 1, and an actor that is free to do so drifts into the corner where every gradient has vanished.
+    Before tanh, the first plane is centred over the bands of each user. A common offset has no effect on fractions of a budget that are
+    scaled to sum to 1, and an actor that could learn one would drift to where tanh saturates and gradients vanish.
 
     Args:
-        num_planes: Planes of an observation.
+        num_planes: Number of planes of an observation.
         hidden_sizes: Width of each hidden layer.
-        action_planes: What an action's shape begins with, before `(band, user)`: nothing, or one number.
-        is_centred: False leaves preferences as they are, for actions whose common level has a meaning, such as price multipliers.
+        action_planes: Leading axes of an action's shape before `(band, user)`: none, or the number of planes.
+        is_centred: False does not centre, for actions whose mean over the bands matters, such as price multipliers.
     """
 
     def __init__(self, num_planes: int, hidden_sizes: Sequence[int], action_planes: Sequence[int] = (), *, is_centred: bool = True) -> None:
@@ -76,7 +76,7 @@ class SetActor(nn.Module):
         self.head = SetLinear(hidden_sizes[-1], math.prod(action_planes))
 
     def preferences(self, observation: Observation, mask: Mask = None) -> Action:
-        """Actions before tanh. Without action planes the mask may also be one of every row, `[batch, agent, band, user]`."""
+        """Actions before tanh. Without action planes, each row may have a mask of its own, `[batch, agent, band, user]`."""
         tokens, padding = to_tokens(observation, token_mask(mask) if self.action_planes else mask)
         preferences = self.head(self.encoder(tokens, padding), padding)
         if self.is_centred:
@@ -85,12 +85,12 @@ class SetActor(nn.Module):
         return preferences.permute(0, 3, 4, 1, 2).view(*observation.shape[:-3], *self.action_planes, *observation.shape[-2:])
 
     def forward(self, observation: Observation, mask: Mask = None) -> Action:
-        """Actions of all agents."""
+        """Actions of all agents, in [-1, 1]."""
         return torch.tanh(self.preferences(observation, mask))
 
 
 class SetCritic(nn.Module):
-    """Twin critics of the `set` family: one value for every agent from each. Arguments as for `SetActor`."""
+    """Twin critics of the `set` family: each gives one value per agent. Arguments as for `SetActor`."""
 
     def __init__(self, num_planes: int, hidden_sizes: Sequence[int], action_planes: Sequence[int] = ()) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class SetCritic(nn.Module):
         self.head = TwinLinear(hidden_sizes[-1], 1)
 
     def forward(self, observation: Observation, action: Action, mask: Mask = None, *, twins: int = 2) -> Float[Tensor, "twin *batch agent"]:
-        """Q_b(s_b, a_b) in the mixer's units. Without action planes the mask may be one of every row."""
+        """Q_b(s_b, a_b), normalised. Without action planes, each row may have a mask of its own."""
         if self.action_axes == 2:
             action = action.unsqueeze(-3)
         else:
@@ -129,12 +129,12 @@ class MLPActor(nn.Module):
         return self.layers(_flat(observation, axes)).view(*observation.shape[: observation.ndim - axes], *self.action_shape)
 
     def forward(self, observation: Observation, mask: Mask = None) -> Action:
-        """Actions of all agents."""
+        """Actions of all agents, in [-1, 1]."""
         return torch.tanh(self.preferences(observation, mask))
 
 
 class MLPCritic(nn.Module):
-    """Twin critics of the `mlp` family: one value for every agent from each."""
+    """Twin critics of the `mlp` family: each gives one value per agent."""
 
     def __init__(self, observation_shape: Sequence[int], action_shape: Sequence[int], hidden_sizes: Sequence[int]) -> None:
         super().__init__()
@@ -142,26 +142,26 @@ class MLPCritic(nn.Module):
         self.layers = mlp([_size(observation_shape) + _size(action_shape), *hidden_sizes, 1], TwinLinear)
 
     def forward(self, observation: Observation, action: Action, mask: Mask = None, *, twins: int = 2) -> Float[Tensor, "twin *batch agent"]:
-        """Q_b(s_b, a_b) in the mixer's units."""
+        """Q_b(s_b, a_b), normalised."""
         action = action if mask is None else action * mask
         flat = torch.cat([_flat(observation, self.observation_axes), _flat(action, self.action_axes)], dim=-1)
         return self.layers(flat.expand(twins, *flat.shape)).squeeze(-1)
 
 
 class MonotonicMixer(nn.Module):
-    """QMIX's mixer: a network whose weights hypernetworks write from the global state, non-negative so that dQ_tot/dQ_b >= 0.
+    """QMIX's mixer. Hypernetworks compute its weights from the global state; they are non-negative, so that dQ_tot/dQ_b >= 0.
 
         Q_tot = |w_2(s)|^T elu(|W_1(s)| Q + b_1(s)) + v(s)
 
-    With more than one hidden layer, elu(|W(s)| x + b(s)) follows for each of the others. The agents' own features write their rows of W_1,
-    and the mean over the agents everything else, so that with features of a fixed length the mixer serves any number of agents.
+    Each further hidden layer computes elu(|W(s)| x + b(s)). An agent's row of W_1 depends on its own features; all other weights depend on
+    the mean of the features over the agents. The mixer therefore works for any number of agents with features of the same length.
 
     Args:
-        num_features: Length of an agent's features.
+        num_features: Number of features of an agent.
         mixing_size: Width of each hidden layer.
-        num_layers: Hidden layers.
-        is_residual: Whether all this is added to the mean of the values, with softmax over the inputs of a layer in place of the magnitudes
-            |W|. The weights dQ_tot/dQ_b of the agents are then at least 1/B each, and at most 2 together, whatever the state.
+        num_layers: Number of hidden layers.
+        is_residual: Whether the mixer's output is added to the mean of the values, with softmax over a layer's inputs in place of the
+            magnitudes |W|. Each dQ_tot/dQ_b is then at least 1/B, and their sum is at most 2, for every state.
 
     Source: Rashid et al., ICML 2018, as used by Algorithm 1.
     """
@@ -174,7 +174,7 @@ class MonotonicMixer(nn.Module):
         self.weights = nn.ModuleList(TwinLinear(num_features, mixing_size**2) for _ in range(num_layers - 1))
         self.biases = nn.ModuleList(TwinLinear(num_features, mixing_size) for _ in range(num_layers - 1))
         self.last_weights = TwinLinear(num_features, mixing_size)
-        # v has two hidden layers, as QMIX gives it, those that made the features included.
+        # v has two hidden layers, as in QMIX; the encoder of the features counts as the first.
         self.last_bias = mlp([num_features, *([mixing_size] if num_layers == 1 else []), 1], TwinLinear)
         if is_residual:
             with torch.no_grad():
@@ -184,7 +184,7 @@ class MonotonicMixer(nn.Module):
     def forward(
         self, values: Float[Tensor, "twin *batch agent"], features: Float[Tensor, "twin *batch agent feature"]
     ) -> Float[Tensor, "twin *batch"]:
-        """Q_tot of the agents' values, by each twin."""
+        """Q_tot from the agents' values, of each twin."""
         network = features.mean(dim=-2)
         mixed = (values.unsqueeze(-2) @ self._positive(self.first_weights(features))).squeeze(-2)
         hidden = nn.functional.elu(mixed + self.first_bias(network))
@@ -209,20 +209,20 @@ class SetStateEncoder(nn.Module):
     def forward(
         self, state: Float[Tensor, "*batch cell plane band user"], mask: Mask = None, *, twins: int = 2
     ) -> Float[Tensor, "twin *batch cell feature"]:
-        """One vector a cell, by each twin; `mask` is `[..., band, user]`, of all rows or of every row."""
+        """One feature vector per cell, of each twin. `mask` is `[..., band, user]`, for all rows or per row."""
         tokens, padding = to_tokens(state, mask)
         features = self.encoder(tokens.expand(twins, -1, -1, -1, -1), padding)
         return padding.mean_over_both(features).view(twins, *state.shape[:-3], -1)
 
 
 class FlatStateEncoder(nn.Module):
-    """Features of every agent from a state of any shape: the whole state, or the agent's own part of it, and which agent it is.
+    """Features of every agent from a state of any shape: of the whole state or of the agent's own part of it, and of the agent's index.
 
     Args:
         state_shape: Shape of the state, or of one agent's part of it.
-        num_agents: How many agents there are.
+        num_agents: Number of agents.
         hidden_sizes: Width of each layer.
-        in_parts: Whether a state is the agents' parts, `[agent, *part]`, which then share weights.
+        in_parts: Whether the state consists of the agents' parts, `[agent, *part]`. The parts then share weights.
     """
 
     def __init__(self, state_shape: Sequence[int], num_agents: int, hidden_sizes: Sequence[int], *, in_parts: bool = False) -> None:
@@ -235,7 +235,7 @@ class FlatStateEncoder(nn.Module):
     def forward(
         self, state: Float[Tensor, "batch *state"], mask: Mask = None, *, twins: int = 2
     ) -> Float[Tensor, "twin batch agent feature"]:
-        """One vector an agent, by each twin."""
+        """One feature vector per agent, of each twin."""
         flat = _flat(state, self.axes)
         features = self.state(flat.expand(twins, *flat.shape))
         features = torch.relu((features if self.in_parts else features.unsqueeze(-2)) + self.agent[:twins])
@@ -245,11 +245,11 @@ class FlatStateEncoder(nn.Module):
 
 
 def check_same_shape(actor: SetActor | MLPActor, new: SetActor | MLPActor) -> None:
-    """Refuse an actor whose weights another one could not begin with.
+    """Refuse an actor whose weights do not fit into another actor.
 
     Args:
-        actor: The one with the weights.
-        new: The one that would begin with them.
+        actor: The actor with the weights.
+        new: The actor to start from them.
 
     Raises:
         ValueError: their weights differ in shape.
@@ -268,12 +268,12 @@ def check_same_shape(actor: SetActor | MLPActor, new: SetActor | MLPActor) -> No
 
 
 def token_mask(mask: Mask) -> Bool[Tensor, "agent band user"] | None:
-    """False where a (band, user) token is padding; an action's planes are all padded alike."""
+    """False where a (band, user) pair is padding; all planes of an action are padded alike."""
     return mask[:, 0] if mask is not None and mask.ndim == 4 else mask
 
 
 def _flat(array: Tensor, axes: int) -> Tensor:
-    """The array with its last axes as one; with a new one of length 1 where they are none."""
+    """The array with its last `axes` axes flattened into one, of length 1 if `axes` is 0."""
     return array.flatten(-axes) if axes else array.unsqueeze(-1)
 
 

@@ -1,6 +1,6 @@
-"""All learners, one entry each. Importing this imports no torch.
+"""The registry of learners. Importing this module does not import torch.
 
-A new learner is a folder of its own, with its entry in it, and a line here; `train.py --algo NAME` then trains it.
+To add a learner, put it and its entry in a folder of its own, and add a line here. `train.py --algo NAME` then trains it.
 """
 
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ from agents.learner import Learner
 from agents.td3_mix.entry import TD3_MIX
 
 LEARNERS: Mapping[str, Learner[Any, Any]] = MappingProxyType({learner.name: learner for learner in (TD3_MIX, APG)})
-"""By their names; the first is what train.py takes where none is named."""
+"""Learners by name. The first is the default of train.py."""
 
 
 def learner_of(config: object) -> Learner[Any, Any]:
-    """The learner whose hyperparameters these are.
+    """The learner that a configuration of hyperparameters belongs to.
 
     Raises:
-        TypeError: they are no learner's.
+        TypeError: it belongs to no learner.
     """
     for learner in LEARNERS.values():
         if isinstance(config, learner.config):

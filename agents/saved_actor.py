@@ -1,4 +1,4 @@
-"""Trained actors as files, and as policies that map observations to actions."""
+"""Trained actors as policies, and as files."""
 
 import json
 import os
@@ -22,19 +22,19 @@ class ActorPolicy:
     """A trained actor that acts for all agents of an environment.
 
     Call it with the observations of all agents, `{agent: array}`, and it returns their actions. Arrays may have leading batch axes, the
-    same for every agent. Each agent's action depends on its own observation alone. An actor of the `set` family with observations of a
-    fixed number of planes serves any number of agents, bands and users.
+    same for every agent. Each agent's action depends on its own observation alone. An actor of the `set` family whose observations
+    have a fixed number of planes works for any number of agents, bands and users.
 
     Args:
         actor: Network from observations to actions in [-1, 1].
-        low: Lower bounds of the actions; broadcast against `[agent, ...]`.
+        low: Lower bounds of the actions, which broadcast against `[agent, ...]`.
         high: Upper bounds of the actions.
-        metadata: What was saved with it, for example the configuration of the environment.
-        action_shapes: Shape of each agent's action, for the `mlp` family, which knows it from training alone.
+        metadata: Data to save with the actor, for example the configuration of the environment.
+        action_shapes: Shape of each agent's action. The `mlp` family needs it, because its shapes are fixed by training.
     """
 
     batched = True
-    """It takes the observations of many environments at once."""
+    """The policy accepts observations of many environments at once."""
 
     def __init__(
         self,
@@ -52,12 +52,12 @@ class ActorPolicy:
 
     @property
     def observation(self) -> str | None:
-        """Which observations it was trained on, by the environment's name for them; None where that was not saved."""
+        """The kind of observation it was trained on, such as "gain"; None if it was not saved."""
         return self.metadata.get("observation")
 
     @classmethod
     def of(cls, actor: SetActor | MLPActor, env: JointEnv, metadata: Mapping[str, Any]) -> "ActorPolicy":
-        """An actor that acts in this environment; bounds that are the same everywhere become scalars, which fit any size."""
+        """A policy from an actor for this environment. Bounds that are the same for all entries become scalars, which fit any size."""
         low, high = env.action_box.low, env.action_box.high
         if np.all(low == low.flat[0]) and np.all(high == high.flat[0]):
             low, high = np.asarray(low.flat[0]), np.asarray(high.flat[0])
@@ -65,7 +65,7 @@ class ActorPolicy:
 
     @torch.no_grad()
     def __call__(self, observations: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Actions of all agents, float32.
+        """Actions of all agents, float32 `{agent: array}`.
 
         Raises:
             ValueError: the actor was trained on observations of another shape.
@@ -109,7 +109,7 @@ class ActorPolicy:
 
 
 def _mask(shapes: Sequence[tuple[int, ...]]) -> torch.Tensor:
-    """False where an agent's array is padded to the largest."""
+    """False where an agent's array is padded to the largest one."""
     mask = torch.zeros(len(shapes), *np.max(shapes, axis=0).tolist(), dtype=torch.bool)
     for index, shape in enumerate(shapes):
         mask[(index, *map(slice, shape))] = True
@@ -117,13 +117,13 @@ def _mask(shapes: Sequence[tuple[int, ...]]) -> torch.Tensor:
 
 
 def save_actor(path: str | os.PathLike[str], policy: ActorPolicy) -> None:
-    """Write an actor with everything that is needed to act; whole or not at all.
+    """Write an actor with everything that is needed to act. An interrupted write leaves the old file.
 
-    The file is one that any language reads: weights and bounds as tensors, everything else as JSON in the header under `actor`.
+    The safetensors format can be read in many languages: weights and bounds are tensors, the rest is JSON in the header under `actor`.
 
     Args:
-        path: Where to; its suffix must be `.safetensors`, by which `load_actor` knows it.
-        policy: The actor; its metadata are numbers, strings, and lists and dictionaries of them.
+        path: The file, with the suffix `.safetensors`.
+        policy: The actor. Its metadata may be numbers, strings, and lists and dictionaries of these.
 
     Raises:
         ValueError: the path has another suffix.
@@ -145,7 +145,7 @@ def save_actor(path: str | os.PathLike[str], policy: ActorPolicy) -> None:
 
 
 def load_actor(path: str | os.PathLike[str]) -> ActorPolicy:
-    """Read an actor that `save_actor` wrote, or one of torch's files, in which earlier versions saved them. No code in it is executed.
+    """Read an actor that `save_actor` wrote, or a torch file of an earlier version. No code in the file is executed.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -158,21 +158,21 @@ def load_actor(path: str | os.PathLike[str]) -> ActorPolicy:
         actor = _fitting_actor(content)
         return ActorPolicy(actor, content["low"].numpy(), content["high"].numpy(), content["metadata"], content["action_shapes"])
     except (AttributeError, KeyError, IndexError, OverflowError, TypeError, RuntimeError, ValueError) as error:
-        # torch goes on with a line for every weight
+        # torch adds a line for every weight
         raise no_actor(path, next(iter(str(error).splitlines()), type(error).__name__).rstrip(":.")) from error
 
 
 def _fitting_actor(content: Mapping[str, Any]) -> SetActor | MLPActor:
-    """The actor that a file says, with the file's own weights: none is made before they are known to fit.
+    """The actor of a file with its weights. The weights are checked before any memory is allocated for the actor.
 
     Raises:
-        AttributeError, KeyError, IndexError, OverflowError, TypeError, RuntimeError, ValueError: they do not.
+        AttributeError, KeyError, IndexError, OverflowError, TypeError, RuntimeError, ValueError: the file's content is not an actor.
     """
     arguments, weights = content["arguments"], content["actor"]
     sizes = arguments["hidden_sizes"]
     if not isinstance(sizes, list) or not 0 < len(sizes) <= len(weights):
         raise ValueError(f"hidden_sizes of {len(weights)} weights, {sizes!r:.80}")
-    with torch.device("meta"):  # shapes without numbers: a file of a few bytes may ask for any size
+    with torch.device("meta"):  # shapes without memory: a small file may name any size
         actor = {"set": SetActor, "mlp": MLPActor}[content["network"]](**arguments)
     for name, weight in weights.items():
         if not isinstance(weight, torch.Tensor) or weight.dtype != torch.float32 or not bool(weight.isfinite().all()):
@@ -182,7 +182,7 @@ def _fitting_actor(content: Mapping[str, Any]) -> SetActor | MLPActor:
 
 
 def _read_safetensors(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What `save_actor` wrote, in the form of torch's files."""
+    """The content of a file of `save_actor`, in the form of the torch files."""
     facts = read_header(path)
     with safetensors.safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

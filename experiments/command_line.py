@@ -1,4 +1,4 @@
-"""Reading command lines, refusing wrong ones in one line, and showing results to a person or to a script."""
+"""Parsing command lines, reporting errors in one line, and printing results as text or as JSON."""
 
 import contextlib
 import difflib
@@ -20,40 +20,40 @@ from multicell_env.config import NetworkConfig
 from multicell_env.networks.mean_gains import MeanGains, SparseGains, gains_from_json
 
 POSITIONAL, ONE_WAY = (get_args(marked)[1] for marked in (tyro.conf.Positional[str], tyro.conf.FlagCreatePairsOff[bool]))
-"""How tyro marks what is no flag, and flags without a `--no-` form."""
+"""Tyro's markers of positional arguments, and of flags without a `--no-` form."""
 Arguments = TypeVar("Arguments")
 
 EXIT_CODES = """Exit codes:
-  0    done, or a training stopped as asked (Ctrl-C, SIGTERM) with everything saved
-  1    an error of ours: a traceback; please report it
-  2    refused what was given, with one line on standard error that says why
-  130  interrupted outside of training
-  141  whoever read the output, as head does, left before its end"""
+  0    success; also a training that was stopped by Ctrl-C or SIGTERM and has saved its state
+  1    an internal error, with a traceback; please report it
+  2    an error in the input; one line on standard error gives the reason
+  130  interrupted by Ctrl-C, other than in a training
+  141  the reader of standard output, such as head, closed it early"""
 UNKNOWN = "Unrecognized options: "
-"""How tyro begins to speak of words that stand for nothing."""
+"""Start of tyro's message about unknown words."""
 NEAR = 0.45
-"""How much a flag must be like a word to be offered for it: the share of letters in common, in order."""
+"""Least similarity (`difflib`'s ratio) of a flag to an unknown word for it to be suggested."""
 
 
 @dataclass(frozen=True)
 class Reporting:
-    """What is shown, and where."""
+    """What to print, and where."""
 
     quiet: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Show neither progress nor tables; errors still."""
+    """Print errors only: no progress and no tables."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Write the result as JSON to standard output, and everything else to standard error."""
+    """Print the result as JSON to standard output, and everything else to standard error."""
 
 
 def unknown_words(words: list[str], flags: list[str]) -> str:
-    """A refusal of words that stand for nothing, with the nearest of all flags where there is one."""
+    """The error message for unknown words, with the most similar flag if there is one."""
     first = words[0]
     if not first.startswith("-"):
-        return f"the command line must be flags and their values; got {first!r} beside them. Leave it out, or see --help."
+        return f"the command line must consist of flags and their values; got {first!r} beside them. Leave it out, or see --help."
     flag = first.split("=")[0]
     nearest = difflib.get_close_matches(flag, flags, n=1, cutoff=NEAR)
-    hint = f"Did you mean {nearest[0]}? --help lists all." if nearest else "--help lists all."
-    return f"a flag must be one that there is; got {flag}. {hint}"
+    hint = f"Did you mean {nearest[0]}? --help lists all flags." if nearest else "--help lists all flags."
+    return f"unknown flag; got {flag}. {hint}"
 
 
 def parse(
@@ -71,20 +71,24 @@ def parse(
     Args:
         kind: The dataclass; its docstring and those of its fields are the help.
         argv: Words of the command line.
-        defaults: Values of what is not given.
-        examples: Lines for the help, below the dataclass's docstring.
-        refusal: What to say of words that stand for nothing, given them and all flags.
-        others: Defaults that bring other flags, by the words that choose them; flags that only these bring are refused as theirs.
-        modes: Flags that choose another command line altogether, to be offered for a word that is near.
+        defaults: Values of the arguments that are not given.
+        examples: Lines to add to the help, below the dataclass's docstring.
+        refusal: Makes the error message for unknown words, from these words and all flags.
+        others: Defaults that have other flags, by the words that select them, such as "--algo apg". The error message for a flag of these
+            names these words.
+        modes: Flags that select another command line altogether. They are suggested for similar unknown words.
+
+    Returns:
+        The dataclass with the given values.
 
     Raises:
-        ValueError: a flag that there is not, or a value that does not fit; in one line.
+        ValueError: an unknown flag, or a value of a wrong type. The message is one line.
     """
     registry = tyro.constructors.ConstructorRegistry()
 
     @registry.primitive_rule
     def _mean_gains(info: tyro.constructors.PrimitiveTypeInfo) -> tyro.constructors.PrimitiveConstructorSpec[MeanGains | None] | None:
-        if info.type != MeanGains | None:  # as one type, so that what is wrong is said by us and not by a union
+        if info.type != MeanGains | None:  # as one type, so that our own error message is shown and not tyro's for a union
             return None
         return tyro.constructors.PrimitiveConstructorSpec(
             nargs=1,
@@ -107,7 +111,7 @@ def parse(
     message = _in_one_line(said.getvalue())
     if not message.startswith(UNKNOWN.rstrip()):
         raise ValueError(f"{message}. See --help.")
-    # tyro answers unknown words with the help of several flags, drawn in a box; one line with the nearest flag says it.
+    # tyro answers unknown words with a box that has the help of several flags; it is replaced by one line with the nearest flag.
     unknown = message.removeprefix(UNKNOWN.rstrip()).strip().split(", ")
     flag = unknown[0].split("=")[0].replace("_", "-")
     theirs = [choice for choice, other in others.items() if flag in _flags(kind, other)]
@@ -117,7 +121,7 @@ def parse(
 
 
 def _flags(kind: type, defaults: object) -> Iterator[str]:
-    """The flags of a dataclass, those of dataclasses in it included, whose names stand without their group's."""
+    """The flags of a dataclass and of nested dataclasses, without the names of groups."""
     hints = get_type_hints(kind, include_extras=True)
     for one in fields(kind):
         usual = one.default_factory() if callable(one.default_factory) else one.default
@@ -145,7 +149,7 @@ def _gains(word: str) -> MeanGains:
 
 
 def _in_one_line(box: str) -> str:
-    """What a parser said in a box, without the box, its title, and the help below the first rule."""
+    """The message in tyro's box, without the box, its title, and the help below the first rule."""
     rows = [row.strip("│| ") for row in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()[1:]]
     rows = rows[1:] if rows and re.fullmatch("[─-]+", rows[0]) else rows  # where the terminal knows ASCII alone, the title is underlined
     rule = next((number for number, row in enumerate(rows) if re.fullmatch("[─-]{3,}", row)), len(rows))
@@ -160,10 +164,10 @@ def _in_one_line(box: str) -> str:
 
 
 def report(reporting: Reporting, work: Callable[[], object]) -> None:
-    """Do the work and show what it prints, or its result as JSON, as was asked for.
+    """Do the work, and show what it prints, or its result as JSON.
 
     Args:
-        reporting: What was asked for.
+        reporting: What to print, and where.
         work: Returns a result for `json.dumps`.
     """
     with contextlib.ExitStack() as stack:
@@ -180,7 +184,7 @@ def check_positive(**numbers: int) -> None:
     """Refuse numbers below 1.
 
     Raises:
-        ValueError: one is.
+        ValueError: a number is below 1.
     """
     for name, number in numbers.items():
         if number < 1:
@@ -188,72 +192,73 @@ def check_positive(**numbers: int) -> None:
 
 
 def check_folder(**paths: Path | None) -> None:
-    """Refuse places for files that cannot be directories, before anything is computed for them.
+    """Refuse output paths that cannot be directories, before anything is computed.
 
     Raises:
-        ValueError: one is a file, or in a file.
+        ValueError: a path is a file, or lies in a file.
     """
     for name, path in paths.items():
         for place in () if path is None else (path, *path.parents):
             if place.exists() and not place.is_dir():
-                raise ValueError(f"--{name.replace('_', '-')} must be a directory or one to be made; got {path}, where {place} is a file.")
+                raise ValueError(f"--{name.replace('_', '-')} must be a directory, existing or new; got {path}, where {place} is a file.")
 
 
 def check_drawn(flag: str, network: NetworkConfig, usual: NetworkConfig) -> None:
-    """Refuse flags of a network where networks are drawn or named.
+    """Refuse flags of the network if another flag determines the networks.
 
     Args:
-        flag: What says which networks there are.
-        network: As the command line says it.
-        usual: Without any flags.
+        flag: The flag that determines the networks, such as --scenarios.
+        network: The network of the command line.
+        usual: The network without any flags.
 
     Raises:
-        ValueError: one of the network's fields was given.
+        ValueError: a field of the network was given.
     """
     for name, value in asdict(network).items():
         if value != getattr(usual, name):
             raise ValueError(
-                f"{flag} says which networks there are, so that no flag may change them; got --{name.replace('_', '-')} {value} beside it. "
+                f"{flag} determines the networks, so no flag may change them; got --{name.replace('_', '-')} {value} beside it. "
                 "Leave one of the two out."
             )
 
 
 def run_command(main: Callable[[list[str]], None]) -> None:
-    """Run a command line. A refusal is one line on standard error and exit code 2; an interruption outside of training exits with 130.
+    """Run a command line, and exit with one of the `EXIT_CODES`.
 
-    Where whoever reads the output has left (`| head`), it exits with 141, as a shell reports it, and says nothing.
+    An error in the input is one line on standard error and exit code 2. An interruption other than in a training exits with 130. If the
+    reader of standard output has closed it (`| head`), the exit code is 141, as a shell reports it, without a message.
     """
-    sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115  (None was closed by whoever started us)
+    sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115  (None was closed by the parent process)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # no result is lost for a sign that a terminal cannot show
+            stream.reconfigure(errors="replace")  # no result is lost because of a character that a terminal cannot show
     try:
         main(sys.argv[1:])
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit) as error:
-        # Rich turns the one into the other, with a code of its own.
+        # Rich turns a BrokenPipeError into a SystemExit with a code of its own.
         if not isinstance(error, BrokenPipeError) and not isinstance(error.__context__, BrokenPipeError):
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered must go somewhere when Python exits
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes its buffer on exit
         sys.exit(141)
     except (ValueError, OSError) as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         sys.exit(2)
     except MemoryError as error:
-        reason = " ".join(str(error).split()) or "no room is left"
-        print(f"error: what was asked for must fit into memory; {reason}. Ask for less.", file=sys.stderr)
+        reason = " ".join(str(error).split()) or "no memory is left"
+        print(f"error: the computation must fit into memory; {reason}. Give smaller sizes or fewer blocks.", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("interrupted; what was written before is whole", file=sys.stderr)
+        print("interrupted; files that were written before are complete", file=sys.stderr)
         sys.exit(130)
 
 
 def printable(words: str) -> str:
-    """Words without signs that a terminal takes for commands, which names of files may have."""
+    """The text with control characters escaped: names of files may have some, and terminals obey them."""
     return "".join(sign if sign.isprintable() or sign in "\n\t" else repr(sign)[1:-1] for sign in words)
 
 
 def values_of(flag: str, argv: list[str]) -> list[str]:
-    """What follows a flag on a command line, in either of its two forms."""
+    """The values of a flag on a command line, in both forms, `--flag value` and `--flag=value`."""
     following = [after for word, after in pairwise(argv) if word == flag]
     return following + [word.split("=", 1)[1] for word in argv if word.startswith(flag + "=")]

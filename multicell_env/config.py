@@ -1,4 +1,4 @@
-"""What a network is: sizes, powers and rules, validated. The only place where decibels appear."""
+"""The configuration of a network: its sizes, powers and rules, validated. Decibels appear only here."""
 
 import math
 from collections.abc import Mapping
@@ -35,15 +35,15 @@ Action = Literal["powers", "price"]
 Schedule = Literal["none", "round-robin", "proportional-fair"]
 
 LARGEST_FAIRNESS = 5.0
-"""Largest alpha: weights, which reach from 10^(-2 alpha) to 10^(2 alpha), must leave prices in range."""
+"""Largest alpha. Weights lie between 10^(-2 alpha) and 10^(2 alpha), and prices must stay in the range of float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig:
-    """A multicell, multi-band, multiuser MIMO network and the block that is played on it.
+    """A multicell, multi-band, multiuser MIMO network, and the rules of the game that is played on it.
 
     The defaults are the scenario of the paper's figures at (M, U) = (8, 4): three cells, six bands, SNR 20 dB, SIR 0 dB.
-    Noise power is sigma^2 = 1 everywhere; powers are linear multiples of it. Absolute powers in dBm are brought to it by `noise_dbm`.
+    The noise power is sigma^2 = 1, and powers are linear multiples of it. Absolute powers in dBm are divided by `noise_dbm`.
 
     Raises:
         ValueError: a field breaks its rule; the message gives the value, the rule and the remedy.
@@ -52,57 +52,57 @@ class NetworkConfig:
     """
 
     num_cells: int = 3
-    """B, cells with one base station each; every base station is an agent."""
+    """B, number of cells. Each has one base station, and every base station is an agent."""
     num_antennas: int = 8
-    """M, antennas of a base station; zero-forcing serves at most M users of a cell at once."""
+    """M, antennas of a base station. Zero-forcing serves at most M users of a cell at once."""
     num_users: int | tuple[int, ...] = 4
-    """U, users in every cell, or one number per cell; more than M need a schedule."""
+    """U, users in every cell, or one number per cell. More than M users need a schedule."""
     num_bands: int = 6
-    """F, frequency bands (the paper's N_f)."""
+    """F, number of frequency bands (the paper's N_f)."""
     num_slots: int = 10
-    """T, slots of a block; a slot is one step() and a block one episode."""
+    """T, slots of a block. A block is one episode."""
     num_iterations: int = 5
-    """k, iterations of the negotiation inside a step; 0 plays the actions as they are."""
+    """k, iterations of the negotiation inside a step. With 0 the actions are transmitted unchanged."""
     negotiation: Negotiation = "flwf"
-    """flwf: forward-looking water-filling (15), the paper's. iwf: not looking forward. pricing: half-way to the best response to prices."""
+    """flwf: forward-looking water-filling (15), as in the paper. iwf: iterative water-filling. pricing: damped best response to prices."""
     rounds_per_slot: int = 1
-    """R, rounds of a slot. Each is a step and a measurement; only the last one transmits, earns the slot's rate and spends energy."""
+    """R, rounds of a slot. Each round is a step and a measurement. Only the last one transmits, earns the full reward and spends energy."""
     measuring_reward: float = 0.0
-    """Share of the rate that it would have which a round that only measures is rewarded with, in [0, 1]."""
+    """Reward of a round without transmission: this share, in [0, 1], of the reward that it would earn if it transmitted."""
     action: Action = "powers"
-    """powers: fractions of each user's budget. price: tilts the price that each user answers to in each band, within [-1, 1]."""
+    """powers: fractions of each user's budget, in [0, 1]. price: log multipliers of each user's prices, in [-1, 1]."""
     measurement_error_db: float = 0.0
-    """Standard deviation of the lognormal error of what is measured (INGR, prices, leakage), dB, new in every round; needs k = 0."""
+    """Standard deviation, dB, of the lognormal measurement error of INGR, prices and leakage, independent in every round; needs k = 0."""
     sir_db: float = 0.0
     """Signal-to-interference ratio of the mean channel gains, dB: a_{b',b} = 1/SIR between cells (23). inf: no interference."""
     snr_db: float = 20.0
-    """Signal-to-noise ratio per slot, user and band before beamforming, dB: sets the power budget."""
+    """Signal-to-noise ratio per slot, user and band before beamforming, dB. It sets the power budget."""
     tx_power_dbm: float | tuple[float, ...] | None = None
-    """Power of a base station in a slot over all bands, dBm, or one number per cell; replaces snr_db, and needs noise_dbm."""
+    """Transmit power of a base station in a slot over all bands, dBm, or one number per cell. Replaces snr_db, and needs noise_dbm."""
     noise_dbm: float | None = None
-    """Noise power of a band, dBm, where powers are absolute. Gains then are physical ones, received over transmitted power."""
+    """Noise power in a band, dBm, for absolute powers. Gains are then physical: received over transmitted power."""
     mean_gains: MeanGains | None = None
-    """Mean channel gains a[tx_cell][rx_cell], linear, or a[tx_cell][rx_cell][user]; replaces sir_db where given. Any array, or links."""
+    """Mean channel gains a[tx_cell][rx_cell] or a[tx_cell][rx_cell][user], linear: an array, lists, or links. Replaces sir_db."""
     damping: float = 0.0
-    """Share of its last powers that a user keeps in each FLWF iteration, in [0, 1); 0 is the paper's game."""
+    """Share of its last powers that a user keeps in each iteration, in [0, 1). 0 is the paper's game."""
     damping_in_action: bool = False
-    """Whether actions have a second plane, whose mean over the bands is each user's own damping in the slot: 1 holds its opening."""
+    """Adds a second plane to actions. Its mean over the bands is each user's own damping in the slot; with 1 a user keeps its powers."""
     reward: Reward = "cell"
-    """cell: the cell's own sum rate (18). network: every agent gets the average cell capacity, (19)/B. predicted: (18) as printed, with the
-    belief c^B (9) for what users measure, by every rule. user: the cell's sum rate over the number of users in the network."""
+    """cell: the cell's own sum rate (18). network: the average cell capacity (19)/B, for every agent. predicted: (18) as printed, with the
+    belief c^B (9) in place of the measured INGR. user: the cell's sum rate over the number of users in the network."""
     fairness: float = 0.0
-    """alpha, in [0, 5]: what users' average rates are worth together, and so count in prices and rewards. 0: their sum, the paper's. 1: the
-    sum of their logarithms, which is proportional fairness."""
+    """alpha of the alpha-fair utility of users' average rates, in [0, 5]; it weights prices and rewards. 0: the sum rate, as in the paper.
+    1: the sum of the logarithms, proportional fairness."""
     schedule: Schedule = "none"
-    """Whom a cell with more than `users_per_slot` users serves in a slot: in turn, or the largest in rate times what it counts; or all."""
+    """Users that a cell serves in a slot. none: all. round-robin: users_per_slot in turn. proportional-fair: by largest weighted rate."""
     users_per_slot: int | None = None
-    """Most users that a cell serves in a slot, where there is a schedule; M by default."""
+    """Largest number of users that a cell serves in a slot with a schedule; M by default."""
     channel_model: str = "rayleigh"
-    """Where channels come from, and how they move between slots, by the name of one of `channels.registry.CHANNEL_MODELS`."""
+    """How channels are drawn, and how they change between slots: rayleigh, redraw, fading, or a composition (docs/networks.md)."""
     restart: bool | None = None
-    """Whether every slot begins without powers, as the first one does; by default where channels move."""
+    """Whether every slot starts from zero powers. By default only if channels move, or if a schedule does not serve all users."""
     dtype: Precision = "float32"
-    """Precision of the game. The same seed draws the same channels in both; float64 plays at half the speed."""
+    """Floating-point precision of the game. The same seed draws the same channels in both; float64 has half the speed."""
 
     def __post_init__(self) -> None:
         for name in ("num_cells", "num_antennas", "num_bands", "num_slots", "rounds_per_slot"):
@@ -120,9 +120,9 @@ class NetworkConfig:
             object.__setattr__(self, "mean_gains", checked_mean_gains(self.mean_gains, self.user_mask))
         check_damping(self.damping, self.damping_in_action, self.action)
         if not isinstance(self.reward, str) or self.reward not in get_args(Reward):
-            raise ValueError(f"reward must be one of {get_args(Reward)}; got {self.reward!r}. Choose 'cell' for (18), as it is measured.")
+            raise ValueError(f"reward must be one of {get_args(Reward)}; got {self.reward!r}. Choose 'cell' for (18), the sum rate.")
         if not isinstance(self.channel_model, str):
-            raise ValueError(f"channel_model must be the name of a model of channels; got {self.channel_model!r}. Give 'rayleigh'.")
+            raise ValueError(f"channel_model must be the name of a channel model; got {self.channel_model!r}. Give 'rayleigh'.")
         object.__setattr__(self, "measuring_reward", checked_number("measuring_reward", self.measuring_reward, largest=1.0))
         object.__setattr__(self, "fairness", checked_number("fairness", self.fairness, largest=LARGEST_FAIRNESS))
         object.__setattr__(self, "measurement_error_db", checked_number("measurement_error_db", self.measurement_error_db, largest=30.0))
@@ -146,18 +146,18 @@ class NetworkConfig:
 
     @cached_property
     def _hash(self) -> int:
-        """Kept, because many gains take longer to hash than a draw takes to find what it needs by its network."""
+        """Cached: draws look up their constants by network, and hashing many gains takes longer than the rest of the look-up."""
         return hash(tuple(getattr(self, field.name) for field in fields(self)))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}  # the hash of a text is another in another process
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # hashes of strings differ between processes
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "NetworkConfig":
-        """A network from its fields as JSON keeps them, with lists for tuples and "inf" for infinity; what is not there has its default.
+        """A network from its fields as read from JSON: lists for tuples, "inf" for infinity. Missing fields have their defaults.
 
         Raises:
-            KeyError, TypeError, ValueError: the fields are not those of a network.
+            KeyError, TypeError, ValueError: a field is unknown, breaks its rule, or is missing without a default.
         """
         users, powers = fields["num_users"], fields.get("tx_power_dbm")
         as_tuples = {
@@ -169,7 +169,7 @@ class NetworkConfig:
         return cls(**{**fields, **as_tuples})
 
     def describe(self) -> str:
-        """The network in one line."""
+        """The network as one line of text."""
         interference = "given mean gains" if self.mean_gains is not None else f"SIR={self.sir_db:g} dB"
         damping = " damping=action" if self.damping_in_action else f" damping={self.damping:g}" if self.damping else ""
         others = {"R": "rounds_per_slot", "negotiation": "negotiation", "action": "action", "error_db": "measurement_error_db"}
@@ -190,7 +190,7 @@ class NetworkConfig:
 
     @property
     def num_steps(self) -> int:
-        """Steps of an episode: T slots of R rounds."""
+        """Number of steps of an episode: T slots of R rounds."""
         return self.num_slots * self.rounds_per_slot
 
     @cached_property
@@ -200,13 +200,13 @@ class NetworkConfig:
 
     @cached_property
     def served_per_cell(self) -> Int[np.ndarray, " cell"]:
-        """S_b: number of users that each cell serves in a slot, all of them where there is no schedule."""
+        """S_b: number of users that each cell serves in a slot; all of its users without a schedule."""
         most = self.max_users if self.schedule == "none" else self.users_per_slot or self.num_antennas
         return _read_only(np.minimum(self.users_per_cell, most))
 
     @cached_property
     def slot_network(self) -> "NetworkConfig":
-        """What a slot is played on: the network of as many users as are served, or this one where nobody is left out."""
+        """The network that a slot is played on: with as many users as are served, or this network if all users are."""
         served = tuple(self.served_per_cell.tolist())
         if served == tuple(self.users_per_cell.tolist()):
             return self
@@ -215,17 +215,17 @@ class NetworkConfig:
 
     @cached_property
     def max_users(self) -> int:
-        """Length of the user axis of every array; cells with fewer users are padded to it."""
+        """Largest number of users in a cell: the length of arrays' user axis, to which cells with fewer users are padded."""
         return int(self.users_per_cell.max())
 
     @cached_property
     def user_mask(self) -> np.ndarray:
-        """True where `[cell, user]` is a user, False where it is padding."""
+        """Boolean `[cell, user]`: True for users, False for padding."""
         return _read_only(np.arange(self.max_users) < self.users_per_cell[:, None])
 
     @cached_property
     def gain_table(self) -> GainTable:
-        """Mean gains by the cells that receive them, one for each user where they were given so."""
+        """Mean gains by receiving cell, linear, with one gain per user if they were given so."""
         gains = self.mean_gains
         if gains is None:
             gains = np.full((self.num_cells, self.num_cells), 10.0 ** (-self.sir_db / 10.0))
@@ -235,12 +235,12 @@ class NetworkConfig:
 
     @cached_property
     def mean_gain_matrix(self) -> Float[np.ndarray, "tx_cell rx_cell"]:
-        """a_{b',b}: 1 on the diagonal and 1/SIR elsewhere (23), or what was given; with a gain for each user, their mean."""
+        """a_{b',b}, linear: 1 on the diagonal and 1/SIR elsewhere (23), or the given mean gains, averaged over a cell's users."""
         return _read_only(self.gain_table.matrix(self.own_gains, self.interferer_gains))
 
     @cached_property
     def own_gains(self) -> Float[np.ndarray, " cell"]:
-        """a_{b,b}, the mean over the cell's users."""
+        """a_{b,b}, linear, averaged over the cell's users."""
         return _read_only(self._mean_over_users(self.gain_table.own))
 
     @property
@@ -250,7 +250,7 @@ class NetworkConfig:
 
     @cached_property
     def interferer_gains(self) -> Float[np.ndarray, "cell interferer"]:
-        """a_{b',b} of each of these, the mean over the users of cell b; 0 for padding."""
+        """a_{b',b} of each of the `interferers`, linear, averaged over the users of cell b; 0 for padding."""
         return _read_only(self._mean_over_users(self.gain_table.crossing))
 
     def _mean_over_users(self, gains: Float[np.ndarray, "cell *interferer user"]) -> Float[np.ndarray, "cell *interferer"]:
@@ -261,7 +261,7 @@ class NetworkConfig:
 
     @cached_property
     def nominal_powers(self) -> Float[np.ndarray, " cell"]:
-        """p0: power per slot, served user and band, in sigma^2: SNR / a_bb, or absolute power of the cell over noise, users and bands."""
+        """p0, nominal power per slot, served user and band, in sigma^2: SNR / a_bb, or the cell's power over noise, users and bands."""
         if self.tx_power_dbm is not None and self.noise_dbm is not None:
             over_noise = 10.0 ** ((np.asarray(self.tx_power_dbm, dtype=np.float64) - self.noise_dbm) / 10.0)
             return _read_only(over_noise / (self.served_per_cell * self.num_bands))
@@ -269,7 +269,7 @@ class NetworkConfig:
 
     @cached_property
     def power_unit(self) -> float:
-        """A power of two near the largest nominal power or noise over gain, in sigma^2: powers in this unit are near 1."""
+        """A power of two, in sigma^2, near the largest nominal power or noise over gain. Kernels compute with powers in this unit."""
         return float(2.0 ** round(math.log2(self._largest_power)))
 
     @cached_property
@@ -278,7 +278,7 @@ class NetworkConfig:
 
     @cached_property
     def amplitudes(self) -> tuple[Float[np.ndarray, "cell 1 1 user"], Float[np.ndarray, "cell interferer 1 1 user"]]:
-        """Root of the mean gain of every channel, 0 for padding: own, and from the interferers (2), (23). In the precision of draws."""
+        """Square root of the mean gains (2), (23), float32: own, and from the interferers; 0 for padding. Draws are scaled by it."""
         users = self.user_mask[:, None, None, :]
         own = np.sqrt(self.gain_table.own)[:, None, None] * users
         crossing = np.sqrt(self.gain_table.crossing)[:, :, None, None] * users[:, None]
@@ -286,11 +286,11 @@ class NetworkConfig:
 
     @cached_property
     def nominal_budgets(self) -> Float[np.ndarray, " cell"]:
-        """Slot budget without roll-over, U_b F p0: a T-th of the block budget P̄_b = T U_b F p0, in sigma^2; S_b for U_b in a schedule."""
+        """Slot budget U_b F p0, in sigma^2: the block budget P̄_b = T U_b F p0 over T. With a schedule S_b replaces U_b."""
         return _read_only(self.served_per_cell * self.num_bands * self.nominal_powers)
 
     def action_shape(self, num_users: int) -> tuple[int, ...]:
-        """Shape of the action of a cell with so many users: `(band, user)`, or `(2, band, user)` with `damping_in_action`."""
+        """Shape of the action of a cell with `num_users` users: `(band, user)`, or `(2, band, user)` with `damping_in_action`."""
         return (*((2,) if self.damping_in_action else ()), self.num_bands, num_users)
 
     @property
@@ -300,16 +300,16 @@ class NetworkConfig:
 
     @property
     def action_entries(self) -> str:
-        """What the entries of an action are, for messages."""
+        """What the entries of an action are, for error messages."""
         return "price multipliers in [-1, 1]" if self.action == "price" else "fractions in [0, 1]"
 
     def split_among_users(self, power_budget: Float[np.ndarray, "*batch cell"]) -> Float[np.ndarray, "*batch cell user"]:
-        """Equal shares P_b(t)/U_b of a slot budget (14), in sigma^2; padded users get 0."""
+        """Each user's equal share P_b(t)/U_b of the slot budget (14), in sigma^2; 0 for padded users."""
         return (power_budget / self.users_per_cell)[..., None] * self.user_mask
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:
-    """The configuration is frozen, and so is what it hands out."""
+    """The array, made read-only as the configuration is frozen."""
     array.flags.writeable = False
     return array
 

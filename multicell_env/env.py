@@ -1,4 +1,4 @@
-"""The PettingZoo environment: spaces, checks and bookkeeping around a block."""
+"""The PettingZoo parallel environment: spaces, argument checks and bookkeeping around the simulated block."""
 
 from collections.abc import Mapping
 from typing import Any, NoReturn
@@ -28,35 +28,36 @@ InfoDict = dict[AgentID, dict[str, Any]]
 
 
 class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
-    """Base stations open with a power allocation; inside `step()` they negotiate by k iterations of FLWF, or of another rule.
+    """Power and frequency allocation in a multicell MIMO network; every base station is an agent.
 
-    An episode is one block: channels are drawn in `reset()` and stay for T slots, after which every agent is truncated. A step is a slot;
-    with `rounds_per_slot` R > 1 it is a round, and the last of a slot's R rounds alone transmits, is paid for and spends energy. Where
-    `channel_model` moves channels, every slot begins on its own ones, and without powers unless `restart` is False.
+    In each step the agents choose initial powers, from which k iterations of FLWF, or of another `negotiation` rule, are played. An
+    episode is one block of T slots: channels are drawn in `reset()` and stay, and all agents are truncated after the last slot. A step is
+    a slot. With `rounds_per_slot` R > 1 it is a round; only the last of a slot's R rounds transmits and spends energy. If `channel_model`
+    moves channels, every slot has new ones and starts from zero powers, unless `restart` is False.
 
     * Action, `Box(0, 1, (band, user), float32)`: fractions of each user's slot budget P_b(t)/U_b. Finite values outside [0, 1] are
-      clipped; a user whose fractions sum to more than 1 is scaled down to 1. What is left unspent rolls over (5) when k = 0.
-      With `damping_in_action`, `(2, band, user)`: the second plane's mean over the bands is the share of its powers that the user keeps
-      in each iteration of the slot. A user with 1 holds its opening, which is k = 0 for it; what it leaves unspent rolls over.
-      With `action="price"`, `Box(-1, 1, (band, user))`: multiplies the prices that users answer to by 10^(4 a); 0 is pricing itself.
-    * Observation, `Box`, float32, `(plane, band, user)`: "csi" is the local state (17) in 4M + 2 planes, "gain" its sufficient
-      statistic for the own rate in 3, "price" what negotiation by prices needs in 9. See `multicell_env.observation`.
-    * Reward: the cell's sum rate (18) after the negotiation, bit/s/Hz; with `reward="network"` (19)/B, with "predicted" what its users
-      predict in the last iteration, with "user" its share of the mean over all users. A round that only measures: `measuring_reward` of it.
-    * Infos: `power` (final, `[band, user]`, in sigma^2) and `sum_rate` (the cell's own, bit/s/Hz); with R > 1 `transmitted`, 1 where
-      the round transmitted and 0 where `sum_rate` is what it would be. On recorded channels `blocked` `[band, user]`, 1 where a user has
-      no beam. Where a `schedule` leaves users out, see `multicell_env.scheduling`.
+      clipped. If a user's fractions sum to more than 1, they are scaled to sum to 1. With k = 0, unspent power is carried over by (5).
+      With `damping_in_action`, `(2, band, user)`: the mean of the second plane over the bands is the user's damping, the share of its
+      powers that it keeps in each iteration. With damping 1 a user keeps its initial powers, and its unspent power is carried over.
+      With `action="price"`, `Box(-1, 1, (band, user))`: users respond to prices multiplied by 10^(4 a); 0 is the plain best response.
+    * Observation, `Box`, float32, `(plane, band, user)`: "csi" is the local state (17) in 4M + 2 planes; "gain" has 3 planes, its
+      sufficient statistic for the cell's own rate; "price" has 9 planes, for negotiation by prices. See `multicell_env.observation`.
+    * Reward: the cell's sum rate (18) after the negotiation, bit/s/Hz. `reward` selects others: "network" is (19)/B, "predicted" what users
+      predict in the last iteration, "user" (18) over the network's number of users. A round without transmission: `measuring_reward` of it.
+    * Infos: `power` (final, `[band, user]`, in sigma^2) and `sum_rate` (of the cell, bit/s/Hz). With R > 1 also `transmitted`: 1 if the
+      round transmitted, 0 if `sum_rate` is hypothetical. On recorded channels also `blocked` `[band, user]`: 1 where a user has no
+      beam. With a `schedule` that does not serve all users, see `multicell_env.scheduling`.
 
     Args:
         config: The network; the paper's (8, 4) network by default.
         observation: "csi", "gain" or "price".
         render_mode: None, "rgb_array", "ansi" or "human".
-        channels: A model of channels, or a pool of recorded ones: an array, a file, or `RecordedChannels`, by default its training part.
+        channels: A channel model, or a pool of recorded channels: an array, a file, or `RecordedChannels` (by default its training part).
         max_cycles: PettingZoo's name for the number of steps, `num_slots` times `rounds_per_slot`.
         **overrides: Fields of `NetworkConfig` to change.
 
     Raises:
-        ValueError: a field breaks its rule, an unknown observation or render mode, or channels that are not of the network.
+        ValueError: a field breaks its rule, an unknown observation or render mode, or channels that do not fit the network.
         TypeError: an argument that does not exist.
     """
 
@@ -100,14 +101,12 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         limit = np.stack([observation_limits(state_kind(observation), game, cell, padded=True) for cell in range(game.num_cells)])
         self.state_space = Box(-limit, limit, dtype=np.float32)
         self.action_meaning = tilted_shares if self.config.action == "price" and observation == "price" else None
-        """From observations and actions of tensors to planes that say what the actions mean; None where they are powers."""
+        """For critics: maps tensors of observations and price actions to planes of power shares; None if actions are powers."""
         self._np_random: np.random.Generator | None = None
         self._errors: np.random.Generator | None = None
-        self._observer: Observer | None = None
-        """Of the block that is played."""
-        self._next_observer: Observer | None = None
-        """Of the block before, for the next one: making another is up to a third of a reset."""
-        self._is_recorded = False  # then users may be blocked
+        self._observer: Observer | None = None  # of the current block
+        self._next_observer: Observer | None = None  # of the previous block, reused: a new one takes up to a third of a reset
+        self._is_recorded = False  # recorded channels may block users
         self._rates: list[np.ndarray] = []
         self._window: Any = None
         self._map: Any = None
@@ -115,7 +114,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
 
     @property
     def np_random(self) -> np.random.Generator:
-        """The environment's own; seeded from the operating system until `reset` gets a seed."""
+        """The environment's own random generator; seeded by the operating system until `reset` gets a seed."""
         if self._np_random is None:
             self._np_random, _ = seeding.np_random()
         return self._np_random
@@ -133,17 +132,17 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         return self.action_spaces[agent]
 
     def reset(self, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[ObsDict, InfoDict]:
-        """Begin a block on new channels.
+        """Start a new block on new channels, and return the observations and infos of all agents, by agent.
 
         Args:
-            seed: The same seed gives the same block, bit for bit. Without one, the generator goes on from where it stands.
+            seed: The same seed gives the same block, bit for bit. Without a seed, the generator continues from its present state.
             options: `{"channels": array}` plays on given channels, dense complex `[tx_cell, rx_cell, band, antenna, user]`, scaled
-                so that the noise power is 1. A user whose channel is zero, or cannot be separated from those of its cell's others, plays no
-                part in that band; with `"strict": True` it is refused. Unknown keys are ignored.
+                so that the noise power is 1. A user whose channel is zero, or linearly dependent on those of its cell's other users, is
+                blocked in that band, or refused with `"strict": True`. Unknown keys are ignored.
 
         Raises:
-            ValueError: a negative seed; or channels that have a wrong shape, are not finite, are out of range, or are given where
-                `channel_model` moves them.
+            ValueError: a seed that is no whole number of at least 0; or channels that have a wrong shape, are not finite, are out of range,
+                or are given although `channel_model` moves channels.
         """
         chosen = checked_options(options, seed)
         generator = self.np_random if seed is None else seeding.np_random(whole_seed(seed))[0]
@@ -178,14 +177,17 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
     def step(
         self, actions: Mapping[AgentID, np.ndarray]
     ) -> tuple[ObsDict, dict[AgentID, float], dict[AgentID, bool], dict[AgentID, bool], InfoDict]:
-        """Play one slot, or one round of it.
+        """Play one slot, or with `rounds_per_slot` > 1 one round of a slot.
 
         Args:
             actions: One action for each agent.
 
+        Returns:
+            Observations, rewards (bit/s/Hz), terminations (always False), truncations (True after the last slot) and infos, by agent.
+
         Raises:
             RuntimeError: before `reset`, or after the block has ended.
-            ValueError: a missing or unknown agent, a wrong shape, NaN or infinity. Nothing has changed then.
+            ValueError: a missing or unknown agent, a wrong shape, NaN or infinity. The environment is then unchanged.
         """
         fractions = self._checked_fractions(actions)
         assert self._observer is not None  # _checked_fractions refuses a step before reset
@@ -214,9 +216,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         )
 
     def state(self) -> np.ndarray:
-        """Global state: the "gain" planes of all cells, or the "price" planes where these are observed; for centralised training.
-
-        Float32, `[cell, plane, band, user]`.
+        """Global state for centralised training, float32 `[cell, plane, band, user]`: "price" planes if observed, else "gain" planes.
 
         Raises:
             RuntimeError: before `reset`.
@@ -224,9 +224,9 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         return observe(state_kind(self.observation), self._begun_blocks())[0]
 
     def hold(self) -> dict[AgentID, np.ndarray]:
-        """Actions that open with the last powers: their fractions of the coming slot's budget, float32, and no damping.
+        """Actions that repeat the last powers, by agent: float32 fractions of the next slot's budget, and damping 0.
 
-        Where actions tilt prices it is no tilt, 0: the best response to prices, which does not hold powers but goes on with the game.
+        With `action="price"` all entries are 0. This is the best response to the prices, and does not keep the powers.
 
         Raises:
             RuntimeError: before `reset`.
@@ -234,10 +234,10 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         return self._by_agent(self._begun_blocks().hold()[0].astype(np.float32))
 
     def render(self) -> np.ndarray | str | None:
-        """Draw the network's map, who transmits in which band, and the sum rate per slot so far.
+        """Draw the network's map, the power of each cell in each band, and the sum rate per slot so far.
 
         Returns:
-            "rgb_array": an image `[height, width, 3]` of uint8; "ansi": text without the map; "human": None, shown where there is a screen.
+            "rgb_array": a uint8 image `[height, width, 3]`; "ansi": text without the map; "human": None, shown in a window if possible.
 
         Raises:
             RuntimeError: before `reset`.
@@ -284,7 +284,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
         if not isinstance(actions, Mapping) or set(actions) != set(self.possible_agents):
             got = sorted(map(str, actions)) if isinstance(actions, Mapping) else type(actions).__name__
             rule = f"actions must be a mapping with one action for each of {self.possible_agents}"
-            raise ValueError(f"{rule}; got {got}. Add what is missing, remove what is unknown.")
+            raise ValueError(f"{rule}; got {got}. Add the missing agents and remove the unknown ones.")
         fractions = np.zeros((self.config.num_cells, *self.config.slot_network.action_shape(self.config.slot_network.max_users)))
         for agent, cell in self._cell_of.items():
             shape, given = self.action_spaces[agent].shape, actions[agent]
@@ -292,7 +292,7 @@ class MulticellEnv(ParallelEnv[AgentID, np.ndarray, np.ndarray]):
             if action.shape != shape or action.dtype.kind not in "fiub":
                 self._refuse(agent, action, f"shape {action.shape}" if action.shape != shape else f"{action.dtype}, which is no number")
             fractions[cell, ..., : shape[-1]] = action
-        if np.count_nonzero(np.isfinite(fractions)) < fractions.size:  # all() of so few takes twice as long
+        if np.count_nonzero(np.isfinite(fractions)) < fractions.size:  # np.all takes twice as long on so few entries
             agent = next(agent for agent, cell in self._cell_of.items() if not np.isfinite(fractions[cell]).all())
             self._refuse(agent, actions[agent], "NaN or infinity")
         return fractions

@@ -1,4 +1,4 @@
-"""What a round is worth to the agents: what their users get, or what they predict, or what that adds to their utility."""
+"""Rewards of a round, from the rates that users measure or predict, or from the users' utility."""
 
 from typing import cast
 
@@ -21,26 +21,26 @@ Rates = Float[np.ndarray, "block cell"]
 def play_for_rewards(
     blocks: Blocks, actions: Float[np.ndarray, "block cell *plane band user"], outputs: SlotOutputs | None = None
 ) -> tuple[Rates, Rates]:
-    """Play one round of every block: with `rounds_per_slot` of 1, a slot.
+    """Play one round of every block, and compute its rewards. With `rounds_per_slot` = 1 a round is a slot.
 
-    With `NetworkConfig.fairness`, `worth_of_users` takes the place of a cell's sum rate in every kind of reward.
+    With `NetworkConfig.fairness`, `worth_of_users` replaces a cell's sum rate in every kind of reward.
 
     Args:
-        blocks: What is played.
-        actions: Opening move, as `Blocks.play_slot` takes it.
-        outputs: Where to write observations and powers.
+        blocks: The blocks to play.
+        actions: Initial powers or price multipliers, as `Blocks.play_slot` takes them.
+        outputs: Arrays to write observations and powers to; none by default.
 
     Returns:
-        Sum rate of each cell as it is measured, bit/s/Hz, and the agents' rewards by `NetworkConfig.reward`.
+        The measured sum rate of each cell, bit/s/Hz, and the agents' rewards by `NetworkConfig.reward`.
     """
     config, last, users = blocks.config, None, blocks.user_rates
-    if config.reward == "cell" and config.rounds_per_slot == 1 and users is None:  # what most steps are
+    if config.reward == "cell" and config.rounds_per_slot == 1 and users is None:  # the fast path for the most common networks
         rates = blocks.play_slot(actions, outputs=outputs)
         return rates, rates
     if users is not None and blocks.served is not None:
-        users = blocks.served  # users that are not served count by what they have had
+        users = blocks.served  # users that are not served count with their past rates
     transmits, running = blocks.transmits, None if users is None else users.running()
-    shares = None if config.rounds_per_slot == 1 else transmits.astype(config.dtype)  # which takes half as long as a choice
+    shares = None if config.rounds_per_slot == 1 else transmits.astype(config.dtype)  # half the time of np.where
     if shares is not None and config.measuring_reward > 0.0:
         shares[~transmits] = config.measuring_reward
     if predicts(config):
@@ -52,12 +52,12 @@ def play_for_rewards(
         worth = worth_of_users(running, rates_of_users, blocks.network.user_mask, transmits.astype(config.dtype))
     elif believed is not None:
         worth = sum_rates(blocks.powers, believed)
-    num_users = int(blocks.network.users_per_cell.sum()) if config.reward == "user" else 0  # a sum takes a tenth of a slot
+    num_users = int(blocks.network.users_per_cell.sum()) if config.reward == "user" else 0  # the sum takes a tenth of a slot
     return rates, cast(Rates, rewards_of(worth, config.reward, num_users, shares))
 
 
 def predicts(config: NetworkConfig) -> bool:
-    """Whether rewards are (18) with the belief c^B of the round's last iteration; without iterations nobody predicts anything."""
+    """Whether rewards are (18) with the belief c^B (9) of the round's last iteration. Without iterations there is no belief."""
     return config.reward == "predicted" and config.num_iterations > 0
 
 
@@ -67,21 +67,25 @@ def worth_of_users(
     user_mask: Bool[Array, "*#batch cell user"],
     transmits: Float[Array, "*batch"],
 ) -> Float[Array, "*batch cell"]:
-    """What a round is worth to each cell of a network with fairness: what it adds to the utility of the cell's users.
+    """The reward of a round for each cell of a network with fairness: the increase of the utility of the cell's users.
 
         sum over users of (n + 1) u((past + r) / (n + 1)) - n u(past / n)
 
-    with u the alpha-fair utility and n past slots. So a block is worth its number of slots times the utility of the users' average rates,
-    and for alpha -> 0 a slot is worth its sum rate, plus a constant.
+    where u is the alpha-fair utility, n the number of past slots, past the sum of a user's past rates and r its rate in this round. The
+    rewards of a block sum to its number of slots times the utility of the users' average rates. For alpha -> 0 the reward of a slot is
+    its sum rate plus a constant.
 
-    A round that only measures is worth the first of the two terms: a share of the second one would pay for having had little before,
-    because it is paid in every round and earned in one.
+    A round that does not transmit has the first term only. The second term does not depend on the round: added in every round, it would
+    reward low rates in the past.
 
     Args:
-        running: Rates of the past slots.
-        rates: In this round, bit/s/Hz.
-        user_mask: Who is a user, and no padding.
+        running: Rates of the past slots, bit/s/Hz.
+        rates: Rates in this round, bit/s/Hz.
+        user_mask: True for users, False for padding.
         transmits: 1 where the round transmits, 0 elsewhere.
+
+    Returns:
+        The reward of each cell, in units of the utility.
     """
     xp, worth = array_namespace(rates), running.utility(rates) - transmits[..., None, None] * running.utility_before()
     return xp.sum(xp.where(user_mask, worth, xp.zeros_like(worth)), axis=-1)
@@ -93,13 +97,16 @@ def rewards_of(
     num_users: int | Float[Array, "*#batch 1"],
     shares: Float[Array, "*batch"] | None = None,
 ) -> Float[Array, "*batch cell"]:
-    """Rewards by rates, in the library of the rates.
+    """Agents' rewards from the rates of cells, in the array library of the rates.
 
     Args:
-        rates: Sum rate of each cell as its users measure it; with "predicted", as they predict it; with fairness, what it is worth.
-        reward: Whose rates an agent is paid.
-        num_users: Users in the whole network; only "user" asks for it.
-        shares: What a round counts: 1 where it transmits, `measuring_reward` elsewhere. Every round counts 1 by default.
+        rates: Sum rate of each cell, bit/s/Hz: measured, or predicted for "predicted"; with fairness, the values of `worth_of_users`.
+        reward: The kind of reward, `NetworkConfig.reward`.
+        num_users: Number of users in the whole network; only "user" needs it.
+        shares: Weight of each block's round: 1 where it transmits, `measuring_reward` elsewhere. All weights are 1 by default.
+
+    Returns:
+        The reward of each agent, in the unit of `rates`.
     """
     if reward == "network":
         xp = array_namespace(rates)

@@ -1,4 +1,4 @@
-"""Many environments in one: independent blocks stepped together, for learners that want millions of slots."""
+"""The vectorised environment: many independent blocks that are stepped together in one set of arrays."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -34,32 +34,36 @@ Step = tuple[Observations, Float[np.ndarray, "env cell"], Bool[np.ndarray, " env
 class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarray]):
     """Independent blocks of one network in one set of arrays `[env, cell, ...]`, with Gymnasium's vector interface.
 
-    Environment i is a `MulticellEnv` bit for bit: same seed, same actions, same numbers. `as_dicts()` shows the same arrays as
-    `{agent: array[env, ...]}`.
+    Environment i equals a `MulticellEnv` bit for bit: the same seed and the same actions give the same numbers. `as_dicts()` gives the
+    same environments with arrays by agent, `{agent: array[env, ...]}`.
 
-    * Action: fractions `[env, cell, band, user]` of each user's slot budget, float32 best, or `[env, cell, 2, band, user]` with
-      `damping_in_action`, or with `action="price"` price multipliers `[env, cell, band, user]`. Entries of padded users are ignored.
-    * Observation: `[env, cell, plane, band, user]`, float32; cells with fewer users are padded with what is constant there.
-    * Reward: `[env, cell]`, so that wrappers for a single agent's rewards do not fit; termination (never) and truncation: `[env]`.
-    * Infos: `power` `[env, cell, band, user]` and `sum_rate` `[env, cell]` of the slot that was played; with R > 1 rounds of a slot,
-      `transmitted` `[env]` says whose round was the last of its slot. On recorded channels `blocked` `[env, cell, band, user]` says who
-      has no beam. Where a `schedule` leaves users out, infos are of all users, actions and observations of those who are served:
-      `scheduled` `[env, cell, user]` is 1 for who is in the coming slot, beside `user_rates` and `average_rates`; see `MulticellEnv`. Where
-      an environment was reset in the same step, `final_obs` holds its last observation and `_final_obs` tells where.
+    * Action: fractions `[env, cell, band, user]` of each user's slot budget. With `damping_in_action` it is `[env, cell, 2, band, user]`,
+      and with `action="price"` it holds price multipliers `[env, cell, band, user]`. Entries of padded users are ignored.
+      float32 is fastest.
+    * Observation: `[env, cell, plane, band, user]`, float32. Cells with fewer users are padded with constants.
+    * Reward: `[env, cell]`, bit/s/Hz; Gymnasium's wrappers for single-agent rewards therefore do not apply. Termination (always False)
+      and truncation: `[env]`.
+    * Infos: `power` `[env, cell, band, user]`, in sigma^2, and `sum_rate` `[env, cell]`, bit/s/Hz, of the slot that was played. With
+      R > 1 rounds a slot also `transmitted` `[env]`: whether the round was the last of its slot. On recorded channels also `blocked`
+      `[env, cell, band, user]`: whether a user has no beam. If an environment was reset in the same step, `final_obs` holds the last
+      observation of its old block, and `_final_obs` `[env]` says which environments these are.
+    * With a `schedule` that does not serve all users, infos are of all users, and actions and observations of the served ones. Infos then
+      also have `scheduled` `[env, cell, user]`, 1 for users served in the next slot, `user_rates` and `average_rates`; see
+      `multicell_env.scheduling`.
 
     Args:
-        num_envs: E.
+        num_envs: Number of environments, E.
         config: The network; the paper's (8, 4) network by default.
         observation: "csi", "gain" or "price".
-        autoreset_mode: SAME_STEP begins a new block in the step that ended one. NEXT_STEP begins it in the step after, which ignores the
-            environment's action and pays nothing. DISABLED waits for `reset` with a mask. As Gymnasium's `AutoresetMode`, or its name.
-        num_threads: Threads that share the environments. The numbers do not depend on it.
-        channels: A model of channels, or a pool of recorded ones, by default its training part; as for `MulticellEnv`.
+        autoreset_mode: Gymnasium's `AutoresetMode`, or its name. SAME_STEP starts a new block in the step that ended the old one. NEXT_STEP
+            starts it in the next step, which ignores the environment's action and has reward 0. DISABLED waits for `reset` with a mask.
+        num_threads: Threads that share the environments. Results do not depend on it.
+        channels: A channel model, or a pool of recorded channels, by default its training part; as for `MulticellEnv`.
         max_cycles: PettingZoo's name for the number of steps, `num_slots` times `rounds_per_slot`.
         **overrides: Fields of `NetworkConfig` to change.
 
     Raises:
-        ValueError: a field breaks its rule, `num_envs` or `num_threads` is no positive number, or the mode is not supported.
+        ValueError: a field breaks its rule, `num_envs` or `num_threads` is not a positive integer, or the mode is not supported.
         TypeError: an argument that does not exist.
     """
 
@@ -98,9 +102,9 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
         self._observer = Observer(observation, self._blocks)
         self._is_recorded = isinstance(model, RecordedChannels)
         self.state_is_observation = observation == state_kind(observation)
-        """Whether `state()` is what `step` has returned as observations already."""
+        """Whether `state()` equals the observations that `step` returned."""
         self._sure_steps = 0
-        """Steps for which no block ends; none where Ctrl-C came between."""
+        """Number of next steps in which no block can end; 0 after an interruption (Ctrl-C)."""
         self._generators: dict[int, np.random.Generator] = {}
         self._errors: dict[int, np.random.Generator] = {}
         self._transmitted = np.zeros(self.num_envs, dtype=bool)
@@ -109,15 +113,18 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
     def reset(
         self, *, seed: int | Sequence[int | None] | np.ndarray | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[Observations, dict[str, Any]]:
-        """Begin new blocks, in all environments or in those of a mask.
+        """Start new blocks in all environments, or in those that a mask selects.
 
         Args:
-            seed: One per environment; a single number s gives environment i the seed s + i. None goes on with the generator that is
-                there. Environments outside of the mask take a seed only if they have had none.
-            options: `{"reset_mask": bool array [env]}` resets those alone. Unknown keys are ignored.
+            seed: One seed per environment; a single number s gives environment i the seed s + i. With None an environment's generator
+                continues. Environments that the mask leaves out use a seed only if they have never had one.
+            options: `{"reset_mask": bool array [env]}` resets the environments where it is True. Unknown keys are ignored.
+
+        Returns:
+            Observations `[env, cell, plane, band, user]` and infos of all environments.
 
         Raises:
-            ValueError: a wrong number of seeds, a mask of another shape or type, or `channels`, which the constructor takes.
+            ValueError: a wrong number of seeds, a mask of another shape or type, or `channels`, which only the constructor takes.
         """
         chosen = reset_mask(options, self.num_envs)
         seeds = enumerate(seeds_of_each(seed, self.num_envs))
@@ -132,11 +139,17 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
         return planes, self._infos()
 
     def step(self, actions: Float[np.ndarray, "env cell *plane band user"]) -> Step:
-        """Play one slot, or one round of it, in every environment.
+        """Play one slot in every environment, or with `rounds_per_slot` > 1 one round of a slot.
+
+        Args:
+            actions: Fractions or price multipliers, in the shape of `action_space`.
+
+        Returns:
+            Observations, rewards `[env, cell]` in bit/s/Hz, terminations `[env]`, truncations `[env]` and infos.
 
         Raises:
             RuntimeError: an environment has no block, or its block has ended.
-            ValueError: a wrong shape, NaN or infinity. Nothing has changed then.
+            ValueError: a wrong shape, NaN or infinity. The environments are then unchanged.
         """
         fractions = self._checked(actions)
         ended = np.flatnonzero(self._blocks.slots_left == 0) if self._begins_next and self._sure_steps < 1 else NOBODY
@@ -156,7 +169,7 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
             blocks.slots_left[:] = NOT_BEGUN
             raise
         self._sure_steps = sure_steps
-        if ended.size:  # they were played with the others, and begin anew now
+        if ended.size:  # these were stepped with the others; now they are reset
             for env, state in zip(ended.tolist(), untouched, strict=False):
                 self._errors[env].bit_generator.state = state
             self._begin(ended)
@@ -175,15 +188,15 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
             infos |= {"final_obs": observations, "_final_obs": over.copy()}
             self._begin(np.flatnonzero(over))
             observations = self._observer.observe()
-            if served is not None:  # those of the observation
+            if served is not None:  # the users that the new observation shows
                 infos["scheduled"] = served.infos()["scheduled"]
         return observations, rewards, np.zeros(self.num_envs, dtype=bool), over, infos
 
     def differentiable(self, like: Array = None) -> DifferentiableGame:
-        """The game from here on by the readable equations, with gradients; it plays rounds of its own, and nothing here changes.
+        """A differentiable copy of the game from its present state, computed by the readable equations; this environment does not change.
 
         Args:
-            like: An array of the library that computes, such as `torch.empty(0)`; NumPy by default.
+            like: An array of the library to compute with, such as `torch.empty(0)`; NumPy by default.
 
         Raises:
             RuntimeError: an environment has no block, or its block has ended.
@@ -193,7 +206,10 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
         return DifferentiableGame(self._blocks, self.observation, like)
 
     def differentiable_rewards(self, actions: Float[Array, "env cell *plane band user"]) -> Float[Array, "env cell"]:
-        """The rewards that `step` would give for these actions, by the readable equations, in their library; nothing is played.
+        """The rewards, bit/s/Hz, that `step` would return for these actions, differentiable; no step is played.
+
+        Args:
+            actions: As for `step`, in any array library. The rewards are computed in this library, by the readable equations.
 
         Raises:
             RuntimeError: an environment has no block, or its block has ended.
@@ -203,7 +219,7 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
         return DifferentiableGame(self._blocks, "gain", actions, to_the_end=False).rewards(actions)
 
     def state(self) -> Float[np.ndarray, "env cell plane band user"]:
-        """Global state for centralised training: the "gain" planes of all cells, or "price" where these are observed; float32.
+        """Global state for centralised training, float32: the "price" planes of all cells if these are observed, else "gain" planes.
 
         Raises:
             RuntimeError: before `reset`.
@@ -213,16 +229,16 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
         return self._observer.observe() if self.state_is_observation else observe("gain", self._blocks)
 
     def hold(self) -> Float[np.ndarray, "env cell *plane band user"]:
-        """Actions that open with the last powers: fractions of the coming budget, float32, and no damping; as in `MulticellEnv.hold`."""
+        """Actions that repeat the last powers, float32 fractions of the next slot's budget; as `MulticellEnv.hold`."""
         return self._blocks.hold().astype(np.float32)
 
     def as_dicts(self) -> "DictFace":
-        """The same environments with dicts of arrays, `{agent: array[env, ...]}`, as multi-agent vector users know them."""
+        """The same environments with arrays by agent, `{agent: array[env, ...]}`, as other multi-agent vector environments have them."""
         return DictFace(self)
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Stop the threads."""
-        if hasattr(self, "_blocks"):  # older versions of gymnasium also close what its constructor has refused
+        """Stop the threads; `close()` calls this."""
+        if hasattr(self, "_blocks"):  # older versions of gymnasium also close an environment whose constructor raised
             self._blocks.runner.threads.close()
 
     def _begin(self, rows: np.ndarray) -> None:
@@ -248,7 +264,7 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
         if self._sure_steps < 1 and (waiting := np.flatnonzero(self._blocks.slots_left < least)).size:
             raise RuntimeError(
                 f"{waiting.size} environments have no block to play, the first {waiting[:8].tolist()}: call reset(), or "
-                "reset(options={'reset_mask': mask}) to begin anew in those alone."
+                "reset(options={'reset_mask': mask}) to reset only those."
             )
 
     def _checked(self, actions: np.ndarray) -> np.ndarray:
@@ -259,7 +275,7 @@ class MulticellVectorEnv(Progress, VectorEnv[Observations, np.ndarray, np.ndarra
                 f"actions must be real numbers [env, cell, ..., band, user] of shape {self.action_space.shape}; got {fractions.dtype} of "
                 f"shape {fractions.shape}. Give {self.config.action_entries}."
             )
-        if np.count_nonzero(np.isfinite(fractions)) < fractions.size:  # all() takes twice as long for few, and hardly less for many
+        if np.count_nonzero(np.isfinite(fractions)) < fractions.size:  # np.all takes twice as long on few entries
             env = int(np.argwhere(~np.isfinite(fractions))[0][0])
             raise ValueError(f"actions must be finite; got NaN or infinity in environment {env}. Give {self.config.action_entries}.")
         return fractions

@@ -1,1 +1,1 @@
-"""Analytic policy gradient: the actor climbs the rewards themselves, through an environment that can be differentiated."""
+"""Analytic policy gradient: gradient ascent on the rewards of a differentiable environment."""

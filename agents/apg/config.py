@@ -1,4 +1,4 @@
-"""Hyperparameters of the analytic policy gradient, and how long and on how much at a time it is trained."""
+"""Hyperparameters of the analytic policy gradient, and the length of a training."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,27 +15,27 @@ class APGConfig:
     """
 
     network: Literal["set", "mlp"] = "set"
-    """set: weights shared over bands and users, for image-like spaces. mlp: for any Box."""
+    """Architecture. set: weights shared over bands and users, for image-like spaces. mlp: dense layers, for any Box."""
     hidden_sizes: tuple[int, ...] = (32, 32)
     """Width of each hidden layer of the actor."""
     learning_rate: float = 3e-3
     """Adam's learning rate."""
     slots_ahead: int = 0
-    """Slots of a block, from its first on, that gradients go through. 0 climbs the rewards of each step by its own action alone."""
+    """Slots, from the first of a block, through which gradients are propagated. 0: only from each step's reward to its own actions."""
     going_on: float = 0.0
-    """With slots ahead: probability that a batch goes on with the next slots of the last one's blocks, where they have enough left."""
+    """With slots ahead: probability that a batch continues with the next slots of the last batch's blocks, if enough are left."""
     is_centred: bool = True
-    """Whether a user's preferences are centred over the bands (set). False where their common level has a meaning, as of prices."""
+    """Subtract from a user's action its mean over the bands, before tanh (set). Off if the mean matters, as with price actions."""
     head_scale: float = 1.0
-    """What the weights of the last layer begin at, relative to the usual (set); below 1 it begins near the middle of the action space."""
+    """Scale of the initial weights of the last layer (set). Below 1 the first actions are near the middle of the action space."""
     averaging: float = 0.02
-    """With slots ahead: share of the newest weights in the moving average that is evaluated and saved."""
+    """With slots ahead: weight of the newest parameters in the exponential moving average that is evaluated and saved."""
     gradient_clip: float = 1.0
-    """With slots ahead: largest norm of a gradient."""
+    """With slots ahead: gradients are clipped to this norm."""
     rise_steps: int = 10
-    """With slots ahead: steps in which the learning rate rises to its full value."""
+    """With slots ahead: steps of linear learning-rate warm-up."""
     final_rate: float = 0.03
-    """With slots ahead: where the learning rate ends, relative to its full value; from half of the run on it falls linearly."""
+    """With slots ahead: final learning rate over the full one. It falls linearly in the second half of the run."""
 
     def __post_init__(self) -> None:
         if self.network not in ("set", "mlp"):
@@ -49,7 +49,7 @@ class APGConfig:
             if not 0.0 < getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be above 0, and at most 1; got {getattr(self, name)}. Give a share.")
         if not 0.0 <= self.going_on < 1.0:
-            raise ValueError(f"going_on must be in [0, 1) (at 1 no new blocks would begin); got {self.going_on}. Try 0.5.")
+            raise ValueError(f"going_on must be in [0, 1) (at 1 no new blocks would start); got {self.going_on}. Try 0.5.")
         if not 0.0 < self.gradient_clip < np.inf:
             raise ValueError(f"gradient_clip must be finite and positive; got {self.gradient_clip}. Try 1.")
         if not 0.0 < self.learning_rate < np.inf:
@@ -58,20 +58,20 @@ class APGConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class APGTrainingConfig:
-    """How long and on how many environments to train.
+    """Length of a training and number of environments.
 
     Raises:
         ValueError: a field breaks its rule.
     """
 
     num_steps: int = 500
-    """Vector steps to learn from; each steps every environment once and updates the actor once."""
+    """Vector steps of the training. Each one steps every environment once and updates the actor once."""
     num_envs: int = 32
-    """Environments stepped side by side; with slots ahead the rows of a batch."""
+    """Environments that are stepped in parallel; with slots ahead the number of blocks in a batch."""
     batch_growth: int = 1
-    """With slots ahead: how many times as many rows a batch has in the second half of the run, where the learning rate falls."""
+    """With slots ahead: factor by which batches are larger in the second half of the run."""
     num_blocks: int = 1024
-    """With slots ahead: blocks of each scenario that batches are drawn from, shared out among its networks."""
+    """With slots ahead: number of training blocks of each scenario, divided among its networks."""
 
     def __post_init__(self) -> None:
         for name in ("num_steps", "num_envs", "batch_growth", "num_blocks"):

@@ -54,7 +54,7 @@ def _size_of_each(config: APGConfig, length: APGTrainingConfig, count: int) -> i
 
 APG = Learner(
     name="apg",
-    summary="analytic policy gradient, which climbs the rewards through the equations themselves",
+    summary="analytic policy gradient, which differentiates the rewards through the equations of the model",
     config=APGConfig,
     length=APGTrainingConfig,
     make_run=_make_run,

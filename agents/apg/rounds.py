@@ -1,4 +1,4 @@
-"""The analytic policy gradient through the rounds of several slots, on batches whose rows are of different environments."""
+"""The analytic policy gradient through the rounds of several slots, on batches that mix environments."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from agents.streams import seeds_of_parts
 
 
 class Game(Protocol):
-    """What is needed of blocks that are played with gradients; a row is a block."""
+    """Blocks that are played with gradients. A row is a block."""
 
     @classmethod
     def stack(cls, games: Sequence[Any]) -> Self:
@@ -26,20 +26,20 @@ class Game(Protocol):
         ...
 
     def take(self, rows: np.ndarray) -> Self:
-        """A game of some rows, each as often as it is named, at the same places of their blocks."""
+        """A game of the given rows, which may repeat, at their present positions in their blocks."""
         ...
 
     def progress(self) -> dict[str, np.ndarray]:
-        """How far the blocks have been played, without gradients; `slots_left` counts."""
+        """The state of the blocks, without gradients; `slots_left` is the number of slots left."""
         ...
 
     def at(self, progress: Mapping[str, np.ndarray]) -> Self:
-        """The same blocks, as far as that."""
+        """The same blocks in another state."""
         ...
 
     @property
     def transmits(self) -> Bool[np.ndarray, " row"]:
-        """Whether the coming round is the last of its slot."""
+        """Whether the next round is the last of its slot."""
         ...
 
     @property
@@ -48,58 +48,58 @@ class Game(Protocol):
         ...
 
     def __len__(self) -> int:
-        """How many rows there are."""
+        """Number of rows."""
         ...
 
     def observations(self) -> Float[Tensor, "row agent plane band user"]:
-        """What the agents see before the coming round."""
+        """Observations before the next round."""
         ...
 
     def rewards(self, actions: Float[Tensor, "row agent *plane band user"]) -> Float[Tensor, "row agent"]:
-        """Play one round; the agents' rewards, with gradients."""
+        """Play one round, and return the agents' rewards with gradients."""
         ...
 
 
 class PlayableEnv(Protocol):
-    """What is needed of a batched environment."""
+    """A vectorised environment that can be played with gradients."""
 
     num_envs: int
 
     def reset(self, *, seed: list[int]) -> tuple[np.ndarray, object]:
-        """Begin an episode in every environment."""
+        """Start an episode in every environment."""
         ...
 
     def differentiable(self, like: Tensor) -> Game:
-        """The game from here on, with gradients."""
+        """The game from its present state, with gradients."""
         ...
 
 
 class RoundsTraining:
-    """A run of the analytic policy gradient that sends gradients through whole slots; it can be stopped, saved and continued bit for bit.
+    """A run of the analytic policy gradient through whole slots, which can be stopped, saved and continued bit for bit.
 
-    In each step one group has its turn. Rows drawn from its blocks are played for `slots_ahead` slots. With probability `going_on` these
-    are the next slots of the rows that the group played last; gradients do not reach back into the slots before. The actor climbs
+    Each step trains on one group, in turn. Rows drawn from its blocks are played for `slots_ahead` slots. With probability `going_on` these
+    are the next slots of the group's last rows, without gradients through earlier slots. The actor maximises
 
         sum of rewards / (sum of the magnitudes of the rewards in the middle of the action space)
 
-    so that no group counts for more because its rewards are larger. Adam's learning rate rises, stays for half of the run, and falls;
-    batches may be larger there, because small steps profit from gradients with less noise.
-    What is evaluated and saved is a moving average of the weights.
+    so that no group weighs more because its rewards are larger. Adam's learning rate rises, is constant in the first half of the run, and
+    falls in the second. Batches may be larger there, because small learning rates profit from less noisy gradients. A moving average of
+    the weights is evaluated and saved.
 
     Args:
-        groups: Environments whose rows a batch may mix: each group has arrays of one shape, and one actor serves all groups.
+        groups: Groups of environments that a batch may mix. The arrays of a group have the same shapes. One actor is trained on all.
         learner: Hyperparameters.
-        length: How long, and on how many rows at a time.
-        seed: Seed of everything.
+        length: Length of the run and rows of a batch.
+        seed: Seed of all random numbers.
 
     Raises:
-        ValueError: there is no group, the actor is no set actor or its actions have planes, or no slot ahead is asked for.
+        ValueError: there is no group, the network is not "set", its actions have planes, or `slots_ahead` is 0.
     """
 
     def __init__(self, groups: Sequence[Sequence[PoolEnv]], learner: APGConfig, length: APGTrainingConfig, *, seed: int = 0) -> None:
         if not groups or learner.slots_ahead < 1:
             raise ValueError(
-                f"there must be a group of environments, and a slot ahead; got {len(groups)} groups and {learner.slots_ahead} slots. "
+                f"there must be a group of environments and a slot ahead; got {len(groups)} groups and {learner.slots_ahead} slots. "
                 "Give some, and slots_ahead=2."
             )
         torch.manual_seed(seed)
@@ -115,9 +115,9 @@ class RoundsTraining:
                 weight.mul_(learner.head_scale)
         self.learner, self.length = learner, length
         self.trained: SetActor = actor
-        """The actor that gradients change."""
+        """The actor that is updated by gradients."""
         self.average: SetActor = copy.deepcopy(actor)
-        """The moving average of its weights."""
+        """The actor with the moving average of the weights."""
         self.optimizer = torch.optim.Adam(actor.parameters(), learner.learning_rate)
         box = self.env.action_box
         self._low, self._high = float(box.low.min()), float(box.high.max())
@@ -131,25 +131,25 @@ class RoundsTraining:
 
     @property
     def actor(self) -> SetActor | MLPActor:
-        """The moving average, which acts where the run is judged."""
+        """The actor for evaluations, with the moving average of the weights."""
         return self.average
 
     def start_from(self, actor: SetActor | MLPActor) -> None:
-        """Begin with the weights of another actor.
+        """Start from the weights of another actor.
 
         Raises:
-            ValueError: it is of another shape.
+            ValueError: its weights have other shapes.
         """
         check_same_shape(actor, self.trained)
         for own in (self.trained, self.average):
             own.load_state_dict(actor.state_dict())
 
     def earned(self, game: Game, actor: SetActor | None) -> Float[Tensor, ""]:
-        """What an actor earns in a game's next slots, with gradients; the game goes on.
+        """Rewards of an actor in a game's next slots, with gradients. These slots are played.
 
         Args:
             game: The game.
-            actor: The actor; None stays in the middle of the action space.
+            actor: The actor; None plays the middle of the action space.
 
         Returns:
             Sum over the rounds of the slots ahead of the mean reward of rows and agents.
@@ -157,7 +157,7 @@ class RoundsTraining:
         return torch.stack([reward.mean() for reward in self._play(game, actor)]).sum()
 
     def _next_game(self, turn: int) -> tuple[np.ndarray, Game]:
-        """Rows of a group, and their blocks: those of its last step, or others at their beginnings."""
+        """Rows of a group and their blocks: those of its last step, or new ones."""
         last = self._last[turn]
         goes_on = self.learner.going_on > 0.0 and self._generator.random() < self.learner.going_on
         if goes_on and last is not None and last[1]["slots_left"].min() >= self.learner.slots_ahead:
@@ -186,13 +186,13 @@ class RoundsTraining:
         return max(torch.stack([reward.abs().mean() for reward in rewards]).sum().item(), 1e-6)
 
     def learning_rate(self) -> float:
-        """Adam's learning rate in the coming step."""
+        """Adam's learning rate in the next step."""
         done, learner = self.steps_done / self.length.num_steps, self.learner
         rising = min(1.0, (self.steps_done + 1) / max(learner.rise_steps, 1))
         return learner.learning_rate * rising * max(learner.final_rate, min(1.0, 2.0 - 2.0 * done))
 
     def step(self) -> None:
-        """One batch of the group whose turn it is, and one update of the actor."""
+        """Play one batch of the next group, and update the actor once."""
         turn = self.steps_done % len(self.games)
         rows, game = self._next_game(turn)
         earned = self.earned(game, self.trained)
@@ -211,7 +211,7 @@ class RoundsTraining:
         self.steps_done += 1
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the run goes on from. The blocks are drawn again from the seed."""
+        """The full state of the run. Blocks are not in it; they are drawn again from the seed."""
         return {
             "trained": self.trained.state_dict(),
             "average": self.average.state_dict(),
@@ -224,11 +224,11 @@ class RoundsTraining:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state.
+        """Restore a saved state.
 
         Raises:
             KeyError, RuntimeError: the state is of another network or incomplete.
-            ValueError: it is of other environments.
+            ValueError: the state is of other environments.
         """
         if not np.allclose(state["references"], self.references, rtol=1e-3):
             raise ValueError(f"the state must be of the same environments; references are {state['references']}, not {self.references}")
@@ -241,7 +241,7 @@ class RoundsTraining:
 
 
 def _begin_games(group: Sequence[PoolEnv], seed: int) -> Game:
-    """The blocks of a group at their beginnings."""
+    """The blocks of a group, at their start."""
     games: list[Game] = []
     for member, own in zip(group, seeds_of_parts(seed, len(group)), strict=True):
         envs = cast(PlayableEnv, member.stacked_env)

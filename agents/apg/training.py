@@ -1,6 +1,6 @@
-"""Analytic policy gradient: the actor climbs the rewards themselves, through an environment that can be differentiated.
+"""Analytic policy gradient: gradient ascent on the rewards of a differentiable environment.
 
-No critic, no replay and no exploration: what this learner reaches is what its policy class can reach slot by slot.
+There is no critic, no replay and no exploration. The result shows what the policy class can reach if each slot is optimised by itself.
 """
 
 from collections.abc import Callable
@@ -21,47 +21,47 @@ from agents.streams import seeds_of_parts
 
 
 class DifferentiableEnv(Protocol):
-    """What is needed of a batched environment: Gymnasium's vector interface on arrays `[env, agent, ...]`, and rewards with gradients.
+    """A vectorised environment with differentiable rewards and Gymnasium's vector interface, with arrays `[env, agent, ...]`.
 
-    Where it has a `device`, its arrays are torch tensors there, observations and actions of `step` too, and so is the run: then nothing
-    leaves the device but the losses.
+    If it has a `device`, all its arrays are torch tensors on this device, and the run is on it too. Only the losses are then copied to the
+    host.
     """
 
     num_envs: int
 
     def reset(self, *, seed: list[int]) -> tuple[np.ndarray | Tensor, object]:
-        """Begin an episode in every environment."""
+        """Start an episode in every environment."""
         ...
 
     def differentiable_rewards(self, actions: Tensor) -> Tensor:
-        """Rewards `[env, agent]` that `step` would give for the actions, differentiable in them; nothing moves."""
+        """Rewards `[env, agent]` that `step` would give for the actions, differentiable in them; no step is played."""
         ...
 
     def step(self, actions: Any) -> tuple[np.ndarray | Tensor, object, object, object, object]:
-        """Observations and more; an episode that ends is followed by the next one at once."""
+        """Observations, rewards, terminations, truncations and infos. If an episode ends, the next one starts in the same step."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the environments stand, as numbers."""
+        """The state of the environments."""
         ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Restore a saved state."""
         ...
 
 
 class APGTraining:
     """A run of the analytic policy gradient that can be stopped after any vector step, saved, and continued bit for bit.
 
-    Myopic: each slot's rewards are climbed by that slot's action alone, because the next observation enters as data.
+    It is myopic: a slot's rewards are optimised over this slot's actions alone, because gradients do not pass through observations.
 
     Args:
-        make_env: Makes one environment, which tells the spaces.
-        envs: The same environments in one, differentiable, with automatic resets in the step that ends an episode.
+        make_env: Makes one environment, from which the spaces are read.
+        envs: The vectorised environment, which resets in the step that ends an episode.
         learner: Hyperparameters.
-        seed: Seed of everything.
-        pool: The first run of the pool that this one belongs to, where it does: they share one actor, and climb rewards relative to their
-            size, so that none counts for more because its rewards are larger. A run may be its own first, by `pool="first"`.
+        seed: Seed of all random numbers.
+        pool: The first run of the pool that this run is a member of. Members share one actor, and their rewards are divided by their size,
+            so that none weighs more because its rewards are larger. The first run itself has `pool="first"`.
 
     Raises:
         ValueError: the environment's spaces do not suit the network.
@@ -81,7 +81,7 @@ class APGTraining:
         self.envs = envs
         self.learner = learner
         self.device = torch.device(getattr(envs, "device", "cpu"))
-        """Where the run is: where its environments are."""
+        """The device of the environments and of the run."""
         self.is_pooled = pool is not None
         self.actor = (
             pool.actor if isinstance(pool, APGTraining) else build_actor(self.env, learner.network, learner.hidden_sizes).to(self.device)
@@ -99,25 +99,25 @@ class APGTraining:
 
     @property
     def last_losses(self) -> dict[str, float]:
-        """Of the last vector step; asking for them waits for the device."""
+        """Losses of the last vector step. Reading them waits for the device."""
         return {name: float(loss) for name, loss in self._losses.items()}
 
     def start_from(self, actor: SetActor | MLPActor) -> None:
-        """Begin with the weights of another actor.
+        """Start from the weights of another actor.
 
         Raises:
-            ValueError: it is of another shape.
+            ValueError: its weights have other shapes.
         """
         check_same_shape(actor, self.actor)
         self.actor.load_state_dict(actor.state_dict())
 
     def act(self) -> Float[Tensor, "env agent *action"]:
-        """The actor's actions in the environment's units, with gradients."""
+        """The actor's actions within the bounds of the action space, with gradients."""
         raw = self.actor(torch.as_tensor(self._observations, device=self.device), self.mask)
         return self._low + self._range * (raw + 1.0) / 2.0
 
     def step(self) -> None:
-        """One vector step and one update of the actor."""
+        """Make one vector step and one update of the actor."""
         actions = self.act()
         rewards = self.envs.differentiable_rewards(actions).mean()
         loss = -rewards / rewards.detach().abs().clamp(min=1e-6) if self.is_pooled else -rewards
@@ -130,7 +130,7 @@ class APGTraining:
         self.steps_done += 1
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the run goes on from, on the host: actor, optimiser, environments and counters."""
+        """The full state of the run, on the host: actor, optimiser, environments and counters."""
         return on_the_host(
             {
                 "actor": self.actor.state_dict(),
@@ -143,7 +143,7 @@ class APGTraining:
         )
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state.
+        """Restore a saved state.
 
         Raises:
             KeyError, RuntimeError, TypeError, ValueError: the state is of another network or incomplete.

@@ -1,1 +1,1 @@
-"""What a run goes on from, as numbers and text."""
+"""Checkpoints: the state of a run as numbers and text."""

@@ -1,1 +1,1 @@
-"""Runs of learners that stay on a device of torch: environments, replay and networks there, and no copy to the host in a step."""
+"""Trainings that run entirely on a torch device: environments, replay buffer and networks."""

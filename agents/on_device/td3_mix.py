@@ -1,4 +1,4 @@
-"""Training TD3-MIX on a device of torch: environments, replay and networks are there, and a step copies nothing to the host."""
+"""Training TD3-MIX on a torch device, with environments, replay buffer and networks there. A step copies nothing to the host."""
 
 import copy
 from collections.abc import Callable
@@ -21,19 +21,19 @@ from agents.td3_mix.critics import MixedCritic
 
 
 class TensorEnv(Protocol):
-    """What is needed of a batched environment on a device: Gymnasium's vector interface on tensors `[env, agent, ...]`.
+    """A vectorised environment on a device: Gymnasium's vector interface with tensors `[env, agent, ...]`.
 
-    An episode that ends is followed by the next one in the same step, whose infos then have what it ended with as `final_obs` and where as
-    `_final_obs`. All episodes end at times that do not depend on actions, by truncation.
+    If an episode ends, the next one starts in the same step. The infos then have the last observation as `final_obs`, and the environments
+    as `_final_obs`. Episodes end by truncation only, at times that do not depend on actions.
     """
 
     num_envs: int
     device: torch.device
     state_is_observation: bool
-    """Whether the joined observations are the global state."""
+    """Whether the observations of all agents are the global state."""
 
     def reset(self, *, seed: list[int]) -> tuple[Tensor, object]:
-        """Begin an episode in every environment."""
+        """Start an episode in every environment."""
         ...
 
     def step(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, dict[str, Tensor]]:
@@ -45,29 +45,29 @@ class TensorEnv(Protocol):
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the environments stand."""
+        """The state of the environments."""
         ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Restore a saved state."""
         ...
 
 
 class DeviceTraining:
     """A run of TD3-MIX on the device of its environments, which can be stopped after any vector step, saved, and continued bit for bit.
 
-    The algorithm, its hyperparameters and the order of a step are those of `agents.td3_mix.training.Training`, where Tianshou collects
-    through NumPy arrays; random numbers are others. Losses leave the device where they are asked for.
+    The algorithm, its hyperparameters and the order of a step are those of `agents.td3_mix.training.Training`, which collects with Tianshou
+    in NumPy arrays. The random numbers differ. Losses stay on the device until they are read.
 
     Args:
-        make_env: Makes one environment, which tells the spaces.
-        envs: The same environments in one, on a device.
+        make_env: Makes one environment, from which the spaces are read.
+        envs: The vectorised environment, on a device.
         learner: Hyperparameters of TD3-MIX.
-        training: Length and width of the run.
+        training: Length of the run and number of environments.
         seed: Seed of everything; torch's global generators are seeded with it.
 
     Raises:
-        ValueError: the environment's spaces do not suit the learner, or the mixer reads a state that is not what is observed.
+        ValueError: the environment's spaces do not suit the learner, or the mixer reads a state that differs from the observations.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class DeviceTraining:
             )
         self.algorithm = TD3Mix(self.env, learner).to(self.device)
         self.twin: TensorEnv | None = copy.deepcopy(envs) if learner.baseline == "middle" else None
-        """Plays the middle of the action space in the same episodes."""
+        """Copy of the environments in which the middle of the action space is played, for the baseline."""
         box, seeds = self.env.action_box, seeds_of_parts(seed, envs.num_envs)
         self._low, self._range = (torch.from_numpy(limit).to(self.device) for limit in (box.low, box.high - box.low))
         self._middle = (self._low + 0.5 * self._range).expand(envs.num_envs, *box.shape).contiguous()
@@ -102,16 +102,16 @@ class DeviceTraining:
 
     @property
     def actor(self) -> SetActor | MLPActor:
-        """What acts where the run is judged."""
+        """The actor for evaluations."""
         return self.algorithm.judged_actor
 
     @property
     def last_losses(self) -> dict[str, float]:
-        """Of the last vector step; asking for them waits for the device."""
+        """Losses of the last vector step. Reading them waits for the device."""
         return {name: float(loss) for name, loss in self._losses.items()}
 
     def collect(self, *, is_random: bool = False) -> None:
-        """One vector step, with the actor's actions and noise or any in [-1, 1], and store it."""
+        """Make one vector step, with the actor's noisy actions or uniform ones in [-1, 1], and store it."""
         actions = self._random_actions() if is_random else self._noisy_actions()
         observations, rewards, terminated, truncated, infos = self.envs.step(self._low + self._range * (actions + 1.0) / 2.0)
         earned = rewards.sum(dim=-1)
@@ -132,7 +132,7 @@ class DeviceTraining:
         return (actions + self.learner.exploration_noise * torch.randn_like(actions)).clamp(-1.0, 1.0)
 
     def warm_up(self) -> None:
-        """Fill the replay with random play, or with the actor's, and set the critics' scale by it.
+        """Fill the replay buffer with random play, or with the actor's actions, and set the critics' scale from its rewards.
 
         Raises:
             ValueError: the target is "one-step", and every episode was cut off after its first step.
@@ -147,7 +147,7 @@ class DeviceTraining:
         self.algorithm.calibrate(self.replay.stored("reward").cpu().numpy())
 
     def step(self) -> None:
-        """One vector step and its updates."""
+        """Make one vector step and its updates."""
         if self.replay.num_stored == 0:
             self.warm_up()
         share = max(self.learner.final_rate, min(1.0, 2.0 - 2.0 * self.steps_done / self.training.num_steps))
@@ -159,7 +159,7 @@ class DeviceTraining:
         self.steps_done += 1
 
     def _batch(self) -> Any:
-        """Transitions with their targets, in the form that `TD3Mix.learn_from` takes."""
+        """A batch of transitions with their targets, for `TD3Mix.learn_from`."""
         algorithm, (fields, places) = self.algorithm, self.replay.draw(self.learner.batch_size)
         batch: Any = Batch(act=fields["action"], rew=fields["reward"], terminated=fields["terminated"])
         batch.obs, batch.obs_next = {"observation": fields["observation"]}, {"observation": fields["following"]}
@@ -179,7 +179,7 @@ class DeviceTraining:
         return batch
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the run goes on from, on the host: networks, optimisers, replay, environments, generators and counters."""
+        """The full state of the run, on the host: networks, optimisers, replay buffer, environments, generators and counters."""
         return on_the_host(
             {
                 "algorithm": self.algorithm.state_dict(),
@@ -195,7 +195,7 @@ class DeviceTraining:
         )
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state.
+        """Restore a saved state.
 
         Raises:
             KeyError, RuntimeError, TypeError, ValueError: the state is of another network or incomplete.
@@ -213,7 +213,7 @@ class DeviceTraining:
 
 
 def _ended_with(observations: Tensor, infos: dict[str, Tensor]) -> Tensor:
-    """What follows a step in its own episode."""
+    """The next observations within the same episode."""
     if "final_obs" not in infos:
         return observations
     is_final: Bool[Tensor, " env"] = infos["_final_obs"]

@@ -1,4 +1,4 @@
-"""TD3-MIX (Algorithm 1): TD3 whose twin critics are factored over the agents and mixed monotonically."""
+"""TD3-MIX (Algorithm 1): TD3 with twin critics that are factored over the agents and mixed monotonically."""
 
 import copy
 from typing import Any, cast
@@ -22,10 +22,10 @@ from agents.td3_mix.observed_targets import observed_target
 
 
 class JointPolicy(ContinuousDeterministicPolicy):
-    """One actor shared by all agents. Actions are in [-1, 1] here and everywhere in the learner, and scaled for the environment."""
+    """One actor that all agents share. Within the learner actions are in [-1, 1]; they are scaled for the environment."""
 
     def __init__(self, actor: nn.Module, env: JointEnv, exploration_noise: float) -> None:
-        actor.max_action = 1.0  # type: ignore[assignment] - Tianshou asks how far the actor reaches
+        actor.max_action = 1.0  # type: ignore[assignment] - Tianshou reads the actor's range
         super().__init__(
             actor=cast(Any, actor),
             exploration_noise=GaussianNoise(sigma=exploration_noise),
@@ -42,26 +42,26 @@ class JointPolicy(ContinuousDeterministicPolicy):
         return Batch(act=action, state=None)
 
     def train(self, mode: bool = True) -> "JointPolicy":
-        """Set the mode of this module alone, for the same reason as `TD3Mix.train`."""
+        """Set the mode of this module alone, as `TD3Mix.train` does."""
         self.training = mode
         return self
 
     def add_exploration_noise(self, act: Any, batch: Any) -> Any:
-        """Add noise, and keep the action feasible: the critic must see what the environment plays."""
+        """Actions with exploration noise, clipped to be feasible, so that the critic sees the actions that are played."""
         return np.clip(super().add_exploration_noise(act, batch), -1.0, 1.0).astype(np.float32)
 
 
 class TD3Mix(TD3):
     """TD3-MIX, Algorithm 1 of the paper, on any `JointEnv`.
 
-    Tianshou's TD3 with a joint policy and mixed critics. It differs where Algorithm 1 does: smoothed target actions stay feasible,
-    bootstrapping continues through truncation (the objective (21) is not cut at T), and the actor may climb Q_1 alone.
+    Tianshou's TD3 with a joint policy and mixed critics. As in Algorithm 1, and unlike TD3: smoothed target actions stay
+    feasible, bootstrapping continues through truncation (the objective (21) is not cut at T), and the actor may maximise Q_1 alone.
 
-    The critics learn (Q - offset) / scale, with offset and scale set once from the rewards of the first random slots: rewards of any
-    size then suit one learning rate, and no policy is preferred by it.
+    The critics learn (Q - offset) / scale. Offset and scale are set once, from the rewards of the first random slots, so that one learning
+    rate suits rewards of any size. The normalisation does not change which policy is best.
 
     Args:
-        env: What the agents see and do.
+        env: The environment, whose spaces determine the networks.
         config: Hyperparameters.
 
     Raises:
@@ -88,7 +88,7 @@ class TD3Mix(TD3):
         self.actor_old = self._add_lagged_network(self.policy.actor)
         self.averaging = config.averaging
         self.average: SetActor | MLPActor | None = copy.deepcopy(actor) if config.averaging > 0.0 else None
-        """The moving average of the actor's weights, where one is kept: it acts where the run is judged."""
+        """The actor with the moving average of the weights, if one is kept; it acts in evaluations."""
         self.rates = (config.actor_learning_rate, config.critic_learning_rate)
         self.policy_noise = config.target_noise if config.target_noise_clip > 0 else 0.0  # Tianshou takes a clip of 0 for none
         self.noise_clip = config.target_noise_clip
@@ -96,7 +96,7 @@ class TD3Mix(TD3):
         self.target_kind = config.target
         self._cnt = 0
         self.last_actor_loss: Tensor | float = 0.0
-        """Of the actor's last update."""
+        """Loss of the actor's last update."""
         self.actor_rest = config.actor_rest
         self.actor_gradient = config.actor_gradient
         self.actor_penalty = config.actor_penalty
@@ -107,10 +107,10 @@ class TD3Mix(TD3):
         self.register_buffer("value_scale", torch.ones(()))
 
     def start_from(self, actor: SetActor | MLPActor) -> None:
-        """Begin with the weights of another actor.
+        """Start from the weights of another actor.
 
         Raises:
-            ValueError: it is of another shape.
+            ValueError: its weights have other shapes.
         """
         check_same_shape(actor, cast(Any, self.policy.actor))
         for own in (self.policy.actor, self.actor_old.module, self.average):
@@ -119,32 +119,32 @@ class TD3Mix(TD3):
 
     @property
     def judged_actor(self) -> SetActor | MLPActor:
-        """What acts where the run is judged: the actor, or the moving average of its weights."""
+        """The actor for evaluations: the actor, or the moving average of its weights."""
         return cast(Any, self.policy.actor) if self.average is None else self.average
 
     def scale_learning_rates(self, share: float) -> None:
-        """Set both learning rates to a share of their full values."""
+        """Set both learning rates to `share` of their full values."""
         for optimiser, rate in zip((self.policy_optim, self.critic_optim), self.rates, strict=True):
             for group in optimiser._optim.param_groups:
                 group["lr"] = rate * share
 
     def train(self, mode: bool = True) -> "TD3Mix":
-        """Set the mode of this module alone: nothing inside has another behaviour in training, and Tianshou switches at every update."""
+        """Set the mode of this module alone. No submodule depends on it, and Tianshou switches it at every update."""
         self.training = mode
         return self
 
     def switch_env(self, env: JointEnv) -> None:
-        """Go on in another environment with the same weights; `PoolTraining` sees to it that they fit, and to the critics' scale."""
+        """Continue in another environment with the same weights. `PoolTraining` checks that they fit, and sets the critics' scale."""
         self.policy.action_space = env.action_space
         readers: list[Any] = [self.policy, self.critic, cast(Any, self.critic_old).module]
         for reader in readers:
             reader.mask = joint_mask(env)
 
     def calibrate(self, rewards: np.ndarray, *, by_size: bool = False) -> None:
-        """Choose the critics' offset and scale from rewards of random play: the targets of a policy that goes on like that.
+        """Set the critics' offset and scale from rewards of random play: to the mean and spread of the values of such a policy.
 
-        The scale is the rewards' spread, or by their size a sixth of their root mean square (the same in the paper's network at (8, 4)):
-        among several environments the spread would give most weight to those where random play varies least.
+        The scale is the standard deviation of the rewards, or with `by_size` a sixth of their root mean square, which is about the same in
+        the paper's (8, 4) network. Among several environments, the deviation would give most weight to those with the least varied rewards.
         """
         horizon = {"bootstrap": 1.0 / (1.0 - self.gamma), "one-step": 1.0 + self.gamma, "reward": 1.0}[self.target_kind]
         spread = float(np.sqrt(np.mean(np.square(rewards)))) / 6.0 if by_size else float(np.std(rewards))
@@ -152,15 +152,15 @@ class TD3Mix(TD3):
         self.value_scale.fill_((spread if spread > 1e-6 else 1.0) * horizon)
 
     def target_action(self, obs_next: Any) -> Tensor:
-        """Target action a' = clip(actor'(s') + clip(noise)): smoothed, and feasible, because the critics never see anything else."""
+        """Target action a' = clip(actor'(s') + clip(noise)): smoothed, and feasible as all actions that the critics see."""
         smoothed: Any = self._target_q_compute_action(Batch(obs=obs_next)).act
         return smoothed.clamp(-1.0, 1.0)
 
     @torch.no_grad()
     def target(self, batch: Any) -> Float[Tensor, "batch *agent"]:
-        """Target "bootstrap", y = sum_b r_b + gamma min(Q'_tot,1, Q'_tot,2)(s', a'), line 12, in the rewards' units.
+        """Target "bootstrap": y = sum_b r_b + gamma min(Q'_tot,1, Q'_tot,2)(s', a'), line 12, in the unit of the rewards.
 
-        A terminal state is followed by 0; a truncated one is not terminal. With the mixer "none" every agent has a target of its own.
+        The value after a terminal state is 0; truncation is not terminal. With the mixer "none" every agent has its own target.
         """
         action = self.target_action(batch.obs_next)
         smallest = self.critic_old(batch.obs_next, action, twins=self.num_critics).amin(dim=0)
@@ -186,14 +186,14 @@ class TD3Mix(TD3):
         return TD3TrainingStats(actor_loss=self.last_actor_loss, critic1_loss=losses[0].item(), critic2_loss=losses[-1].item())
 
     def learn_from(self, batch: Any) -> Float[Tensor, " critic"]:
-        """One update by transitions with `returns`, and with a `weight` each where they do not count alike; the critics' losses."""
+        """Make one update with transitions that have `returns`, and optionally a `weight` each; returns the critics' losses."""
         errors = (self.critic(batch.obs, batch.act, twins=self.num_critics) - batch.returns).square()
         each = errors.reshape(*errors.shape[:2], -1).mean(dim=2)
         losses = each @ batch.weight if "weight" in batch else each.mean(dim=1)
         self.critic_optim.step(losses.sum())
         self._cnt += 1
         if self._cnt % self.update_actor_freq == 0:
-            self.critic.requires_grad_(False)  # the actor climbs the critic, which stays as it is
+            self.critic.requires_grad_(False)  # the actor's update does not change the critic
             if self._cnt > self.actor_rest:
                 loss = self.actor_loss(batch.obs)
                 self.policy_optim.step(loss)
@@ -216,7 +216,7 @@ class TD3Mix(TD3):
         torch._foreach_lerp_(targets, sources, self.tau)  # pyright: ignore[reportPrivateImportUsage]
 
     def actor_loss(self, obs: Any) -> Tensor:
-        """-Q_tot of the actor's own actions (or -Q_1 of each agent, by `actor_gradient` or without a mixer), plus the penalty."""
+        """Loss of the actor: -Q_tot of its actions, plus the penalty; -Q_1 of each agent by `actor_gradient` or without a mixer."""
         critic = cast(MixedCritic, self.critic)
         actor: Any = self.policy.actor
         mask = mask_of(obs, cast(JointPolicy, self.policy).mask)
@@ -229,7 +229,7 @@ class TD3Mix(TD3):
 
 @torch.no_grad()
 def scale_head(actor: SetActor | MLPActor, scale: float) -> None:
-    """Multiply the weights of the last layer, so that the actor begins nearer to the middle of the action space."""
+    """Multiply the weights of the last layer, so that the first actions are nearer to the middle of the action space."""
     head = actor.head if isinstance(actor, SetActor) else actor.layers[-1]
     for weight in head.parameters():
         weight.mul_(scale)

@@ -1,4 +1,4 @@
-"""Hyperparameters of TD3-MIX, and how long and on how much at a time it is trained."""
+"""Hyperparameters of TD3-MIX, and the length of a training."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -15,7 +15,7 @@ WarmUp = Literal["random", "actor"]
 
 @dataclass(frozen=True, kw_only=True)
 class TD3MixConfig:
-    """Hyperparameters of TD3-MIX. Lines are those of Algorithm 1.
+    """Hyperparameters of TD3-MIX. Line numbers are those of the paper's Algorithm 1.
 
     Raises:
         ValueError: a field breaks its rule; the message gives the value, the rule and the remedy.
@@ -23,40 +23,40 @@ class TD3MixConfig:
 
     # Networks: line 2.
     network: Literal["set", "mlp"] = "set"
-    """Line 2. set: weights shared over bands and users, for image-like spaces. mlp: the paper's, for any Box."""
+    """Line 2: architecture. set: weights shared over bands and users, for image-like spaces. mlp: the paper's dense layers, for any Box."""
     hidden_sizes: tuple[int, ...] = (32, 32)
-    """Line 2: width of each hidden layer of actor and critics; the last one is the width of what the mixer reads, too."""
+    """Line 2: width of each hidden layer of actor and critics. The last is also the width of the state features for the mixer."""
     is_centred: bool = True
-    """Whether a user's preferences are centred over the bands (set). False where their common level has a meaning, as of prices."""
+    """Subtract from a user's action its mean over the bands, before tanh (set). Off if the mean matters, as with price actions."""
     head_scale: float = 1.0
-    """What the weights of the actor's last layer begin at, relative to the usual; below 1 it begins near the middle of the actions."""
+    """Scale of the initial weights of the actor's last layer. Below 1 the first actions are near the middle of the action space."""
     critic_input: CriticInput = "action"
-    """Line 2. meaning: critics read, beside an action, what the environment says that it means (network set)."""
+    """Line 2: input of the critics. action: the action. meaning: also the environment's `action_meaning`, such as power shares (set)."""
     mixer: Mixer = "qmix"
-    """Line 2. qmix: a monotonic network makes Q_tot. residual: one with bounded weights beside the sum. sum: Q_tot is the sum of the
-    agents' values (VDN). none: each is a Q_tot."""
+    """Line 2: how agents' values are mixed into Q_tot. qmix: by a monotonic network. residual: their sum plus a monotonic network with
+    bounded weights. sum: their sum (VDN). none: no mixing; every agent's value is a Q_tot."""
     mixing_size: int = 32
     """Line 2: width of the mixer's hidden layers."""
     mixing_layers: int = 1
-    """Line 2: hidden layers of the mixer, and of the network that reads the state for it."""
+    """Line 2: number of hidden layers of the mixer, and of the network that encodes its state."""
     mixer_state: MixerState = "state"
-    """Lines 12, 13. state: the mixer reads the environment's global state. observations: what all agents observe, S_t (20)."""
+    """Lines 12, 13: input of the mixer. state: the environment's global state. observations: the observations of all agents, S_t (20)."""
     num_critics: Literal[1, 2] = 2
-    """Line 12. 2: the smaller of the twins sets the target. 1: the first does, alone."""
+    """Line 12. 2: the target is the smaller value of two critics (clipped double Q-learning). 1: a single critic."""
 
     # Exploration and target: lines 7, 11 and 12.
     warm_up: WarmUp = "random"
-    """Line 6. What plays before learning begins. random: any actions. actor: the actor, with noise."""
+    """Line 6: actions before learning begins. random: uniform. actor: the actor's, with noise."""
     baseline: Baseline = "none"
-    """Line 12. middle: rewards are less what the middle of the action space earns in the same step of the same episode."""
+    """Line 12. middle: subtract from rewards the reward of the middle of the action space in the same step of the same episode."""
     exploration_noise: float = 0.3
     """Line 7: standard deviation (sigma) of the noise on collected actions, on a scale where actions span [-1, 1]."""
     target_noise: float = 0.2
     """Line 11: standard deviation (sigma) of the target policy smoothing, on the same scale."""
     target_noise_clip: float = 0.5
-    """Line 11: largest target policy smoothing (c), on the same scale."""
+    """Line 11: clipping bound (c) of the target policy smoothing, on the same scale."""
     target: Target = "bootstrap"
-    """bootstrap: line 12. one-step: (22), this slot's reward and the next one's. reward: this slot's alone, without gamma."""
+    """Target of the critics. bootstrap: line 12. one-step: (22), the rewards of this step and the next. reward: that of this step alone."""
     gamma: float = 0.5
     """Line 12: discount of the objective (21), in [0, 1)."""
 
@@ -66,25 +66,25 @@ class TD3MixConfig:
     critic_learning_rate: float = 3e-3
     """Line 13: Adam's learning rate for critics and mixers."""
     actor_learning_rate: float = 1e-3
-    """Line 15: Adam's learning rate for the actor; slower than the critics', so that it follows values that are known by then."""
+    """Line 15: Adam's learning rate for the actor; slower than the critics', so that the critics can follow it."""
     actor_gradient: Literal["mixer", "critic"] = "mixer"
-    """Line 15. mixer: the actor climbs Q_tot. critic: it climbs the agents' first critic Q_1, as it is printed."""
+    """Line 15: what the actor maximises. mixer: Q_tot. critic: each agent's first critic Q_1, as the paper prints it."""
     actor_penalty: float = 1e-3
-    """Line 15: weight of the mean squared action before tanh in the actor's loss; keeps actions off corners where gradients vanish."""
+    """Line 15: weight, in the actor's loss, of the mean squared action before tanh. It keeps tanh from saturating."""
     actor_delay: int = 2
-    """Line 14: critic updates for one update of the actor and the target networks (d)."""
+    """Line 14: critic updates per update of the actor and of the target networks (d)."""
     actor_rest: int = 0
-    """Critic updates before the actor moves at all; for an actor that is good already (--start-from), which fresh critics would spoil."""
+    """Critic updates before the first actor update. For a trained actor (--start-from), which untrained critics would degrade."""
     tau: float = 0.05
-    """Line 16: step of the target networks."""
+    """Line 16: soft-update rate of the target networks."""
     final_rate: float = 1.0
-    """Lines 13, 15: where the learning rates end, relative to their full values; from half of the run on they fall linearly."""
+    """Lines 13, 15: final learning rates over the full ones. They fall linearly in the second half of the run."""
     averaging: float = 0.0
-    """Share of the newest weights in a moving average of the actor that is evaluated and saved; 0 evaluates the actor itself."""
+    """Weight of the newest parameters in the exponential moving average of the actor that is evaluated and saved. 0: no average."""
     mixes_networks: bool = False
-    """Whether the networks of a scenario fill one replay buffer side by side. Otherwise they take turns."""
+    """Mix the networks of a scenario in one replay buffer and in batches. Otherwise they are trained on in turn."""
     short_episodes: int = 0
-    """With mixed networks: steps after which every other row begins anew, so that beginnings are seen more often; 0 for none."""
+    """With mixes_networks: reset every other environment after this many steps, so that first steps are seen more often. 0: never."""
 
     def __post_init__(self) -> None:
         if not self.hidden_sizes or min(self.hidden_sizes) < 1:
@@ -133,20 +133,20 @@ class TD3MixConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """How long and on how many environments to train.
+    """Length of a training and number of environments.
 
     Raises:
         ValueError: a field breaks its rule.
     """
 
     num_steps: int = 1000
-    """Vector steps to learn from; each steps every environment once and updates the critics."""
+    """Vector steps of the training. Each one steps every environment once and updates the critics."""
     num_envs: int = 32
-    """Environments stepped side by side."""
+    """Environments that are stepped in parallel."""
     num_updates: int = 2
     """Critic updates after every vector step."""
     warmup_steps: int = 20
-    """Vector steps of random actions before learning begins."""
+    """Vector steps before learning begins, with the actions of warm_up."""
     buffer_size: int = 20_000
     """Transitions in the replay buffer."""
 

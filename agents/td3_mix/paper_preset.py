@@ -1,4 +1,4 @@
-"""The settings of the paper's Algorithm 1, each with the place in the paper that it comes from; `train.py --preset paper` takes them.
+"""The settings of the paper's Algorithm 1, each with its place in the paper: `train.py --preset paper`.
 
 Source: K.-K. Wong et al., IEEE Access 2021, DOI 10.1109/ACCESS.2021.3059587.
 """
@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from agents.learner import Setting
 
 NOT_PRINTED = "not printed: "
-"""How the source of a setting begins that the paper leaves open."""
+"""First words of the source of a setting that the paper does not give."""
 
 
 def is_printed(setting: Setting) -> bool:
-    """Whether the paper prints a setting's value."""
+    """Whether the paper gives a setting's value."""
     return not setting.source.startswith(NOT_PRINTED)
 
 
@@ -66,7 +66,7 @@ PAPER: Mapping[str, Setting] = {
     "buffer_size": Setting(5_000, NOT_PRINTED + "the size of the replay buffer of line 4"),
     "eval_interval": Setting(1_000, NOT_PRINTED + "how often the actor is evaluated"),
 }
-"""TD3-MIX+FLWF."""
+"""Settings of TD3-MIX+FLWF."""
 
 _BASELINE = 'section V: "the reward divided by the number of users, as the global Q function"'
 
@@ -77,7 +77,7 @@ PAPER_K0: Mapping[str, Setting] = {
     "target": Setting("reward", _BASELINE),
     "gamma": Setting(0.99, 'section V: "The discount factor is 0.99"; not in use without a next slot'),
 }
-"""TD3-MIX alone, the paper's baseline."""
+"""Settings of TD3-MIX without negotiation, the paper's baseline."""
 
 PRESETS: Mapping[str, Mapping[str, Setting]] = {"paper": PAPER, "paper-k0": PAPER_K0}
-"""By the names that the command line knows."""
+"""Presets by their names on the command line."""

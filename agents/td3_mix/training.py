@@ -1,4 +1,4 @@
-"""Training TD3-MIX on any ParallelEnv: collect a vector step, update, and be able to stop and go on at any step."""
+"""Training TD3-MIX on any ParallelEnv. A run can be stopped and continued at any vector step."""
 
 import random
 from collections.abc import Callable
@@ -26,17 +26,17 @@ from agents.td3_mix.config import TD3MixConfig, TrainingConfig
 class Training:
     """A training run that can be stopped after any vector step, saved, and continued bit for bit.
 
-    Randomness comes from the seed: the constructor seeds Python's, NumPy's and torch's global generators, because Tianshou draws from
-    them, and every environment gets a seed of its own.
+    All random numbers are determined by the seed. The constructor seeds the global generators of Python, NumPy and torch, because Tianshou
+    draws from them, and gives every environment a seed of its own.
 
     Args:
-        make_env: Makes one environment; called `training.num_envs` times, or once where `stacked_env` is given.
+        make_env: Makes one environment. It is called `training.num_envs` times, or once if `stacked_env` is given.
         learner: Hyperparameters of TD3-MIX.
-        training: Length and width of the run.
-        seed: Seed of everything.
-        logger: Where Tianshou logs losses and returns.
-        stacked_env: The same environments in one, `training.num_envs` of them, where there is such a thing: it is what collects then.
-        pool: The first run of the pool that this one belongs to, where it does: they share one learner. A run may be its own first, by
+        training: Length of the run and number of environments.
+        seed: Seed of all random numbers.
+        logger: Tianshou's logger of losses and returns.
+        stacked_env: A vectorised environment of `training.num_envs` environments, which then collects the experience.
+        pool: The first run of the pool that this run is a member of; members share one learner. The first run itself has
             `pool="first"`.
 
     Raises:
@@ -89,15 +89,15 @@ class Training:
         self.steps_done = 0
         self.last_losses: dict[str, float] = {}
         self._units: tuple[float, float] | None = None
-        """Offset and scale of the critics here, where they stay as the first steps set them."""
+        """Offset and scale of the critics for this run's rewards, if the first steps fix them."""
 
     @property
     def actor(self) -> SetActor | MLPActor:
-        """What acts where the run is judged."""
+        """The actor for evaluations."""
         return self.algorithm.judged_actor
 
     def warm_up(self) -> None:
-        """Fill the buffer with random play, or with the actor's, and set the critics' scale by it.
+        """Fill the buffer with random play, or with the actor's actions, and set the critics' scale from its rewards.
 
         Raises:
             ValueError: the target is "one-step", and every episode was cut off after its first step.
@@ -113,20 +113,20 @@ class Training:
         self.algorithm.calibrate(buffer.rew[stored])
 
     def step(self) -> None:
-        """One vector step and its updates."""
+        """Make one vector step and its updates."""
         if self.is_pooled:
             self.algorithm.switch_env(self.env)
         buffer = self.collector.buffer
         if len(buffer) == 0:
             self.warm_up()
         if self.is_pooled and self.learner.baseline == "middle":
-            # Less a baseline, rewards of all environments are near 0; their spread in the first steps, by the same actor, is their size.
+            # With a baseline all rewards are near 0. Their spread in the first steps, with the same actor, measures their size.
             algorithm = self.algorithm
             self._units = self._units or (algorithm.value_offset.item(), algorithm.value_scale.item())
             for kept, value in zip((algorithm.value_offset, algorithm.value_scale), self._units, strict=True):
                 kept.fill_(value)
         elif self.is_pooled:
-            # By each environment's own rewards, none counts for more because its rewards are larger, and the critics need not guess from
+            # Normalised by its own rewards, no environment weighs more because its rewards are larger, and the critics need not infer from
             # an observation which environment it is from.
             self.algorithm.calibrate(buffer.rew[buffer.sample_indices(0)], by_size=True)
         self.algorithm.scale_learning_rates(self.rate_share())
@@ -136,11 +136,11 @@ class Training:
         self.steps_done += 1
 
     def rate_share(self) -> float:
-        """Learning rates of the coming step, relative to their full values."""
+        """Learning rates of the next step, relative to their full values."""
         return max(self.learner.final_rate, min(1.0, 2.0 - 2.0 * self.steps_done / self.training.num_steps))
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the run goes on from: networks, optimisers, replay buffer, environments, generators and counters."""
+        """The full state of the run: networks, optimisers, replay buffer, environments, generators and counters."""
         trainer = self._trainer
         return {
             "algorithm": self.algorithm.state_dict(),
@@ -154,7 +154,7 @@ class Training:
         }
 
     def _collected(self) -> dict[str, Any]:
-        """Where collecting stands: environments, what they show, and what is stored."""
+        """State of the collector: environments, their observations, and the replay buffer."""
         collector: Any = self.collector
         return {
             "env": collector.env.state_dict(),
@@ -171,7 +171,7 @@ class Training:
         collector.collect_step, collector.collect_episode, collector.collect_time = state["counts"]
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state.
+        """Restore a saved state.
 
         Raises:
             KeyError, RuntimeError, TypeError, ValueError: the state is of another network or incomplete.
@@ -190,10 +190,10 @@ class Training:
 
 
 def check_memory(env: JointEnv, training: TrainingConfig) -> None:
-    """Refuse a replay buffer that would not fit, before any work starts.
+    """Refuse a replay buffer that does not fit into memory, before any work starts.
 
     Raises:
-        ValueError: the buffer would take more than 80 % of the memory that is free.
+        ValueError: the buffer would need more than 80 % of the free memory.
     """
     state_size = 0 if env.state_box is None else np.prod(env.state_box.shape)
     numbers = np.prod(env.observation_box.shape) + state_size + np.prod(env.action_box.shape)
@@ -207,7 +207,7 @@ def check_memory(env: JointEnv, training: TrainingConfig) -> None:
 
 
 def _available_memory() -> float | None:
-    """Bytes that a program may take without swapping, caches that would make room included; None where the system does not tell."""
+    """Bytes that a program may use without swapping, with reclaimable caches; None if the system does not report it."""
     try:
         fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
         return 1024.0 * float(fields["MemAvailable"].split()[0])

@@ -1,1 +1,1 @@
-"""The command lines: their arguments, which are read without torch, and what they do."""
+"""The command lines: their arguments, which are parsed without torch, and their work."""

@@ -1,4 +1,4 @@
-"""What --channels names: pools of recorded channels, and the networks that they are played on."""
+"""The flag --channels: pools of recorded channels, and the networks on which they are played."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,24 +13,24 @@ from multicell_env.channels.files import split_key
 from multicell_env.channels.pool import RecordedChannels
 from multicell_env.config import NetworkConfig
 
-AXES_HELP = f"The axes of these arrays in their order, where it is not {','.join(AXES)}."
+AXES_HELP = f"Names of these arrays' axes in their order, if it is not {','.join(AXES)}."
 
 
 @dataclass(frozen=True)
 class ChannelArguments:
-    """Recorded channels, in place of channels that are drawn. The pool says the sizes and the mean gains of its network."""
+    """Recorded channels, instead of drawn ones. A pool determines the sizes and the mean gains of its network."""
 
     channels: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="FILE[:KEY]")] = ()
-    """A pool of blocks in .npy, .npz, .mat, .h5 or .hdf5, with the noise power 1; again for more. 70 % are for training, 10 % choose the
-    best actor, and 20 % are for evaluations."""
+    """A pool of blocks in .npy, .npz, .mat, .h5 or .hdf5, scaled to noise power 1. Repeat the flag for more pools. 70 % of the blocks are
+    for training, 10 % for the choice of the best actor, and 20 % for evaluations."""
     channel_axes: Annotated[str | None, tyro.conf.arg(metavar="NAMES", help=AXES_HELP)] = None
 
     @classmethod
     def of(cls, kept: Mapping[str, Any]) -> "ChannelArguments":
-        """Those that a file keeps, none where it keeps none.
+        """The arguments that a file has stored, or no channels.
 
         Raises:
-            TypeError: they are no words.
+            TypeError: they are not text.
         """
         channels, axes = kept.get("channels", ()), kept.get("channel_axes")
         if not isinstance(channels, list | tuple) or not all(isinstance(word, str) for word in channels):
@@ -41,7 +41,7 @@ class ChannelArguments:
 
     @property
     def pools(self) -> list[RecordedChannels]:
-        """The pools, which are read once.
+        """The pools. Each file is read once.
 
         Raises:
             FileNotFoundError, ValueError: there is no such file, or it holds no channels.
@@ -58,19 +58,19 @@ def _opened(word: str, axes: str | None) -> RecordedChannels:
 
 
 def asked_channels(argv: list[str]) -> ChannelArguments:
-    """What a command line says of channels, before the rest of it is read: the defaults of other flags depend on it."""
+    """The channel flags of a command line, read before the others, whose defaults depend on them."""
     axes = values_of("--channel-axes", argv)
     return ChannelArguments(tuple(values_of("--channels", argv)), axes[-1] if axes else None)
 
 
 def name_of(pool: RecordedChannels) -> str:
-    """A pool's name in tables and of its files."""
+    """A pool's name, in tables and as a file name."""
     path, key = split_key(str(pool.file))
     return path.stem if key is None else f"{path.stem}-{key.strip('/').replace('/', '-')}"
 
 
 def network_of(pool: RecordedChannels, config: NetworkConfig) -> NetworkConfig:
-    """The network of a pool, with another network's rules, and its powers where the pool's file has none."""
+    """The network of a pool, with the rules of `config`, and with its powers if the pool's file has none."""
     return pool.fitted(_sized(pool, config))
 
 
@@ -82,23 +82,23 @@ def _sized(pool: RecordedChannels, config: NetworkConfig) -> NetworkConfig:
 
 
 def usual_network(recorded: ChannelArguments, usual: NetworkConfig, *, beside_scenarios: bool) -> NetworkConfig:
-    """What a network's flags have for defaults: where one pool is all that is played, its network."""
+    """The default values of network flags: the pool's network if one pool is played alone, else `usual`."""
     if len(recorded.channels) != 1 or beside_scenarios:
         return usual
     return _sized(recorded.pools[0], usual)
 
 
 def checked_network(recorded: ChannelArguments, config: NetworkConfig, usual: NetworkConfig, *, beside_scenarios: bool) -> NetworkConfig:
-    """The network with the mean gains of its channels, where one pool is all that is played; flags that contradict channels are refused.
+    """The network, with the mean gains of its channels if one pool is played alone. Flags that contradict the channels are refused.
 
     Args:
-        recorded: What is said of channels.
-        config: The network as the command line says it.
-        usual: As it is without any flags.
-        beside_scenarios: Whether scenarios are played too, whose networks say their own sizes.
+        recorded: The channel flags.
+        config: The network of the command line.
+        usual: The network without any flags.
+        beside_scenarios: Whether scenarios are played too; their networks have sizes of their own.
 
     Raises:
-        ValueError: there are flags for sizes or gains that are not the pool's, two pools have one name, or axes are named of no array.
+        ValueError: a flag for sizes or gains contradicts the pool, two pools have one name, or --channel-axes has no channels.
     """
     if recorded.channel_axes is not None and not recorded.channels:
         raise ValueError(f"--channel-axes names the axes of --channels; got {recorded.channel_axes} without. Give both.")
@@ -120,7 +120,7 @@ def checked_network(recorded: ChannelArguments, config: NetworkConfig, usual: Ne
 def pools_and_networks(
     recorded: ChannelArguments, config: NetworkConfig, *, beside_scenarios: bool
 ) -> list[tuple[RecordedChannels, NetworkConfig]]:
-    """Every pool with its network, by the powers and rules of the command line; where one pool is all, the command line says it whole."""
+    """Every pool with its network, with the powers and rules of the command line. For a single pool the network is `config` itself."""
     pools = recorded.pools
     if len(pools) == 1 and not beside_scenarios:
         return [(pools[0], pools[0].fitted(config))]

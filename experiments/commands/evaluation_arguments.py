@@ -1,4 +1,4 @@
-"""Arguments of evaluate.py on one network, on a scenario or on all; reading them imports no torch."""
+"""The arguments of evaluate.py on networks, scenarios, tasks and recorded channels. Reading them does not import torch."""
 
 import re
 from collections.abc import Mapping
@@ -23,115 +23,115 @@ from multicell_env.observation import Observation
 from multicell_env.scenarios import SCENARIOS
 
 EXAMPLES = """Examples:
-  python evaluate.py                                the actor that ships, on the paper's network
-  python evaluate.py runs/NAME                      your own run, on its network; or the name of a shipped actor
-  python evaluate.py --policy my_module:my_policy   any callable from observations to actions beside them
+  python evaluate.py                                the shipped actor, on the paper's network
+  python evaluate.py runs/NAME                      your own run, or a shipped actor by its name, on its network
+  python evaluate.py --policy my_module:my_policy   any callable from observations to actions as well
   python evaluate.py --policy rule=file.py:act --policy file.py:other --num-antennas 32 --num-users 16
   python evaluate.py --num-blocks 50 --json > table.json
-  python evaluate.py --html                         a page to explore in a browser, results/report.html
+  python evaluate.py --html                         also an interactive page, results/report.html
   python evaluate.py --task irregular-7-v0          the test blocks of a task
-  python evaluate.py --scenarios irregular-7        networks drawn at random; all: where a plan wins, in one picture
-  python evaluate.py --channels FILE.npy            recorded channels [block, tx_cell, rx_cell, band, antenna, user]; again for more
-  python evaluate.py --generalise                   one actor on networks that it never saw
-  python evaluate.py rounds --curve rounds          an actor against measurements a slot; sir, errors: against these
-  python evaluate.py --figure all --quick           the paper's figures on few channels; --figure 5 --help has more
-  python evaluate.py --submit my_module:my_policy   on the test blocks of all tasks, for the leaderboard
-  python evaluate.py --claims                       the paper's claims beside the figures' numbers"""
+  python evaluate.py --scenarios irregular-7        random networks; all: every scenario, in one picture
+  python evaluate.py --channels FILE.npy            recorded channels [block, tx_cell, rx_cell, band, antenna, user]
+  python evaluate.py --generalise                   one actor on networks that it was not trained on
+  python evaluate.py rounds --curve rounds          a curve over the number of measurements in a slot
+  python evaluate.py --figure all --quick           the paper's figures on few channels; options: --figure 5 --help
+  python evaluate.py --submit my_module:my_policy   the test blocks of all tasks, for the leaderboard
+  python evaluate.py --claims                       the paper's claims next to the numbers of the figures"""
 
 SCENARIOS_HELP = (
-    f"Play on networks drawn at random, one block each, of {', '.join(SCENARIOS)}, of several with commas between, or of all but the large "
-    "ones."
+    f"Play on random networks, one block each, of {', '.join(SCENARIOS)}, or of several of these separated by commas. all: all but the "
+    "largest."
 )
 VALUED = ("--output", "--policy", "--curve")
-"""Flags whose values could be taken for a run or an actor."""
+"""Flags whose values could be mistaken for a run or an actor."""
 CurveName = Literal["rounds", "sir", "errors"]
 
 
 @dataclass(frozen=True)
 class PolicyArguments:
-    """Policies that stand beside the actor."""
+    """Policies to compare with the actor."""
 
     policy: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
-    """module:callable or path/to/file.py:callable, NAME=... before it to name it otherwise; again for more. It maps {agent: observation}
-    to {agent: action}. Importing it runs its module."""
+    """module:callable or path/to/file.py:callable, which maps {agent: observation} to {agent: action}. NAME=... in front gives it a name.
+    Repeat the flag for more policies. The module's code is run."""
     observation: Observation = "gain"
-    """What policies without an attribute `observation` see: gain (3 planes) or csi (4M + 2 planes)."""
+    """Observation of policies that have no attribute observation: gain (3 planes), price (9 planes) or csi (4M + 2 planes)."""
     batched: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Policies without an attribute `batched` take arrays {agent: [block, ...]} of all blocks at once."""
+    """Call policies that have no attribute batched with the arrays {agent: [block, ...]} of all blocks at once."""
 
 
 @dataclass(frozen=True)
 class EvaluateArguments:
-    """Play a trained actor, any policies and every allocation on the same unseen channels: a table, results.json, comparison.png."""
+    """Compare an actor, your policies and all allocation methods on the same unseen channels: a table, results.json, comparison.png."""
 
     run: tyro.conf.Positional[Path | None] = None
-    """Run directory made by train.py, whose best actor plays, or the name of a shipped actor; the one that ships for this by default."""
+    """Run directory of train.py, whose best actor is played, or the name of a shipped actor. By default a shipped actor."""
     num_blocks: int = 200
-    """Unseen blocks to play (with --scenarios: networks, one block each)."""
+    """Number of unseen blocks to play. With --scenarios it is the number of networks, with one block each."""
     seed: int = FIRST_SEED
     """Block i is the one that env.reset(seed=seed + i) draws."""
     output: Annotated[Path | None, tyro.conf.arg(metavar="DIRECTORY")] = None
-    """Directory for results.json and comparison.png; the run's, or results/ without a run, on another network or with policies."""
+    """Directory for results.json and comparison.png. Default: the run's for a run alone on its own network, else results."""
     html: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Write report.html beside results.json: one page, without a network, with a table to sort, curves, users' rates, the map in every
-    round, and sliders through the committed figures. It goes with one network, scenario, task or pool."""
+    """Also write report.html, a page that works offline: a sortable table, curves, users' rates, the map in every round, and the paper's
+    figures with sliders. It shows one network, scenario, task or pool."""
     num_threads: int = 1
-    """Threads of torch; small networks are fastest on one."""
+    """CPU threads of torch. Small networks run fastest on one thread."""
     task: Annotated[str | None, tyro.conf.arg(metavar="NAME", help=f"Play the test blocks of a task. {TASK_HELP}")] = None
     scenarios: Annotated[str | None, tyro.conf.arg(metavar="NAME", help=SCENARIOS_HELP)] = None
     curve: CurveName | None = None
-    """Play an actor that acts in rounds where one thing changes: rounds, the measurements of a slot, beside FLWF and pricing with as many;
-    sir, the SIR of the paper's networks; errors, the error of what is measured. rounds and errors are on --scenarios, all by default."""
+    """Plot the capacity of an actor that acts in every round over one quantity. rounds: measurements in a slot, with FLWF and pricing for
+    comparison. sir: SIR of the paper's networks. errors: measurement error. rounds and errors use --scenarios, by default all."""
     generalise: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Play on the paper's networks and on named ones that no actor was trained on; beside actors trained for each, where there are any."""
+    """Play on the paper's networks and on others that no shipped actor was trained on; beside actors trained for each, if any."""
     acting_slots: int = ACTING_SLOTS
-    """With --generalise: in how many slots an actor acts, in the mode between every slot and the first alone."""
+    """With --generalise: number of slots in which an actor acts, for the row between 'every slot' and 'first slot only'."""
     train: tyro.conf.FlagCreatePairsOff[bool] = False
     """With --generalise or --scenarios all: train an actor for each network or scenario that has none in runs/own-<name>."""
     num_workers: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """With --scenarios, --curve or --generalise: parts played at once; 1 on this machine, on a cluster as many as it has processors."""
+    """With --scenarios, --curve or --generalise: number of parallel jobs. Default: 1, or a cluster's number of processors."""
     workers: tyro.conf.OmitArgPrefixes[ClusterArguments] = field(default_factory=ClusterArguments)
-    """With --scenarios, --curve or --generalise: where networks are played, and with --train actors trained."""
+    """With --scenarios, --curve or --generalise: where the jobs run."""
     policies: tyro.conf.OmitArgPrefixes[PolicyArguments] = field(default_factory=PolicyArguments)
-    """Any callables from observations to actions, beside the actor in the table and the picture."""
+    """Your own policies, which are compared with the actor."""
     reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
-    """What is shown, and where."""
+    """What to print, and where."""
     recorded: Annotated[tyro.conf.OmitArgPrefixes[ChannelArguments], tyro.conf.arg(name="channels")] = field(
         default_factory=ChannelArguments
     )
-    """Pools whose test parts are played; a table for each."""
+    """Recorded channels to play on: the test part of each pool, with a table for each."""
     scenario: Annotated[tyro.conf.OmitArgPrefixes[NetworkConfig], tyro.conf.arg(name="network")] = field(default_factory=NetworkConfig)
-    """Network to play on; the run's own unless said otherwise. Decibels where a name ends in -db; noise power is 1."""
+    """Network to play on, by default the run's own. Values of flags that end in -db are in decibels; the noise power is 1."""
 
     @property
     def is_everywhere(self) -> bool:
-        """Whether all named networks, all scenarios or several of them are played."""
+        """Whether several networks or scenarios are played."""
         return self.generalise or self.scenarios == "all" or "," in (self.scenarios or "")
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What is evaluated, and where the results go."""
+    """A checked command line: what to evaluate, and where to write the results."""
 
     arguments: EvaluateArguments
     actor: str
-    """The actor, as `load` takes it."""
+    """Path or name of the actor, for `load`."""
     output: Path
     """Directory for the files of one network or scenario."""
 
 
 def evaluation(argv: list[str]) -> Evaluation:
-    """The command line of an evaluation; what needs no torch is checked.
+    """Read the command line of an evaluation. All checks that do not need torch are made.
 
     Raises:
         FileNotFoundError: there is no such run or actor.
-        ValueError: the arguments break a rule, or are of several kinds that do not go together.
+        ValueError: the arguments break a rule, or do not go together.
     """
     flags, task = {word.split("=")[0] for word in argv}, asked_task(argv)
     is_of_many = flags & {"--scenarios", "--generalise"} or (task is not None and task.scenario)
     usual = "rounds" if "--curve" in flags else "generalist" if is_of_many else "td3mix"
     run, actor = _run_and_actor(argv, usual)
-    # The network that the actor was trained on is the default, so it must be known before the command line is read.
+    # The network that the actor was trained on is the default, so it must be known before the command line is parsed.
     trained, recorded = metadata_of(actor), asked_channels(argv)
     trained_on = _network_of(actor, trained)
     own_channels = ChannelArguments() if trained.get("scenarios") else ChannelArguments.of(trained)
@@ -160,10 +160,10 @@ def evaluation(argv: list[str]) -> Evaluation:
 
 
 def _network_of(actor: str, trained: Mapping[str, Any]) -> NetworkConfig:
-    """The network that an actor says it was trained on.
+    """The network on which an actor was trained, from its metadata.
 
     Raises:
-        ValueError: what is saved with it is not what train.py writes.
+        ValueError: the metadata are not those that train.py writes.
     """
     try:
         for name, usual in (("algo", "td3mix"), ("observation", "gain"), ("scenarios", "")):
@@ -183,7 +183,7 @@ def _network_of(actor: str, trained: Mapping[str, Any]) -> NetworkConfig:
 
 
 def _run_and_actor(argv: list[str], usual: str) -> tuple[Path | None, str]:
-    """The run or actor that is named, where one is, and the actor to play."""
+    """The run or actor that the command line names, None if it names none, and the actor to play."""
     words = [word for before, word in pairwise(["", *argv]) if before not in VALUED and not word.startswith("-")]
     run = next((Path(word) for word in words if word in shipped() or (Path(word) / "config.json").exists()), None)
     return run, usual if run is None else str(run)

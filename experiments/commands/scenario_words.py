@@ -1,4 +1,4 @@
-"""What --scenarios names, and the networks that are drawn for it."""
+"""The flag --scenarios, and the networks that are drawn for it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ from multicell_env.config import NetworkConfig
 from multicell_env.scenarios import draw_networks, scenario_named
 
 TRAINED_ON = ("paper", "many-users", "unequal-load", "asymmetric", "irregular-7", "irregular-12")
-"""What `all` trains on; networks of more cells stay unseen."""
+"""Scenarios that `all` trains on. Networks with more cells are kept for evaluation."""
 
 
 def scenario_names(words: str, everything: Sequence[str]) -> list[str]:
@@ -25,7 +25,7 @@ def scenario_names(words: str, everything: Sequence[str]) -> list[str]:
 
 
 def drawn_groups(words: str, num_networks: int, seed: int, rules: Mapping[str, Any]) -> list[list[NetworkConfig]]:
-    """So many networks of each scenario to train on."""
+    """`num_networks` networks of each scenario to train on."""
     return [
         [replace(network, **rules) for network in draw_networks(scenario_named(name), num_networks, seed)]
         for name in scenario_names(words, TRAINED_ON)
@@ -33,7 +33,7 @@ def drawn_groups(words: str, num_networks: int, seed: int, rules: Mapping[str, A
 
 
 def check_mixing(words: str, num_networks: int, learner: Learner[Any, Any], config: object, length: object) -> None:
-    """Refuse scenarios whose networks fit no common batch.
+    """Refuse scenarios whose networks cannot be batched.
 
     Raises:
         ValueError: the learner mixes networks, and those of a scenario have different sizes, or their number does not suit it.

@@ -1,4 +1,4 @@
-"""What --task names: a task, and the network or the scenario that a command line then has."""
+"""The flag --task: a task, and the network or scenario that it selects."""
 
 from dataclasses import asdict, replace
 
@@ -11,7 +11,7 @@ TASK_HELP = f"One of the tasks {', '.join(TASKS)}."
 
 
 def asked_task(argv: list[str]) -> Task | None:
-    """The task that a command line names, before the rest of it is read: the defaults of other flags depend on it.
+    """The task of a command line, read before the other flags, whose defaults depend on it.
 
     Raises:
         ValueError: there is no such task.
@@ -21,25 +21,25 @@ def asked_task(argv: list[str]) -> Task | None:
 
 
 def network_of(task: Task, usual: NetworkConfig) -> NetworkConfig:
-    """The network of a task with one, by the rules of another network; that other one where networks are drawn."""
+    """The network of a task with the rules of `usual`; `usual` itself if the task draws networks."""
     return usual if task.scenario else replace(task.network_of(0), **{rule: getattr(usual, rule) for rule in RULES})
 
 
 def check_task(task: Task, network: NetworkConfig, usual: NetworkConfig, *, beside: bool) -> None:
-    """Refuse what a task says itself.
+    """Refuse flags for what a task determines.
 
     Args:
         task: The task.
-        network: As the command line says it.
-        usual: Without any flags.
-        beside: Whether scenarios, channels or something else to play on are given too.
+        network: The network of the command line.
+        usual: The network without any flags.
+        beside: Whether scenarios, channels or other networks to play on are given too.
 
     Raises:
-        ValueError: there is something else to play on, or a flag of the network that is no rule.
+        ValueError: something else to play on is given, or a network flag that is not a rule of the game.
     """
     if beside:
         raise ValueError(
-            f"--task {task.name} says what is played; got --scenarios, --channels, --generalise or --curve beside it. Give one."
+            f"--task {task.name} determines what is played; got --scenarios, --channels, --generalise or --curve beside it. Give one."
         )
     for name, value in asdict(network).items():
         if name not in RULES and value != getattr(usual, name):

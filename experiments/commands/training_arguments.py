@@ -1,4 +1,4 @@
-"""Arguments of train.py, and reading them; torch is not imported for it."""
+"""The arguments of train.py. Reading them does not import torch."""
 
 import dataclasses
 import re
@@ -25,106 +25,106 @@ EXAMPLES = """Examples:
   python train.py                                                            TD3-MIX on the paper's network, a minute on two cores
   python train.py --num-antennas 32 --num-users 16 --name large
   python train.py --algo apg --task irregular-7-v0                           on the training networks of a task
-  python train.py --algo apg --scenarios mixture --num-networks 64           networks drawn at random take turns
-  python train.py --algo apg --preset rounds --scenarios all                 one actor that acts in every round, for four scenarios
-  python train.py --preset rounds --scenarios asymmetric                     TD3-MIX in every round, on one of them
-  python train.py --preset paper                                             the paper's Algorithm 1 (--explain: from where each setting is)
-  python train.py --channels FILE.npy                                        on recorded channels: their sizes, their mean gains
-  python train.py --sir-db 10 --start-from RUN/best.safetensors --actor-rest 100      go on from another actor
+  python train.py --algo apg --scenarios mixture --num-networks 64           on 64 random networks, in turn
+  python train.py --algo apg --preset rounds --scenarios all                 one actor for all scenarios, which acts in every round
+  python train.py --preset rounds --scenarios asymmetric                     TD3-MIX in every round, for one scenario
+  python train.py --preset paper                                             the paper's Algorithm 1 (--explain: sources of its settings)
+  python train.py --channels FILE.npy                                        on recorded channels, with their sizes and mean gains
+  python train.py --sir-db 10 --start-from RUN/best.safetensors --actor-rest 100      start from a trained actor
   python train.py --resume runs/NAME                                         after Ctrl-C, SIGTERM or a power cut
-  python train.py --resume runs/NAME --num-steps 2000                        a finished run learns on"""
+  python train.py --resume runs/NAME --num-steps 2000                        continue a finished run"""
 COUNTS = ("num_threads", "eval_interval", "eval_blocks", "final_blocks", "num_networks")
 LONGEST_NAME = 200
-"""Bytes of a run's name: systems store 255, and tools add to it."""
+"""Most bytes of a run's name: file systems store 255, and tools append to it."""
 USUAL = next(iter(LEARNERS.values()))
 PRESETS = tuple(dict.fromkeys(name for learner in LEARNERS.values() for name in learner.presets))
-"""Names of the presets of all learners; several may have one of the same name."""
+"""Names of the presets of all learners. Learners may share a name."""
 if TYPE_CHECKING:
     LearnerName = PresetName = str
 else:
     LearnerName = tyro.extras.literal_type_from_choices(tuple(LEARNERS))
     PresetName = tyro.extras.literal_type_from_choices(("default", *PRESETS))
 SCENARIOS_HELP = (
-    f"Train on networks drawn at random, of {', '.join(SCENARIOS)}, or of several with commas between, instead of on one network. "
+    f"Train on random networks of {', '.join(SCENARIOS)}, or of several of these separated by commas, instead of on one network. "
     f"all: {', '.join(TRAINED_ON)}."
 )
 
 
 @dataclass(frozen=True)
 class TrainArguments:
-    """Train an actor to open the negotiation of base stations. The result is a run directory with the best actor, curves and a table."""
+    """Train an actor that allocates power for base stations. The result is a run directory with the best actor, curves and a table."""
 
     algo: Annotated[LearnerName, tyro.conf.arg(help=" ".join(f"{one.name}: {one.summary}." for one in LEARNERS.values()))] = USUAL.name
     preset: PresetName = "default"
-    """paper (td3mix): Algorithm 1 as the paper prints it. paper-k0 (td3mix): its baseline without negotiation. rounds: price multipliers
-    in every round. Other flags still apply."""
+    """Hyperparameters to start from; other flags override them. paper (td3mix): the paper's Algorithm 1. paper-k0 (td3mix): the paper's
+    baseline without negotiation. rounds: price multipliers in every round."""
     explain: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Print each setting of the preset with where it comes from, such as the place in the paper, and train nothing."""
+    """Print each setting of the preset and its source, such as the place in the paper. Nothing is trained."""
     observation: Observation = "gain"
-    """What a base station sees: gain (3 planes), price (9 planes) or csi (the paper's local state, 4M + 2 planes)."""
+    """Observation of a base station: gain (3 planes), price (9 planes) or csi (the paper's local state, 4M + 2 planes)."""
     name: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """Name of the run; the date and time by default."""
     runs: Path = Path("runs")
-    """Where run directories go."""
+    """Parent directory of run directories."""
     resume: Annotated[Path | None, tyro.conf.arg(metavar="RUN")] = None
-    """Continue this run from its last checkpoint, with the settings that it has."""
+    """Continue this run from its last checkpoint, with its own settings."""
     start_from: Annotated[Path | None, tyro.conf.arg(metavar="ACTOR")] = None
-    """Begin with this actor (a file, a run directory, the name of a shipped one) instead of a random one; of td3mix see --actor-rest."""
+    """Start from this actor instead of a random one: a file, a run directory, or the name of a shipped actor. See also --actor-rest."""
     seed: int = 0
-    """Seed of everything."""
+    """Seed of all random numbers: channels, initial weights and exploration."""
     device: Annotated[str | None, tyro.conf.arg(metavar="DEVICE")] = None
-    """Train on a device of torch (cpu, cuda, cuda:1, mps), the environment as tensors there too (td3mix; apg without slots ahead). By
-    default the environment is the compiled kernels, on the processor, which is several times as fast there."""
+    """Run learner and environment as tensors on this torch device (cpu, cuda, cuda:1, mps); for td3mix, and for apg without slots ahead.
+    By default both run on the CPU, the environment with compiled kernels, which are several times faster there than tensors."""
     num_threads: int = 1
-    """Threads of torch; small networks run faster on one thread than on two that compete."""
+    """CPU threads of torch. Small networks run fastest on one thread."""
     eval_interval: int = 50
-    """Vector steps between evaluations; each also writes a checkpoint."""
+    """Vector steps between evaluations. Each evaluation also writes a checkpoint."""
     eval_blocks: int = 100
-    """Blocks of these evaluations, always the same."""
+    """Blocks in each of these evaluations, always the same ones."""
     final_blocks: int = 200
-    """Unseen blocks of the closing table."""
+    """Unseen blocks for the final table."""
     task: Annotated[str | None, tyro.conf.arg(metavar="NAME", help=f"Train on a task. {TASK_HELP}")] = None
     scenarios: Annotated[str | None, tyro.conf.arg(metavar="NAME", help=SCENARIOS_HELP)] = None
     num_networks: int = 16
-    """Networks to draw of each scenario; they take turns, or stand in one batch (apg with slots ahead, td3mix where it mixes networks).
-    Evaluations are on others of the scenario, one block each."""
+    """Networks to draw from each scenario. They are trained on in turn, or in one batch (apg with slots ahead, td3mix --mixes-networks).
+    Evaluations use other networks of the scenario, one block each."""
     reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
-    """What is shown, and where."""
+    """What to print, and where."""
     recorded: Annotated[tyro.conf.OmitArgPrefixes[ChannelArguments], tyro.conf.arg(name="channels")] = field(
         default_factory=ChannelArguments
     )
-    """Pools to train on; with --scenarios beside these, and several one after another or, where batches mix networks, by turns."""
+    """Recorded channels to train on, in addition to --scenarios if given. Several pools are trained on in turn."""
     also_moving: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="MODEL")] = ()
-    """Train on every pool once more where its channels move or are estimated, as --channel-model says it; again for more."""
+    """Train on every pool also with this channel model, in which its channels move or are estimated. Repeat the flag for more models."""
     scenario: Annotated[tyro.conf.OmitArgPrefixes[NetworkConfig], tyro.conf.arg(name="network")] = field(default_factory=NetworkConfig)
-    """Network to train on. Decibels where a name ends in -db; noise power is 1."""
-    # Which learner it is, and so which flags there are, is the default's to say.
+    """Network to train on. Values of flags that end in -db are in decibels; the noise power is 1."""
+    # The default decides which learner it is, and so which flags there are.
     learner: tyro.conf.OmitArgPrefixes[Any] = field(default_factory=USUAL.config)
-    """Hyperparameters of the learner; those of another one: --algo NAME --help."""
+    """Hyperparameters of the learner. --algo NAME --help lists those of another learner."""
     training: tyro.conf.OmitArgPrefixes[Any] = field(default_factory=USUAL.length)
-    """How long and on how many environments to train."""
+    """Length of the training and number of environments."""
 
     @property
     def trains_on_many(self) -> bool:
-        """Whether networks of a scenario or several pools are trained on, instead of one network or pool."""
+        """Whether to train on the networks of a scenario or on several pools, instead of on one network or pool."""
         return self.scenarios is not None or len(self.recorded.channels) > 1 or len(self.also_moving) > 0
 
 
 @dataclass(frozen=True)
 class ResumeArguments:
-    """Continue a run from its last checkpoint, with the settings that it has. With --num-steps it goes on for longer."""
+    """Continue a run from its last checkpoint, with its own settings. --num-steps makes it longer."""
 
     resume: Annotated[Path, tyro.conf.arg(metavar="RUN")]
     """Run directory."""
     num_threads: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Threads of torch; as before by default."""
+    """CPU threads of torch; unchanged by default."""
     num_steps: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Vector steps in all, for a run that should go on beyond what it was made for; as before by default."""
+    """New total number of vector steps, with those already done; unchanged by default."""
     reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
 
 
 def defaults_of(learner: Learner[Any, Any], preset: str = "default") -> TrainArguments:
-    """What is not given on the command line, of a learner with one of its presets."""
+    """Default arguments for a learner and one of its presets."""
     if preset == "default":
         return TrainArguments(algo=learner.name, learner=learner.config(), training=learner.length())
     settings = learner.presets[preset]
@@ -139,12 +139,12 @@ def defaults_of(learner: Learner[Any, Any], preset: str = "default") -> TrainArg
 
 
 def new_run(argv: list[str]) -> TrainArguments:
-    """The command line of a new run; what needs no torch is checked.
+    """Read the command line of a new run. All checks that do not need torch are made.
 
     Raises:
-        ValueError: the arguments break a rule, or are of several kinds that do not go together.
+        ValueError: the arguments break a rule, or do not go together.
     """
-    # What is chosen decides which other flags there are, so it must be known before the command line is read.
+    # Algorithm and preset decide which other flags there are, so they must be known before the command line is parsed.
     learner = next((LEARNERS[name] for name in values_of("--algo", argv) if name in LEARNERS), USUAL)
     preset = next((name for name in values_of("--preset", argv) if name in PRESETS), "default")
     if preset != "default" and preset not in learner.presets:
@@ -180,7 +180,7 @@ def _check(arguments: TrainArguments) -> None:
         check_drawn("--scenarios", arguments.scenario, NetworkConfig(**drawn_by(arguments.scenario)))
         check_mixing(arguments.scenarios, arguments.num_networks, LEARNERS[arguments.algo], arguments.learner, arguments.training)
         scenario_names(arguments.scenarios, TRAINED_ON)
-    if not 0 <= arguments.seed < 2**32:  # what NumPy's global generator takes
+    if not 0 <= arguments.seed < 2**32:  # the range of seeds of NumPy's global generator
         raise ValueError(f"--seed must be from 0 to {2**32 - 1}; got {arguments.seed}. Give one of these.")
     if arguments.also_moving and not arguments.recorded.channels:
         raise ValueError(f"--also-moving moves the pools of --channels; got {arguments.also_moving[0]!r} without. Give both.")
@@ -200,17 +200,18 @@ def _check_what_a_device_trains_on(arguments: TrainArguments) -> None:
     if arguments.recorded.channels or mixes or (arguments.trains_on_many and not LEARNERS[arguments.algo].is_differentiable):
         given = "--channels" if arguments.recorded.channels else "batches of several networks" if mixes else "--scenarios"
         raise ValueError(
-            f"--device trains td3mix on one network, and apg without slots ahead on any that are drawn; got {given}. Leave one of them out."
+            f"--device trains td3mix on one network, and apg without slots ahead on drawn networks; got {given}. Leave one of them out."
         )
     reads_state = getattr(arguments.learner, "mixer_state", None) == "state" and arguments.learner.mixer not in ("sum", "none")
     if reads_state and arguments.observation == "csi":
         raise ValueError(
-            "--device td3mix mixes by what is observed; got --observation csi, which is not the state. Give --mixer-state observations."
+            "--device td3mix needs a mixer that reads observations; got --observation csi with --mixer-state state. Give --mixer-state "
+            "observations."
         )
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that is none of a folder, on this system or on another one that the run may be copied to.
+    """Refuse a name that is not a valid folder name on this or on another operating system.
 
     Raises:
         ValueError: it is such a name.
@@ -226,14 +227,14 @@ def check_name(name: str) -> None:
 
 
 def explained(arguments: TrainArguments) -> list[dict[str, Any]]:
-    """Where every setting of the arguments' preset comes from."""
+    """The settings of the arguments' preset, each with its source."""
     parts = (arguments, arguments.learner, arguments.training, arguments.scenario)
     settings = LEARNERS[arguments.algo].presets[arguments.preset]
     return explain(settings, {name: value for part in parts for name, value in vars(part).items()})
 
 
 def resumed_run(argv: list[str]) -> tuple[ResumeArguments, TrainArguments]:
-    """The command line that continues a run, and the settings that the run has.
+    """Read the command line that continues a run, and the stored settings of the run.
 
     Raises:
         FileNotFoundError: there is no such run.
@@ -252,7 +253,7 @@ def _keeps_its_settings(words: list[str], flags: list[str]) -> str:
 
 
 def _stored_arguments(directory: RunDirectory) -> TrainArguments:
-    """The settings that a run was started with."""
+    """The settings with which a run was started."""
     stored = directory.config()
     try:
         fields = dict(stored["arguments"])
@@ -269,7 +270,7 @@ def _stored_arguments(directory: RunDirectory) -> TrainArguments:
             also_moving=tuple(fields.pop("also_moving", ())),
             **{**fields, "runs": Path(fields["runs"]), "start_from": start_from and Path(start_from), "resume": None},
         )
-        _check(dataclasses.replace(stored_arguments, start_from=None))  # which a run that goes on needs no more
+        _check(dataclasses.replace(stored_arguments, start_from=None))  # a continued run does not need it
         if stored_arguments.observation not in get_args(Observation):
             raise ValueError(f"observation = {stored_arguments.observation!r:.80}")
         return stored_arguments

@@ -1,4 +1,4 @@
-"""Which executors there are, what each needs, and opening one."""
+"""The executors: processes, Ray, Dask and SLURM, their requirements, and opening one."""
 
 import importlib.util
 import os
@@ -16,27 +16,27 @@ from experiments.executors.processes import Processes
 
 Engine = Literal["process", "ray", "dask", "slurm"]
 MODULES: dict[Engine, str] = {"ray": "ray", "dask": "distributed", "slurm": "submitit"}
-"""What must be installed for each; the extra has the engine's name."""
+"""The module that each engine needs. The package's extra has the engine's name."""
 SLURM_FOLDER = Path("runs/slurm")
-"""Where jobs of SLURM are handed over; all nodes must see it."""
+"""Folder for jobs of SLURM. All nodes must have access to it."""
 
 
 @dataclass(frozen=True)
 class ClusterArguments:
-    """Where many points are measured or trained."""
+    """Where jobs run: networks that are played, and trainings."""
 
     executor: Engine = "process"
-    """process: processes of this machine. ray, dask, slurm: a cluster; docs/clusters.md says how one is started."""
+    """process: processes on this machine. ray, dask, slurm: a cluster, see docs/clusters.md."""
     cluster: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
-    """Of Ray's head or Dask's scheduler. Without it Ray takes the cluster that runs on this machine; where there is none, both start one.
-    With slurm: local, for jobs that are processes of this machine."""
+    """Address of Ray's head or Dask's scheduler. Default: Ray's cluster on this machine if it runs, else a new local one. With slurm only
+    'local' is possible, which runs the jobs as processes on this machine."""
 
 
 PROCESSES = ClusterArguments()
 
 
 def check_cluster(arguments: ClusterArguments) -> None:
-    """Refuse what cannot be opened.
+    """Refuse an executor that cannot be opened.
 
     Raises:
         ValueError: the engine is not installed, or its cluster has no such address.
@@ -53,18 +53,18 @@ def check_cluster(arguments: ClusterArguments) -> None:
         )
     if arguments.executor == "slurm" and arguments.cluster not in (None, "local"):
         raise ValueError(
-            f"--cluster must be local or left out with --executor slurm; got {arguments.cluster}. SBATCH_PARTITION names a part."
+            f"--cluster must be local or left out with --executor slurm; got {arguments.cluster}. Choose a partition by SBATCH_PARTITION."
         )
 
 
 @contextmanager
 def opened(arguments: ClusterArguments = PROCESSES, num_workers: int | None = None, *, usual: int | None = None) -> Iterator[Workers]:
-    """Workers as a command line asks for them, until the end; an interruption ends what is in work.
+    """Open the workers of a command line, and close them at the end. An interruption stops running jobs.
 
     Args:
-        arguments: Where.
-        num_workers: Jobs in work at once; by default as many as a cluster has processors.
-        usual: That default on this machine; as many as it has processors by default.
+        arguments: The executor and its address.
+        num_workers: Number of parallel jobs; by default the number of processors of a cluster.
+        usual: The default on this machine; by default its number of processors.
 
     Raises:
         ValueError: as `check_cluster`, or there is no cluster at the address.

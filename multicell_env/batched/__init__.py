@@ -1,1 +1,1 @@
-"""Parts of the batch of environments: what it looks like by agent, how blocks follow one another, and where it stands."""
+"""Parts of the vectorised environment: the view by agent, the autoreset mode, and saving and loading its state."""

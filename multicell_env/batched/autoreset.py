@@ -1,4 +1,4 @@
-"""When an environment whose block has ended begins the next one."""
+"""The autoreset mode: when an environment whose block has ended starts the next one."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ from gymnasium.vector import AutoresetMode
 
 
 def checked_mode(mode: Any) -> AutoresetMode:
-    """A mode by itself, or by its name or value: "SAME_STEP" or "SameStep".
+    """The mode that a mode, its name ("SAME_STEP") or its value ("SameStep") stands for.
 
     Raises:
-        ValueError: it is none.
+        ValueError: there is no such mode.
     """
     for known in AutoresetMode:
         if mode is known or (isinstance(mode, str) and mode in (known.name, known.value)):

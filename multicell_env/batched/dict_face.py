@@ -1,4 +1,4 @@
-"""Environments of a batch by agent."""
+"""A vectorised environment with its arrays by agent."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,10 +11,10 @@ from multicell_env.config_checks import as_array
 
 
 class DictFace:
-    """A `MulticellVectorEnv` seen as dicts of arrays `{agent: array[env, ...]}`, each cut to the agent's own users.
+    """A view of a `MulticellVectorEnv` with dicts of arrays `{agent: array[env, ...]}`, without padded users.
 
     Args:
-        env: The environments; both faces drive the same ones.
+        env: The environments. A step of the view is a step of `env`.
     """
 
     def __init__(self, env: Any) -> None:
@@ -31,21 +31,27 @@ class DictFace:
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
-        """As `MulticellVectorEnv.reset`."""
+        """As `MulticellVectorEnv.reset`; observations and infos are by agent."""
         observations, infos = self.env.reset(seed=seed, options=options)
         return self._by_agent(observations), self._infos(infos)
 
     def step(
         self, actions: Mapping[str, np.ndarray]
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray], dict[str, dict[str, Any]]]:
-        """As `MulticellVectorEnv.step`, with actions `{agent: [env, ..., band, user]}`.
+        """As `MulticellVectorEnv.step`, with all arguments and results by agent.
+
+        Args:
+            actions: One array `[env, ..., band, user]` for each agent.
+
+        Returns:
+            Observations `[env, plane, band, user]`, rewards `[env]` in bit/s/Hz, terminations `[env]`, truncations `[env]` and infos.
 
         Raises:
             RuntimeError: an environment has no block, or its block has ended.
-            ValueError: a missing or unknown agent, a wrong shape, NaN or infinity. Nothing has changed then.
+            ValueError: a missing or unknown agent, a wrong shape, NaN or infinity. The environments are then unchanged.
         """
         if not isinstance(actions, Mapping) or set(actions) != set(self.agents):
-            raise ValueError(f"actions must have one entry for each of {self.agents}; got {actions!r:.200}. Add or remove some.")
+            raise ValueError(f"actions must have one entry for each of {self.agents}; got {actions!r:.200}. Give one for each agent.")
         config = self.env.config.slot_network
         stacked = np.zeros((self.num_envs, config.num_cells, *config.action_shape(config.max_users)))
         for cell, (agent, users) in enumerate(self._users.items()):

@@ -1,4 +1,4 @@
-"""Where a batch of environments stands, as numbers: what it is saved as, and what it goes on from."""
+"""Saving and restoring the state of a vectorised environment."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,19 +10,19 @@ from multicell_env.config import NetworkConfig
 from multicell_env.kernels.running import BlockRunner
 
 GIVEN = NetworkConfig | RecordedChannels | BlockRunner
-"""What an environment is made with and does not change."""
+"""Types of constructor arguments, which do not change and are not saved."""
 Generators = dict[int, np.random.Generator]
 
 
 class Progress:
-    """Gives a batch of environments `state_dict` and `load_state_dict`.
+    """Adds `state_dict` and `load_state_dict` to a vectorised environment.
 
-    What changes are arrays, numbers and generators in the attributes of the environment and of its parts; they are found, not listed, so
-    that a part with a new array is saved with it. What the constructor was given is not saved.
+    The state is all arrays, numbers and random generators in the attributes of the environment and of its parts. They are found by
+    inspection, so that an array added to a part is saved too. Constructor arguments are not saved.
     """
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the environments go on from: copies of arrays, numbers, and states of generators."""
+        """The full state of the environments: copies of arrays, numbers, and the states of random generators."""
         arrays, numbers, generators = _found(self)
         unique = {id(own): own for rows in generators.values() for own in rows.values()}
         index = {key: number for number, key in enumerate(unique)}
@@ -34,11 +34,14 @@ class Progress:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from where environments of the same network and number stood, bit for bit.
+        """Restore a state, so that the environments continue from it bit for bit.
+
+        Args:
+            state: From `state_dict` of environments with the same constructor arguments.
 
         Raises:
-            KeyError, TypeError: it is no such state.
-            ValueError: it is of other environments; nothing has changed then.
+            KeyError, TypeError: `state` is not such a dict.
+            ValueError: it is the state of environments with other arguments. These environments are then unchanged.
         """
         arrays, numbers, generators = _found(self)
         saved = {path: np.asarray(array) for path, array in state["arrays"].items()}
@@ -67,7 +70,7 @@ def _generator(state: dict[str, Any]) -> np.random.Generator:
 
 
 def _found(root: object) -> tuple[dict[str, np.ndarray], dict[str, tuple[Any, str]], dict[str, Generators]]:
-    """Arrays, numbers (whose they are, and their names) and generators of rows, by where they are."""
+    """Arrays, numbers (with their owner and name) and generators of rows, each by its path from the root."""
     arrays, numbers, generators = dict[str, np.ndarray](), dict[str, tuple[Any, str]](), dict[str, Generators]()
     seen, waiting = set[int](), [("", root)]
     while waiting:
@@ -81,7 +84,7 @@ def _found(root: object) -> tuple[dict[str, np.ndarray], dict[str, tuple[Any, st
             elif id(value) not in seen:
                 seen.add(id(value))
                 if isinstance(value, np.ndarray):
-                    # Whole numbers in tuples say who interferes with whom: given, and read-only unless a copy has lost that.
+                    # Integer arrays in tuples are indices of interferers. They do not change; copying can drop their read-only flag.
                     if value.flags.writeable and value.dtype.kind in ("bfc" if isinstance(part, tuple) else "biufc"):
                         arrays[place] = value
                 elif _is_part(value):
@@ -97,7 +100,7 @@ def _attributes(part: object) -> Iterator[tuple[str, Any]]:
 
 
 def _is_part(value: object) -> bool:
-    """Whether something changes as blocks are played: tuples of arrays, and objects of this package that are not frozen."""
+    """Whether a value holds state that changes as blocks are played: tuples of arrays, and unfrozen objects of this package."""
     if isinstance(value, tuple):
         return True
     frozen = getattr(getattr(value, "__dataclass_params__", None), "frozen", False)

@@ -188,7 +188,7 @@ def test_an_unknown_model_is_refused_when_an_environment_is_made() -> None:
     for make in (multicell_v0.parallel_env, lambda **fields: MulticellVectorEnv(1, **fields)):
         with pytest.raises(ValueError, match=r"channel_model must be one of .*'fading'.*; got 'fadnig'\. Choose one"):
             make(channel_model="fadnig")
-    with pytest.raises(ValueError, match="channel_model must be the name of a model of channels; got 3"):
+    with pytest.raises(ValueError, match="channel_model must be the name of a channel model; got 3"):
         NetworkConfig(channel_model=3)  # pyright: ignore[reportArgumentType]
 
 

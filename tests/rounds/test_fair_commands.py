@@ -49,5 +49,5 @@ def test_td3_mix_learns_on_a_fair_network(tmp_path, monkeypatch):
 
 def test_named_networks_have_the_fairness_that_they_have():
     _, _, said = call(evaluate, *shlex.split("--generalise --fairness 1"))
-    assert "--generalise says which networks there are" in said
+    assert "--generalise determines the networks" in said
     assert "--fairness 1.0" in said

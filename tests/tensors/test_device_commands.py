@@ -37,7 +37,7 @@ def test_a_run_on_a_device_ends_and_goes_on(algo):
         ("--device somewhere", "--device must be a device that torch has here; got 'somewhere'"),
         ("--device cpu --scenarios mixture", "--device trains td3mix on one network, and apg without slots ahead on any"),
         ("--device cpu --algo apg --preset rounds", "got batches of several networks. Leave one of them out."),
-        ("--device cpu --observation csi", "--device td3mix mixes by what is observed; got --observation csi"),
+        ("--device cpu --observation csi", "--device td3mix needs a mixer that reads observations; got --observation csi"),
         ("--device cpu --channel-model redraw", "channel_model must be 'rayleigh' on a device; got 'redraw'"),
         pytest.param(
             "--device cuda",
