@@ -34,8 +34,8 @@ print(env.step(numpy.full(env.action_space.shape, 0.1, numpy.float32))[1].tolist
 SWEEP = ("evaluate.py", "--figure", "5", "--quick", "--num-blocks", "2", "--num-workers", "2", "--output", "figures", "--runs", "points")
 NUM_KILLS = 4
 """Of one and the same work, at most."""
-PATIENCE = 60.0
-"""Seconds that what a killed command has started may take to end."""
+PATIENCE = 180.0
+"""Seconds that what a killed command has started may take to end; Ray's own agents, which measure nothing, take more than one minute."""
 
 
 @dataclass(frozen=True)
