@@ -47,12 +47,10 @@ def test_ctrl_c_in_the_one_call_of_a_step_is_heard_at_its_end_and_asks_for_a_res
     since = time.monotonic()
     expected = step(again, 0.1)
     seconds = time.monotonic() - since
-    timer = threading.Timer(0.3 * seconds, os.kill, [os.getpid(), signal.SIGINT])
+    timer = threading.Timer(0.2 * seconds, os.kill, [os.getpid(), signal.SIGINT])
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        while True:  # should the timer come late on a busy machine
-            step(env, 0.1)
-            env.reset()
+        step(env, 0.1)
     timer.join()
     with pytest.raises(RuntimeError, match=r"call reset\(\)"):
         step(env, 0.1)

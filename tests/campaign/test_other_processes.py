@@ -1,6 +1,7 @@
 """Forked and spawned processes: what was begun goes on there, and what is made there is the same, without waiting for ever."""
 
 import multiprocessing
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -91,7 +92,9 @@ def assert_same(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-METHODS = [method for method in ("fork", "spawn", "forkserver") if method in multiprocessing.get_all_start_methods()]
+ASKED = ("fork", "spawn", "forkserver") if int(os.environ.get("CAMPAIGN_SIZE", "1")) > 1 else ("fork", "spawn")
+"""A fork server's processes import everything anew as spawned ones do, which takes as long once more."""
+METHODS = [method for method in ASKED if method in multiprocessing.get_all_start_methods()]
 
 
 @pytest.mark.parametrize("method", METHODS)

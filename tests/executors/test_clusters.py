@@ -89,6 +89,26 @@ def test_an_interrupted_sweep_leaves_no_process_and_goes_on_when_called_again(tm
     assert {len(pids) for x, pids in work.begun(tmp_path).items() if int(x) in before} == {1}
 
 
+@pytest.mark.cluster
+@pytest.mark.parametrize(("engine", "address"), OWN[:3])  # jobs of Slurm outlive who asked for them, as its users want
+def test_a_killed_sweep_leaves_no_process_and_goes_on_when_called_again(tmp_path: Path, engine: str, address: str) -> None:
+    mark = clusters.new_mark()
+    with clusters.driver("sweep", engine, address, tmp_path, 12, mark) as driver:
+        work.wait_until(lambda: len(found(tmp_path)) >= 3)
+        family = clusters.tree_of(driver.pid)
+        assert len(family) > 2
+        os.kill(driver.pid, signal.SIGKILL)
+        assert driver.wait(timeout=60.0) == -signal.SIGKILL
+        work.wait_until(lambda: not begun_on(tmp_path), seconds=20.0)
+        # Ray's own agents, which measure nothing, notice after more than a minute.
+        work.wait_until(lambda: not [pid for pid in {*family, *clusters.marked(mark)} if work.is_running(pid)], seconds=180.0)
+    before = found(tmp_path)
+    assert 3 <= len(before) < 12
+    with clusters.driver("sweep", engine, address, tmp_path, 12, mark) as driver:
+        assert driver.wait(timeout=600.0) == 0, (tmp_path / "said").read_text()
+    assert found(tmp_path) == {x: 2 * x for x in range(12)}
+
+
 @pytest.mark.skipif(not has("submitit"), reason="submitit is not installed")
 @pytest.mark.filterwarnings("default")
 def test_jobs_of_submitit_find_what_one_process_finds_also_where_one_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
