@@ -99,7 +99,7 @@ def main(arguments: Arguments) -> None:
         for device, way in itertools.product(arguments.device or devices(), arguments.ways):
             steps[device, way] = torch_step(config, num_envs, device=device, compiled=way == "compiled")
         best = dict.fromkeys(steps, float("inf"))
-        calls = max(20, 20480 // num_envs // 10 * 10)  # whole blocks, so that every run has its share of draws
+        calls = max(20, min(500, 20480 // num_envs // 10 * 10))  # whole blocks, so that every run has its share of draws
         for turn, ((device, way), step) in itertools.product(range(arguments.repeats + 1), steps.items()):
             seconds = seconds_of(step, calls, device, arguments.num_threads)
             if turn > 0:  # the first one compiles

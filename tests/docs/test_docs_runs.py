@@ -78,7 +78,7 @@ SMALL = {
     "evaluate.py": ("--num-blocks 2", "results/comparison.png"),
     "tests/campaign/run.py": ("--networks 1 --inputs 8 --kills 0 --steps 0", "campaign.json"),
     "benchmarks/ablations.py": ("--num-steps 2 --seeds 0 --variants mixer-sum", "docs/ablations.png"),
-    "benchmarks/device_throughput.py": ("--ways eager --num-envs 1 --repeats 1", "docs/device_throughput.json"),
+    "benchmarks/device_throughput.py": ("--ways eager --num-envs 1024 --repeats 1", "docs/device_throughput.json"),
     "benchmarks/throughput.py": ("--quick", "docs/throughput.png"),
     "benchmarks/torchrl_throughput.py": ("--num-envs 1 --num-slots 10 --repeats 1", "docs/torchrl_throughput.json"),
     "benchmarks/training.py": ("--network 8x4 --seeds 0 --max-steps 2", "docs/training.json"),

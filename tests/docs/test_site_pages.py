@@ -84,7 +84,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_nothing_on_the_site_is_wider_than_its_column(site: Path, browser: Any, width: int, scheme: str) -> None:
+def test_nothing_on_the_site_is_wider_than_its_column(browser: Any, site: Path, width: int, scheme: str) -> None:
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
