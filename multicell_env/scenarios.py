@@ -120,14 +120,13 @@ class AsymmetricInterference:
 class IrregularDeployment:
     """Cells dropped at random in a square, and users around them, with path loss and shadowing.
 
-    Stations are uniform in a square of `spacing`² square metres a cell, users uniform over a ring around their station. A link loses
-    128.1 + 37.6 log10(d / km) dB and lognormal shadowing, independent for every station and user. A cell's mean gain is the mean over its
-    users in linear units: `NetworkConfig` has one gain for each pair of cells, so the users of a cell differ by fading alone. (Gains for
-    every user would be better physics.) A station whose whole power, spread evenly over the bands, is received below the noise
-    is no interferer: its gain is 0. The budget law p0 = SNR / a_bb makes every cell as loud as its own users need, so a cell with
-    far users is a strong interferer.
+    Base stations are uniform in a square, whose area is the square of `spacing` for each cell. Users are uniform over a ring around their
+    station. The path loss is 128.1 + 37.6 log10(d / km) dB, with lognormal shadowing that is independent for every station and user. The
+    mean gain of a pair of cells is the mean over the users in linear units, so the users of a cell differ only by fading. A station whose
+    whole power, spread evenly over the bands, is received below the noise does not interfere: its gain is 0. The budget p0 = SNR / a_bb is
+    larger for a cell with distant users, which is therefore a strong interferer.
 
-    Source: path loss, shadowing and the least distance are those of 3GPP TR 36.814 V9.2.0, table A.2.1.1-2 (macro cells at 2 GHz).
+    Source: path loss, shadowing and the smallest distance are those of 3GPP TR 36.814 V9.2.0, table A.2.1.1-2 (macro cells at 2 GHz).
 
     Raises:
         ValueError: a distance is not positive or the ring is empty, or the shadowing is negative.

@@ -9,10 +9,11 @@ from experiments.figures.claim_numbers import Capacities, MissingError, Numbers,
 from experiments.figures.claims import CLAIMS, Claim
 
 INTRODUCTION = (
-    "`python evaluate.py --claims` writes this from the figures' JSON. Quotes are from section V of the paper. Ours are equilibria, or the "
-    "last slot of what does not negotiate, with 95 % intervals over channels, paired where channels are equal. A claim holds if all "
-    "intervals lie in the claimed region, and fails if one lies outside. Where the mean over the slots gives another verdict, it stands "
-    "beside. TD3-MIX is the paper's baseline, without the game and with the paper's network."
+    "Every claim of section V of the paper, in its words, beside our number. `python evaluate.py --claims` writes this page from the "
+    "figures' JSON. Our numbers are equilibria, or the last slot of methods that do not negotiate, with 95 % intervals over channels, "
+    "paired where channels are equal. A claim holds if all intervals are in the claimed region, and fails if one is outside. The "
+    "verdict by the mean over the slots is added where it differs. TD3-MIX is the paper's baseline, without the game and with the "
+    "paper's network; FLWF is forward-looking water-filling, SSWF selfish single-user water-filling."
 )
 
 

@@ -13,29 +13,33 @@ from multicell_env.tasks.registry import TASKS
 
 INTRODUCTION = f"""# Leaderboard
 
-Methods on the test blocks of all [tasks](tasks.md). This page and those of the tasks are made of the files in `docs/leaderboard`:
+How well methods do on the test blocks of all [tasks](tasks.md), and how to submit one.
 
-```console
-python evaluate.py --leaderboard
-```
-
-A file is written by
+**Submit.** A submission is a trained actor, as here, an allocation, or `module:callable`, as for [`--policy`](your_algorithm.md):
 
 ```console
 python evaluate.py --submit td3mix
 ```
 
-What is submitted is a trained actor, as here, an allocation, or `module:callable`, as for [`--policy`](your_algorithm.md). The file is
-`results/leaderboard/NAME.json`; add it to `docs/leaderboard` and make the pages again. With `--task NAME` it plays that task alone, and
-a file that is there keeps its other tasks.
+writes `results/leaderboard/NAME.json`. With `--task NAME` it plays only that task, and an existing file keeps its other tasks. Add the
+file to `docs/leaderboard` and regenerate this page and those of the tasks:
 
-**The protocol.** Every method plays the same blocks, those of seeds from 1,000,000 on, and acts in every slot. It may take {MOST_ROUNDS}
-measurement rounds a slot, and choose by which [rules](tasks.md#what-a-task-fixes) it plays. A policy that has `for_task(name)` is asked for
-one policy a task. Training may use any seeds below 1,000,000; `training_steps` says how many environment steps it took.
+```console
+python evaluate.py --leaderboard
+```
 
-**The score** is the capacity over all slots in percent of `{REFERENCE}`'s on the same block: the interquartile mean over the blocks of a
-task, averaged over the tasks. In brackets is its 95 % interval from {NUM_RESAMPLES} draws of the blocks. `{REFERENCE}` knows all channels,
-so that it is a reference and no competitor.
+**Protocol.** Every method plays the same blocks (seeds from 1,000,000 on) and acts in every slot. It may use up to {MOST_ROUNDS}
+measurement rounds a slot, and choose the [settings](tasks.md#what-a-task-fixes) that a task leaves open. If a policy has
+`for_task(name)`, that function returns the policy for each task. Training may use any seeds below 1,000,000; `training_steps` is the
+number of environment steps.
+
+**Score.** The capacity over all slots in percent of that of `{REFERENCE}` on the same block: the interquartile mean over the blocks of
+a task, averaged over the tasks. In brackets is the 95 % bootstrap interval from {NUM_RESAMPLES} resamples of the blocks. `{REFERENCE}`
+knows all channels; it is a reference and not a competitor.
+
+**Columns.** `knows`: own measurements, statistics (mean gains and loads of all cells), or all channels. `pilots`: what is measured in
+each round, the interference-plus-noise-to-gain ratio (INGR) and [prices](negotiation.md#what-a-price-is). [Allocations and
+bounds](allocations.md) describes the methods.
 """
 
 

@@ -33,16 +33,16 @@ Three sectors of 120 degrees face one another, 200 m apart, with four users each
 sight.
 
 The pool ships with the package and is the same file as `examples/umi-3.npz`. Its 100 drops are split once: 70 to train, 10 to choose an
-actor and 20 to test. The seed of a block says its part: below 1,000,000 the training part, from there on the test part, from 2,000,000 on
-the validation part. 70 drops are few to train on, and 20 give wide intervals. [A script](../channels.md#gpp-channels) makes larger pools.
+actor and 20 to test. The seed of a block selects the part: below 1,000,000 training, from 1,000,000 on test, from 2,000,000 on
+validation. 70 drops are few to train on, and 20 give wide intervals. [A script](../channels.md#gpp-channels) makes larger pools.
 """,
     "moving-users-v0": """\
-Channels fade by [first-order autoregression](../environment.md#channels-that-move) with Jakes' correlation, which is 0.97 between slots of
-5 ms at 3.5 GHz. Every slot begins without powers, because its channels are new.
+Channels fade by [first-order autoregression](../environment.md#channels-that-move) with Jakes' correlation, which is 0.977 between slots of
+5 ms at 3.5 GHz. Every slot starts from zero powers, because its channels are new.
 """,
     "imperfect-csi-v0": """\
-Beams are those of [estimated channels](../networks.md#what-is-laid-over-channels). They leak into their own cell, so that users hear
-interference of it. Gains and INGR are measured truly.
+Beams are made of [estimated channels](../networks.md#what-is-laid-over-channels), so that they interfere within their own cell. Gains
+and the interference-plus-noise-to-gain ratio (INGR) are measured without error.
 """,
 }
 """What a summary has no room for."""
@@ -68,16 +68,16 @@ def task_page(task: Task, contents: Sequence[Mapping[str, Any]], docs: Path) -> 
         f"`python train.py --algo {algorithm} --task {task.name}` trains on it.",
         f"`python evaluate.py --task {task.name}` plays its test blocks.\n",
         "## Spaces\n",
-        "Shapes for each agent; in a vector of E environments all agents are in one array, with padded users.\n",
+        "Shapes for each agent. In a vector of E environments all agents are in one array, with padded users.\n",
         _spaces(task),
         "## Configuration\n",
         _configuration(task),
-        "These are fixed. What a player may choose is [said for all tasks](../tasks.md#what-a-task-fixes).\n",
+        "These are fixed. [Other settings](../tasks.md#what-a-task-fixes) are free.\n",
         "## Baselines\n",
         f"Average cell capacity on the {task.num_test_blocks} test blocks, bit/s/Hz: mean ± 95 % confidence interval. The last column is "
         f"the [score](../leaderboard.md) on this task: the interquartile mean of the percentage of `{REFERENCE}`, and its interval.\n",
         _baselines(task, contents),
-        f"`python evaluate.py --submit NAME --task {task.name}` plays one of them.\n",
+        f"`python evaluate.py --submit NAME --task {task.name}` plays a method.\n",
         "## Versions\n",
         table(["version", "since", "change"], _versions(task)),
     ]

@@ -14,8 +14,8 @@ from multicell_env.networks.weak_links import without_weak_links
 class HexagonalDeployment:
     """Sites on hexagons that wrap around, with sectors, and users dropped anew in every network, each with mean gains of its own.
 
-    Weak links are cut; see `multicell_env.networks.weak_links` for the error that this makes. The SNR is that of a cell's mean own gain, so
-    that users near their station have more, and users at the edge less.
+    Weak links are removed; `multicell_env.networks.weak_links` bounds the error. The SNR is that of a cell's mean own gain: users near
+    their station have a higher SNR, and users at the edge a lower one.
     """
 
     num_cells: int = 57
