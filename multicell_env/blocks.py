@@ -216,12 +216,12 @@ class Blocks:
         transmit: bool | None = None,
         outputs: SlotOutputs | None = None,
     ) -> Float[np.ndarray, "block cell"]:
-        """Play one round: set the initial powers, negotiate for k iterations, measure. The last round of a slot transmits and sets (5):
+        """Play one round: set the initial powers, negotiate for k iterations, measure. The last round of a slot transmits.
 
             P_b(t + 1) = P_b(t) + (P_b(t) - spent in slot t) / (T - t)                  (5)
 
-        which is (5) written recursively over the slots. With `rounds_per_slot` = 1 every round is a slot. Channels are moved by `advance`
-        only.
+        is the budget after a transmission: (5) as a recursion. With `rounds_per_slot` = 1 every round is a slot. Channels are moved
+        by `advance` only.
 
         Args:
             actions: Initial powers as fractions of each user's slot budget, finite. Entries outside [0, 1] are clipped. If a user's
