@@ -127,9 +127,7 @@ def check_damping(damping: Any, in_action: Any, action: str) -> None:
     if not isinstance(in_action, bool):
         raise ValueError(f"damping_in_action must be True or False; got {in_action!r}. Give one of the two.")
     if in_action and damping > 0.0:
-        raise ValueError(
-            f"damping must be 0 with damping_in_action (the action replaces it); got {damping!r}. Give one of the two."
-        )
+        raise ValueError(f"damping must be 0 with damping_in_action (the action replaces it); got {damping!r}. Give one of the two.")
     if action == "price" and in_action:
         raise ValueError(
             "damping_in_action must be False with action 'price', which has one plane; got True. Give damping, or action 'powers'."

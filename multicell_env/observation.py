@@ -148,6 +148,10 @@ def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell 
     8. number of rounds played in the slot, over R;
     9. if `NetworkConfig.fairness` is not 0: log10 of the weight of the user's rate, clipped to [-3, 3].
 
+    Args:
+        kind: "csi", "gain" or "price".
+        blocks: The blocks to observe.
+
     Raises:
         ValueError: there is no such observation.
     """

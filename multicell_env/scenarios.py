@@ -276,7 +276,9 @@ class Places(NamedTuple):
     """Positions of the stations and users of a network, in metres."""
 
     stations: Float[np.ndarray, "cell xy"]
+    """Positions of the stations."""
     users: Float[np.ndarray, "cell user xy"]
+    """Positions of each cell's users."""
 
 
 def draw_places(scenario: Scenario, index: int, seed: int) -> Places | None:

@@ -22,7 +22,12 @@ def random_allocation(gains: Gains, user_budgets: UserBudgets, generator: np.ran
 
 
 def uniform_allocation(gains: Gains, user_budgets: UserBudgets) -> Powers:
-    """Every user spends its whole budget, spread evenly over all bands; powers in sigma^2."""
+    """Every user spends its whole budget, spread evenly over all bands.
+
+    Args:
+        gains: Gains of the blocks.
+        user_budgets: Power that each user spends over its bands in the slot, in sigma^2.
+    """
     num_bands = gains.signal_gains.shape[-2]
     return np.broadcast_to(user_budgets[..., None, :] / num_bands, gains.signal_gains.shape).copy()
 
@@ -31,6 +36,10 @@ def reuse_allocation(gains: Gains, user_budgets: UserBudgets) -> Powers:
     """Fixed frequency reuse: cell b owns bands b, b + B, ... and its users water-fill over them.
 
     With fewer bands than cells, cell b uses band b mod F, which it shares with others, so that no cell is silent.
+
+    Args:
+        gains: Gains of the blocks.
+        user_budgets: Power that each user spends over its bands in the slot, in sigma^2.
     """
     num_cells, num_bands = gains.signal_gains.shape[-3:-1]
     bands, cells = np.arange(num_bands), np.arange(num_cells)[:, None]

@@ -157,6 +157,10 @@ def measurements_of(observation: Observation, config: NetworkConfig) -> Measurem
     """The measurements that a policy needs with this observation and the rules of this network.
 
     A step has one measurement round per iteration. Without iterations it has one round, whose INGR the next step observes.
+
+    Args:
+        observation: "csi", "gain" or "price".
+        config: The network.
     """
     hears = observation == "price" or config.action == "price" or (config.negotiation == "pricing" and config.num_iterations > 0)
     return Measurements(config.rounds_per_slot * max(config.num_iterations, 1), PILOTS["pricing" if hears else "flwf"])

@@ -35,6 +35,7 @@ class MethodResult:
     """
 
     name: str
+    """Name of the method."""
     per_slot: Float[np.ndarray, "block slot"]
     """Capacity of every block in every slot, averaged over random starts."""
     knowledge: Knowledge
@@ -68,7 +69,15 @@ class MethodResult:
 
 
 def as_json(results: Iterable[MethodResult], config: NetworkConfig, seed: int, num_blocks: int, **settings: Any) -> dict[str, Any]:
-    """Results with all settings that are needed to reproduce them, in JSON's types."""
+    """Results with all settings that are needed to reproduce them, in JSON's types.
+
+    Args:
+        results: Results on the same blocks.
+        config: The network.
+        seed: Seed of the first block.
+        num_blocks: Number of blocks.
+        **settings: Other settings to store.
+    """
     results = list(results)
     of_bound, of_best, of_best_all = (
         percent_of_bound(results),
@@ -110,6 +119,10 @@ def percent_of_best_known(results: Iterable[MethodResult], slots: Slots = "last_
 
     The best known of a block is the highest of all these results on it: of WMMSE, of the assignment, and of every other method. It is
     taken separately for the last slot and for the mean over the slots.
+
+    Args:
+        results: Results on the same blocks.
+        slots: "last_slot" or "all_slots".
     """
     results = list(results)
     if not any(result.name == BEST_KNOWN for result in results):
@@ -124,6 +137,10 @@ def percent_of_bound(results: Iterable[MethodResult], slots: Slots = "last_slot"
     The best exclusive assignment bounds only allocations in which no two cells share a band. It is used as a bound if each cell can have
     a band of its own (`MethodResult.is_bound`), and if no result exceeds it by 0.05 %, the resolution of tables. Otherwise sharing bands
     is better.
+
+    Args:
+        results: Results on the same blocks.
+        slots: "last_slot" or "all_slots".
     """
     results = list(results)
     bounds = [result for result in results if result.is_bound]

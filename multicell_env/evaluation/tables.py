@@ -26,6 +26,12 @@ def print_table(results: list[MethodResult], config: NetworkConfig, console: Con
     """Print the results, sorted by the last slot, best first. The default title describes the network.
 
     Percentages are printed if they are meaningful; see `percent_of_best_known` and `percent_of_bound`.
+
+    Args:
+        results: Results on the same blocks.
+        config: The network.
+        console: Rich's console to print to.
+        title: Title of the table.
     """
     title = title or config.describe()
     results = sorted(results, key=lambda result: -result.last_slot["mean"])
@@ -63,6 +69,12 @@ def print_users(
     """Print the `user_measures`, in the order of `print_table`; nothing if no result has users' rates.
 
     With fairness, `utility_measures` are added, and the table is sorted by utility.
+
+    Args:
+        results: Results on the same blocks.
+        console: Rich's console to print to.
+        fairness: alpha of the network.
+        title: Title of the table.
     """
     utility = utility_measures(results, fairness)
     ranked = sorted(

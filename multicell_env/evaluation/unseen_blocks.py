@@ -44,6 +44,11 @@ def judged_on(config: NetworkConfig | None, channels: Channels | None, num_block
 
     Each block of a pool is played at most once, so its size limits the number of blocks.
 
+    Args:
+        config: The network; by default the paper's, or that of recorded channels.
+        channels: As for `compare`.
+        num_blocks: Largest number of blocks.
+
     Raises:
         TypeError, ValueError: the channels are invalid, or do not fit the network.
     """

@@ -58,10 +58,19 @@ def spectral_efficiency(
     """Rate of each user, bit/s/Hz.
 
     R_{b,u} = sum_f log2(1 + p_{b,u}[f] / c_{b,u}[f])                               (6a)
+
+    Args:
+        powers: Powers p, in sigma^2.
+        ingr: INGR c (7), in sigma^2.
     """
     return log2_of_1_plus(powers / ingr).sum(axis=-2)
 
 
 def sum_rates(powers: Float[Array, "*batch cell band user"], ingr: Float[Array, "*batch cell band user"]) -> Float[Array, "*batch cell"]:
-    """Sum rate of each cell over its users (18), bit/s/Hz. Its mean over the cells is the average cell capacity, (19)/B."""
+    """Sum rate of each cell over its users (18), bit/s/Hz. Its mean over the cells is the average cell capacity, (19)/B.
+
+    Args:
+        powers: Powers p, in sigma^2.
+        ingr: INGR c (7), in sigma^2.
+    """
     return spectral_efficiency(powers, ingr).sum(axis=-1)

@@ -62,6 +62,10 @@ def interference_derivative(
     """Derivative of its INGR with respect to its power that a user expects: other users reduce their powers.
 
     phi = -sqrt(c / (2c + p))                                                       (16)
+
+    Args:
+        powers: Powers p, in sigma^2.
+        ingr: INGR c (7), in sigma^2.
     """
     return -array_namespace(ingr).sqrt(ingr / (2.0 * ingr + powers))
 
@@ -94,6 +98,10 @@ def forward_looking_levels(
     """Water-filling level of a forward-looking user, in sigma^2; may be negative.
 
     L = (c^2 + phi p^2) / (c - phi p)                                               (15)
+
+    Args:
+        powers: Powers p, in sigma^2.
+        ingr: INGR c (7), in sigma^2.
     """
     phi = interference_derivative(powers, ingr)
     return (ingr**2 + phi * powers**2) / (ingr - phi * powers)

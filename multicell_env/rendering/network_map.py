@@ -24,6 +24,7 @@ class NetworkMap:
     """Positions of a network's cells and users on the map, in spacings, and interference between cells."""
 
     cells: Float[np.ndarray, "cell xy"]
+    """Positions of the cells."""
     users: Sequence[Points]
     """Positions of the users of each cell."""
     interference_db: Float[np.ndarray, "tx_cell rx_cell"]

@@ -124,6 +124,10 @@ def networks_of_test(task: Task) -> list[NetworkConfig]:
 def by_rules(network: NetworkConfig, rules: Mapping[str, Any]) -> NetworkConfig:
     """A task's network with a user's rules.
 
+    Args:
+        network: The network.
+        rules: Fields of `RULES` with their values.
+
     Raises:
         TypeError: there is no such rule.
         ValueError: a given field is fixed by the task, or a value breaks its rule.

@@ -22,6 +22,7 @@ class Group(NamedTuple):
     rows: Int[np.ndarray, " row"]
     """Their indices among all environments, ascending."""
     env: MulticellVectorEnv
+    """Their vectorised environment."""
 
 
 class TaskVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):

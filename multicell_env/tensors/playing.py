@@ -25,6 +25,7 @@ class Network(NamedTuple):
     """Constants of a block. Gains and powers may be in any unit of power, if all have the same."""
 
     gains: Gains
+    """Power gains of beams."""
     nominal_powers: Float[Array, "*#batch cell"]
     """p0, nominal power."""
     own_gains: Float[Array, "*#batch cell"]
@@ -73,7 +74,9 @@ class Round(NamedTuple):
     """Results of a round."""
 
     progress: Progress
+    """State after the round."""
     measured: Measured
+    """Measurements after the round."""
     rates: Float[Array, "*batch cell user"]
     """Rate of each user (6a), bit/s/Hz; hypothetical in a round that does not transmit."""
     believed_rates: Float[Array, "*batch cell user"] | None
@@ -267,6 +270,6 @@ def play_for_rewards(
     checked: bool = True,
     folds: bool = False,
 ) -> tuple[Round, Float[Array, "*batch cell"]]:
-    """Play one round and compute its rewards: `play_round` followed by `rewards_of_round`."""
+    """Play one round and compute its rewards, bit/s/Hz: `play_round` followed by `rewards_of_round`. Arguments as for `play_round`."""
     played = play_round(config, network, progress, measured, actions, predicted=predicts(config), checked=checked, folds=folds)
     return played, rewards_of_round(config, network, progress, played)
