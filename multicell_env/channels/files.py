@@ -36,7 +36,7 @@ def read_array(source: str | Path, num_axes: int) -> Array:
     path, key = split_key(source)
     if not path.is_file():
         raise FileNotFoundError(
-            f"channels must be in a file; got {str(path)!r}, which is none. Give FILE, or FILE:KEY for one of its arrays."
+            f"channels must be in a file; got {str(path)!r}, which is not a file. Give FILE, or FILE:KEY for one of its arrays."
         )
     suffix = path.suffix.lower()
     if suffix == ".npy":
@@ -99,7 +99,7 @@ def _whole(path: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None and error.errno != errno.EINVAL:
             raise
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
-        raise ValueError(f"{path} must be a whole file of arrays of numbers; got something else ({reason}). Save it anew.") from error
+        raise ValueError(f"{path} must be a whole file of arrays of numbers; got something else ({reason}). Save it again.") from error
 
 
 def _is_hdf5(path: Path) -> bool:

@@ -56,7 +56,7 @@ def implausible(config: NetworkConfig, gains: Float[np.ndarray, "tx_cell rx_cell
     if own[cell] > 0.0 and abs(far[cell]) > FARTHEST_DB:
         found.append(
             f"{name} of cell {cell} to its own users have a mean gain {far[cell]:+.0f} dB from a_bb = {expected[cell]:.3g} of the network, "
-            "which sets powers and observations. Divide the channels by the root of the noise power, or give mean_gains (a pool in "
+            "which determines powers and observations. Divide the channels by the root of the noise power, or give mean_gains (a pool in "
             "channels= measures them) and tx_power_dbm with noise_dbm."
         )
     if config.tx_power_dbm is not None:
@@ -65,13 +65,13 @@ def implausible(config: NetworkConfig, gains: Float[np.ndarray, "tx_cell rx_cell
         if not PLAUSIBLE_SNR_DB[0] <= snr_db[cell] <= PLAUSIBLE_SNR_DB[1]:
             found.append(
                 f"{name} and powers make a mean SNR of {snr_db[cell]:.0f} dB for a user of cell {cell} in a band, before beamforming. Give "
-                "noise_dbm as the channels leave it: the noise of a band for path gains, 0 where they are divided by the root of the "
-                "noise in mW, 30 where in W."
+                "noise_dbm in the unit of the channels: the noise power of a band if they are path gains, 0 if they are divided by the "
+                "root of the noise in mW, 30 if in W."
             )
     if is_inverted(config.mean_gain_matrix, gains):
         found.append(
-            f"{name} have the gains between cells that mean_gains has with sender and receiver swapped: who interferes with whom is "
-            "inverted. Check the order of tx_cell and rx_cell."
+            f"{name} have the gains between cells that mean_gains has with sender and receiver swapped, which "
+            "inverts the interference. Check the order of tx_cell and rx_cell."
         )
     return found
 

@@ -132,7 +132,7 @@ def test_td3_mix_learns_in_rounds_on_pools_and_scenarios_together(folder: Path) 
         ("evaluate.py", "--channels near.npy --num-cells 4", "'num_cells': 3, .*; got num_cells=4"),
         ("train.py", "--channels near.npy --num-bands 6", "got num_bands=6"),
         ("train.py", "--channels near.npy --sir-db 3", "got --sir-db 3 beside --channels"),
-        ("evaluate.py", "--channels none.npy", "got 'none.npy', which is none"),
+        ("evaluate.py", "--channels none.npy", "got 'none.npy', which is not a file"),
         ("evaluate.py", "--channels near.npy --scenarios paper", "--channels are played without --scenarios"),
         ("evaluate.py", "--channels near.npy --channels near.npy", "files of different names, .* got near, near"),
         ("train.py", "--channels near.npy --channels other.npy --num-users 2", "--num-users 2 beside it"),
