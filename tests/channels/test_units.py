@@ -143,7 +143,7 @@ WRONG: dict[str, tuple[Any, dict[str, Any], str]] = {
     "the noise of another unit": (
         lambda h: h,
         {"tx_power_dbm": 44.0, "noise_dbm": -98.0},
-        "mean SNR of 128 dB .* Give noise_dbm in the unit",
+        "mean SNR of 128 dB .* Give noise_dbm in the",
     ),
 }
 
