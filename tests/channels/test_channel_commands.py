@@ -134,7 +134,7 @@ def test_td3_mix_learns_in_rounds_on_pools_and_scenarios_together(folder: Path) 
         ("train.py", "--channels near.npy --sir-db 3", "got --sir-db 3 beside --channels"),
         ("evaluate.py", "--channels none.npy", "got 'none.npy', which is not a file"),
         ("evaluate.py", "--channels near.npy --scenarios paper", "--channels are played without --scenarios"),
-        ("evaluate.py", "--channels near.npy --channels near.npy", "files of different names, .* got near, near"),
+        ("evaluate.py", "--channels near.npy --channels near.npy", "files with different names, .* got near, near"),
         ("train.py", "--channels near.npy --channels other.npy --num-users 2", "--num-users 2 beside it"),
         ("train.py", "--also-moving redraw", "--also-moving moves the pools of --channels; got 'redraw' without"),
         ("train.py", "--channels near.npy --also-moving correlated --algo apg --preset rounds", "must not have 'correlated'"),
