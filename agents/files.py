@@ -39,7 +39,9 @@ def replace(path: str | os.PathLike[str], write: Callable[[BinaryIO], object]) -
             partial.unlink(missing_ok=True)
         if isinstance(error, OSError):
             reason = error.strerror or str(error)
-            raise type(error)(f"{path} must be written; got: {reason}. What was there before is whole: make room, then go on.") from error
+            raise type(error)(
+                f"{path} must be written; got: {reason}. The earlier file is unchanged. Free disk space if necessary, and continue."
+            ) from error
         raise
     _sync_folder(path.parent)
 

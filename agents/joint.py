@@ -33,8 +33,8 @@ class JointEnv(gymnasium.Env[JointObservation, np.ndarray]):
         with_state: Whether observations include the global state.
 
     Raises:
-        ValueError: a space is not a Box, an action space is unbounded, the agents' arrays differ in their number of axes, or all actions are
-            empty.
+        ValueError: a space is not a Box, an action space is unbounded, the agents' arrays differ in their number of axes, or all
+            actions are empty.
     """
 
     def __init__(self, env: ParallelEnv[Any, Any, Any], *, with_state: bool = True) -> None:
@@ -74,8 +74,8 @@ class JointEnv(gymnasium.Env[JointObservation, np.ndarray]):
             self.action_mask[(index, *corner)] = True
         if not self.action_mask.any():
             raise ValueError(
-                f"at least one agent must have an action with entries; got action spaces {action_spaces}. Give an agent an action space "
-                "that is not empty."
+                f"at least one agent must have something to choose; got action spaces {action_spaces}. Give one an action of a shape "
+                "without 0."
             )
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[JointObservation, dict[str, Any]]:
@@ -99,7 +99,7 @@ class JointEnv(gymnasium.Env[JointObservation, np.ndarray]):
         own = np.array([float(rewards.get(agent, 0.0)) for agent in self.agents])
         joined = self._joined(observations)
         if not (np.all(np.isfinite(own)) and all(np.all(np.isfinite(array)) for array in joined.values())):
-            raise ValueError(f"the environment must return finite observations and rewards; got rewards {rewards}. Correct the environment.")
+            raise ValueError(f"the environment must return finite observations and rewards; got rewards {rewards}. Correct it.")
         over = not self.env.agents
         truncated = over and any(truncations.values())
         return joined, float(own.sum()), over and not truncated, truncated, {"rewards": own}

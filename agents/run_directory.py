@@ -134,7 +134,7 @@ class RunDirectory:
         if pickled.exists() and not self.checkpoint_path.exists():
             raise ValueError(
                 f"{pickled} is of an earlier version, whose checkpoints could execute code when they were read; it is not opened. Start a "
-                f"new run, from its best actor where you like: --start-from {self.path}."
+                f"new run, if you like from its best actor: --start-from {self.path}."
             )
         if not self.checkpoint_path.exists() and not self.metrics_path.exists():
             return None

@@ -102,7 +102,7 @@ class StackedVectorEnv:
             raise ValueError(f"all {len(self)} environments step together; got {len(id)} of them. Collect steps, not episodes.")
         observations, rewards, terminated, truncated, _ = self.env.step(action)
         if not (np.isfinite(rewards).all() and np.isfinite(observations).all()):
-            raise ValueError("the environments must return finite observations and rewards; got NaN or infinity. Mend the environment.")
+            raise ValueError("the environments must return finite observations and rewards; got NaN or infinity. Correct the environment.")
         return self._batched(observations), rewards.sum(axis=-1, dtype=np.float64), terminated, truncated, _no_infos(len(self))
 
     def state_dict(self) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Multi-agent RL environment for power and frequency allocation in multicell, multi-band, multiuser MIMO networks.
 
-`multicell_v0.parallel_env()` makes the environment; the modules below it hold the model, each one idea:
-channels, beamforming, interference, water-filling, allocations.
+`multicell_v0.parallel_env()` makes the environment. The subpackages contain the model, channels, allocations and evaluation.
 """
 
 from multicell_env import multicell_v0

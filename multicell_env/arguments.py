@@ -1,4 +1,4 @@
-"""What constructors and `reset` are asked for: a network, and one seed for each environment."""
+"""Arguments of constructors, of `reset` and of `step`: networks, seeds, options and actions."""
 
 import operator
 import warnings
@@ -16,20 +16,20 @@ from multicell_env.config import NetworkConfig
 from multicell_env.config_checks import as_array, checked_int, shown
 
 MOST = {"num_envs": 10**8, "num_threads": 4096}
-"""The largest counts: environments of the smallest network in 64 GB, and threads that a system starts."""
+"""Largest counts: environments of the smallest network in 64 GB, and threads of a process."""
 
 
 def resolve_config(
     config: NetworkConfig | None, *, channels: ChannelModel | None = None, max_cycles: int | None = None, **overrides: Any
 ) -> NetworkConfig:
-    """The network that a constructor was asked for: `config` (or the default) with fields replaced.
+    """The network for a constructor: `config` (or the default) with fields replaced.
 
-    Recorded channels say the sizes of the default network, and the mean gains of any that has none.
+    Recorded channels determine the sizes of the default network, and the mean gains of a network without any.
 
     Raises:
-        TypeError: `config` is no NetworkConfig, or an override is no field of it.
-        ValueError: a field breaks its rule, the network does not fit recorded channels, `max_cycles` is no whole number of slots, or it and
-            `num_slots` differ.
+        TypeError: `config` is not a NetworkConfig, or an override is not a field of it.
+        ValueError: a field breaks its rule, the network does not fit recorded channels, or `max_cycles` is not a whole number
+            of slots, or contradicts `num_slots`.
     """
     pool = channels if isinstance(channels, RecordedChannels) else None
     sizes = pool.sizes if pool is not None and config is None else {}
@@ -73,19 +73,19 @@ def _slots(config: NetworkConfig, max_cycles: Any, overrides: Mapping[str, Any])
 
 
 def checked_counts(**counts: Any) -> list[int]:
-    """Whole numbers that count something: `num_envs`, `num_threads`.
+    """The counts `num_envs` and `num_threads` as ints.
 
     Raises:
-        ValueError: one is none, below 1, or more than any machine has room for.
+        ValueError: a count is not a whole number, below 1, or too large.
     """
     return [checked_int(name, value, 1, MOST[name]) for name, value in counts.items()]
 
 
 def reset_mask(options: Mapping[str, Any] | None, num_envs: int) -> Bool[np.ndarray, " env"]:
-    """Which environments `reset(options={"reset_mask": mask})` begins anew; all without a mask.
+    """The environments that `reset(options={"reset_mask": mask})` resets; all without a mask.
 
     Raises:
-        ValueError: the options are no mapping, have channels, or a mask of another shape or type.
+        ValueError: the options are not a mapping, or have channels or a mask of another shape or type.
     """
     if options is not None and (not isinstance(options, Mapping) or "channels" in options):
         got = "channels" if isinstance(options, Mapping) else type(options).__name__
@@ -96,16 +96,16 @@ def reset_mask(options: Mapping[str, Any] | None, num_envs: int) -> Bool[np.ndar
     if chosen.shape != (num_envs,) or chosen.dtype != bool:
         raise ValueError(
             f"reset_mask must be a bool array of shape ({num_envs},); got {chosen.dtype} of shape {chosen.shape}. "
-            "Give True for every environment that begins anew."
+            "Give True for every environment to reset."
         )
     return chosen
 
 
 def checked_options(options: Any, seed: Any) -> Mapping[str, Any]:
-    """The options of a single environment's `reset`, empty where there are none.
+    """The options of a single environment's `reset`; empty by default.
 
     Raises:
-        ValueError: they are no mapping, or the seed beside them is no whole number of at least 0.
+        ValueError: they are not a mapping, or the seed is not a whole number of at least 0.
     """
     if options is not None and not isinstance(options, Mapping):
         raise ValueError(
@@ -121,10 +121,10 @@ def checked_options(options: Any, seed: Any) -> Mapping[str, Any]:
 
 
 def checked_render_mode(mode: Any, modes: Sequence[str]) -> str | None:
-    """How an environment is drawn.
+    """The render mode of an environment.
 
     Raises:
-        ValueError: it is none of the modes, nor None.
+        ValueError: it is neither None nor one of the modes.
     """
     if mode is not None and (not isinstance(mode, str) or mode not in modes):
         raise ValueError(f"render_mode must be None or one of {modes}; got {shown(mode)}. Choose one of them.")
@@ -132,7 +132,7 @@ def checked_render_mode(mode: Any, modes: Sequence[str]) -> str | None:
 
 
 def _warn_of_near_misses(options: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    """Unknown keys of `options` are ignored, because PettingZoo's own test sends one; one that is nearly known is told."""
+    """Warn of unknown keys that resemble known ones. Others are ignored, because PettingZoo's own test sends one."""
     for key in options:
         near = get_close_matches(str(key), known, n=1, cutoff=0.8)
         if near and key not in known:
@@ -140,10 +140,10 @@ def _warn_of_near_misses(options: Mapping[str, Any], known: tuple[str, ...]) -> 
 
 
 def whole_seed(seed: Any) -> int:
-    """A seed of any kind of whole number, such as an array without axes.
+    """A seed as an int, from any type of whole number, such as an array without axes.
 
     Raises:
-        ValueError: it is none, or negative.
+        ValueError: it is not a whole number, or negative.
     """
     try:
         if isinstance(seed, bool | np.bool_) or (isinstance(seed, np.ndarray) and seed.dtype == bool):
@@ -159,7 +159,7 @@ def seeds_of_each(seed: Any, num_envs: int) -> list[int | None]:
     """One seed for each environment: a number s gives environment i the seed s + i.
 
     Raises:
-        ValueError: a seed is no whole number of at least 0, or there are more or fewer than environments.
+        ValueError: a seed is not a whole number of at least 0, or there are not as many as environments.
     """
     if seed is None:
         return [None] * num_envs
@@ -173,16 +173,16 @@ def seeds_of_each(seed: Any, num_envs: int) -> list[int | None]:
 
 
 def check_actions(xp: Any, actions: Any, *, config: NetworkConfig, num_blocks: int) -> None:
-    """Refuse what would be broadcast to something else than every block's actions, or what is no number.
+    """Refuse actions of a wrong shape or type, or with values that are not finite.
 
     Args:
-        xp: The library of the actions.
-        actions: An array of it.
+        xp: The array library of the actions.
+        actions: An array of this library.
         config: The network.
-        num_blocks: How many blocks are to be played.
+        num_blocks: Number of blocks to play.
 
     Raises:
-        ValueError: another shape, a type that is no real number, NaN or infinity.
+        ValueError: another shape, a type that is not real, NaN or infinity.
     """
     shape = (num_blocks, config.num_cells, *config.action_shape(config.max_users))
     if tuple(actions.shape) != shape or not xp.isdtype(actions.dtype, ("real floating", "integral", "bool")):

@@ -1,4 +1,4 @@
-"""Blocks being played: the state of the game and the law of one slot, for any number of blocks side by side."""
+"""Blocks in play: the state of the game and the dynamics of one slot, for any number of blocks in parallel."""
 
 import math
 from collections.abc import Sequence
@@ -19,22 +19,22 @@ from multicell_env.model.types import CrossChannels, Gains, OwnChannels, Powers
 from multicell_env.model.user_rates import UserRates
 
 NOT_BEGUN = -1
-"""`Blocks.slots_left` where no block has begun."""
+"""Value of `Blocks.slots_left` before a block has begun."""
 
 
 class Blocks:
-    """A batch of independent blocks of one network, and what has happened in them so far.
+    """A batch of independent blocks of one network, and their state.
 
-    All arrays begin with the block and are of `config.dtype`. Before the first slot of a block nobody transmits, so the INGR is
-    sigma^2 / signal gain and the budget is nominal.
+    The first axis of all arrays is the block; their type is `config.dtype`. Before the first slot of a block all powers are 0, so the INGR
+    is sigma^2 / signal gain and the budget is nominal.
 
     Args:
         config: The network.
-        num_blocks: How many blocks there is room for; `begin` starts them.
-        keep_channels: Whether to keep channels and beamformers, which the game itself needs only where channels move; they are empty
-            otherwise.
-        num_threads: Threads that share the blocks; what they compute does not depend on their number.
-        channels: Where `draw` takes channels from, in place of the model that the network names.
+        num_blocks: Number of blocks; `begin` or `draw` starts them.
+        keep_channels: Whether to keep channels and beamformers. The game needs them only if channels move; otherwise they are empty by
+            default.
+        num_threads: Threads that share the blocks. Results do not depend on their number.
+        channels: Channel model for `draw`, instead of the one that the network names.
 
     Raises:
         ValueError: there is no channel model of the network's name, or the network names one beside `channels`.
@@ -50,52 +50,52 @@ class Blocks:
         channels: ChannelModel | None = None,
     ) -> None:
         self.network = config
-        """The network with all of its users."""
+        """The network, with all of its users."""
         self.config = config = config.slot_network
-        """What a slot is played on: the network of those who are served."""
-        num_blocks = int(num_blocks)  # another type of integer would have another kernel compiled
+        """The network that a slot is played on, with the served users only."""
+        num_blocks = int(num_blocks)  # another integer type would compile another kernel
         self.runner = BlockRunner(num_blocks, num_threads)
         dtype = np.dtype(config.dtype)
         tokens = (num_blocks, config.num_cells, config.num_bands, config.max_users)
         self.links = links = Links(self.network, num_blocks, self.runner.threads.share, keep_channels=keep_channels, channels=channels)
-        """Channels, and the beams and gains that are made of them."""
+        """Channels, and the beams and gains computed from them."""
         self.moves = links.moves
-        """Whether channels, or who is served, change between slots."""
+        """Whether channels or served users change between slots."""
         self.served = links.served
-        """Who is served in each slot, and what all users have had; None where all are served."""
+        """The users served in each slot, and past rates of all users; None if all users are served."""
         self.restarts = links.moves if config.restart is None else config.restart
-        """Whether every slot begins without powers."""
+        """Whether every slot starts from zero powers."""
         self.gains: Gains = links.gains
         self.inverse_gains: Powers = links.inverse_gains
-        """1 / signal gain: the INGR where nobody interferes."""
+        """1 / signal gain: the INGR without interference."""
         self.channels: OwnChannels = links.channels
         self.beamformers: Complex[np.ndarray, "block cell band antenna user"] = links.beamformers
         self.powers: Powers = np.zeros(tokens, dtype)
         self.ended_powers: Powers = np.zeros(tokens if self.restarts else (0, *tokens[1:]), dtype)
-        """Powers that the last slot ended with, where the next slot begins without any."""
+        """Final powers of the last slot, in sigma^2, if the next slot starts from zero powers."""
         self.ingr: Powers = np.ones(tokens, dtype)
         self.log_ingr: Powers = np.zeros(tokens, dtype)
-        """log10 of the INGR over p0, within `LOG_LIMIT`."""
+        """log10 of the INGR over p0, clipped to `LOG_LIMIT`."""
         self.prices: Powers = np.zeros(tokens, dtype)
-        """What a unit of power on each beam costs the users of other cells, in nats per sigma^2; where `hears_prices`, 0 otherwise."""
+        """Interference price of each beam: rate loss of other cells' users per unit of power, nats per sigma^2; 0 unless `hears_prices`."""
         self.measured_ingr, self.measured_log_ingr, self.measured_prices = self.ingr, self.log_ingr, self.prices
-        """What base stations take for these: the same arrays unless measurements have errors, and then what `measure` made of them."""
+        """The prices and INGR that base stations measure: the same arrays, or with measurement errors those of `measure`."""
         self.leakage_errors: Powers = np.ones(tokens if config.measurement_error_db > 0.0 else (num_blocks, 1, 1, 1), dtype)
-        """What leakage is measured as, over what it is."""
+        """Measured leakage over true leakage."""
         if config.measurement_error_db > 0.0:
             self.measured_ingr, self.measured_log_ingr, self.measured_prices = np.ones(tokens, dtype), *np.zeros((2, *tokens), dtype)
         self.user_rates: UserRates | None = UserRates(config, num_blocks) if config.fairness > 0.0 else None
-        """Rates of every user that is served so far, and what they count in prices; None where all count alike."""
+        """Past rates of the served users, and their weights in prices; None without fairness."""
         self.log_budget: Float[np.ndarray, "block cell"] = np.zeros(tokens[:2], dtype)
         """log10 of the power budget over nominal."""
         self.power_budget: Float[np.ndarray, "block cell"] = np.tile(config.nominal_budgets.astype(dtype), (num_blocks, 1))
-        """P_b(t) of the coming slot (5), in sigma^2."""
+        """P_b(t) of the next slot (5), in sigma^2."""
         self.slots_left: Int[np.ndarray, " block"] = np.full(num_blocks, NOT_BEGUN)
-        """Slots of the block that are still to be played, T - t + 1 before slot t; 0 after the last one, `NOT_BEGUN` before `begin`."""
+        """Number of slots left in the block, T - t + 1 before slot t; 0 after the last one, `NOT_BEGUN` before `begin`."""
         self.rounds: Int[np.ndarray, " block"] = np.zeros(num_blocks, np.int64)
-        """Rounds of the running slot that have been played."""
+        """Number of rounds played in the present slot."""
         self.hears_prices = config.negotiation == "pricing" or config.action == "price"
-        """Whether every round ends with prices heard, which costs time."""
+        """Whether every round ends with a measurement of prices, which takes time."""
         log_nominal = np.log10(config.nominal_powers)
         self._log_nominal = log_nominal[:, None, None]
         constants = (config.nominal_budgets.astype(dtype), log_nominal.astype(dtype), dtype.type(config.power_unit))
@@ -118,25 +118,25 @@ class Blocks:
 
     @property
     def blocked(self) -> Bool[np.ndarray, "block cell band user"]:
-        """Who has no beam in a band; see `multicell_env.model.beamforming.served_users`."""
+        """Whether a user has no beam in a band; see `multicell_env.model.beamforming.served_users`."""
         return self.links.blocked
 
     def radiated(self, powers: Powers) -> Powers:
-        """Powers that leave an antenna: none where a user has no beam, whose share of the budget is set aside and not given to others."""
+        """Powers that are radiated: 0 for users without a beam, whose share of the budget is not given to others."""
         return np.where(self.blocked, powers.dtype.type(0.0), powers) if self.links.has_blocked else powers
 
     @property
     def user_budgets(self) -> Float[np.ndarray, "block cell user"]:
-        """What each user may spend in the coming slot, P_b(t)/U_b (14), in sigma^2."""
+        """Each user's budget in the next slot, P_b(t)/U_b (14), in sigma^2."""
         return self.config.split_among_users(self.power_budget)
 
     def begin(self, rows: np.ndarray | Sequence[int], channels: OwnChannels, cross_channels: CrossChannels) -> None:
         """Start new blocks in some rows.
 
         Args:
-            rows: Which blocks.
-            channels: Own channels of each, from `draw_channels` or `split_channels`.
-            cross_channels: Channels from the interferers, from the same.
+            rows: Indices of the blocks.
+            channels: Own channels of each block, from `draw_channels` or `split_channels`.
+            cross_channels: Cross channels of each block, from the same function.
 
         Raises:
             ValueError: the channels have another shape or are not finite, a row does not exist, or the network's channels move.
@@ -146,9 +146,9 @@ class Blocks:
         self.restart(chosen)
 
     def draw(self, rows: np.ndarray | Sequence[int], generators: Sequence[np.random.Generator]) -> None:
-        """Start new blocks in some rows on channels of the network's model; each is what its own generator gives, whatever the others are.
+        """Start new blocks in some rows on drawn channels. Each block depends on its own generator only.
 
-        Where channels move, `advance` goes on with the same generators.
+        If channels move, `advance` continues to use the same generators.
 
         Raises:
             ValueError: a row does not exist, or there is not one generator for each.
@@ -156,14 +156,14 @@ class Blocks:
         self.links.draw(self.links.existing(rows), generators, self.restart)
 
     def advance(self) -> Int[np.ndarray, " moved"]:
-        """Begin the next slot of every block that is between two, to be called once after every round; channels may move.
+        """Start the next slot of every block whose slot is complete, and move its channels. Call this once after every round.
 
-        Beams and gains are then those of the new channels. Where slots restart, each begins anew, as the first one does: nobody transmits,
-        the INGR is sigma^2 / signal gain and prices are 0. Otherwise the last powers stay, and INGR (7) and prices are what they make of
-        the new gains. Budgets and the number of slots that are left stay.
+        Beams and gains are then those of the new channels. If slots restart, powers and prices are 0, and the INGR is sigma^2 / signal
+        gain, as in the first slot. Otherwise the last powers are kept, and INGR (7) and prices are computed from them with the new
+        gains. Budgets and the number of slots left do not change.
 
         Returns:
-            The rows of these blocks; none where channels stay and slots go on.
+            The rows of these blocks; empty if channels and served users are constant and slots do not restart.
         """
         if not self.moves and not self.restarts:
             return np.empty(0, np.int64)
@@ -178,7 +178,7 @@ class Blocks:
         return moved
 
     def _hear_again(self, rows: np.ndarray) -> None:
-        """INGR and prices of the powers that are there, on the gains as they are now."""
+        """Compute INGR and prices of the present powers with the present gains."""
         gains = Gains(self.gains.signal_gains[rows], self.gains.cross_gains[rows], self.gains.interferers)
         self.ingr[rows] = ingr(self.powers[rows], gains)
         self.log_ingr[rows] = (np.log10(self.ingr[rows]) - self._log_nominal).clip(-LOG_LIMIT, LOG_LIMIT)
@@ -188,7 +188,7 @@ class Blocks:
             self.prices[rows] = prices(self.powers[rows], gains, None if self.user_rates is None else self.user_rates.weights[rows])
 
     def restart(self, rows: np.ndarray | slice = slice(None)) -> None:
-        """Go back to before the first slot, on the channels as they are now."""
+        """Return to the start of the block, on the present channels."""
         self.slots_left[rows] = self.config.num_slots
         self.rounds[rows] = 0
         self.power_budget[rows] = self.config.nominal_budgets
@@ -199,7 +199,7 @@ class Blocks:
         self._silence(rows)
 
     def _silence(self, rows: np.ndarray | slice) -> None:
-        """Nobody transmits, as before the first slot."""
+        """Set all powers to 0, as before the first slot."""
         self.prices[rows] = 0.0
         self.powers[rows] = 0.0
         self.ingr[rows] = self.inverse_gains[rows]
@@ -216,26 +216,26 @@ class Blocks:
         transmit: bool | None = None,
         outputs: SlotOutputs | None = None,
     ) -> Float[np.ndarray, "block cell"]:
-        """Play one round of a slot: open, negotiate k iterations, measure; the last round transmits, and rolls over what is unspent.
+        """Play one round: set the initial powers, negotiate for k iterations, measure. The last round of a slot transmits.
 
             P_b(t + 1) = P_b(t) + (P_b(t) - spent in slot t) / (T - t)                  (5)
 
-        which is (5) with the sum over the past slots taken slot by slot. With `rounds_per_slot` of 1 every round is a slot. Channels that
-        move do so in `advance`.
+        is the budget after a transmission: (5) as a recursion. With `rounds_per_slot` = 1 every round is a slot. Channels are moved
+        by `advance` only.
 
         Args:
-            actions: Opening move as fractions of each user's slot budget, finite. Entries outside [0, 1] are clipped; a user
-                whose fractions sum to more than 1 is scaled down to 1. Actions of two planes `[block, cell, 2, band, user]` have the
-                fractions in the first; the mean of the second over the bands is the user's damping, instead of the network's own.
-                Where the network's actions tilt prices, they are price multipliers, clipped to [-1, 1]; see `tilted_response`.
-            num_iterations: k, the network's own by default.
-            negotiation: The rule, the network's own by default.
-            transmit: True makes this the last round of its slot, False one that measures only: no energy is spent, and no slot is used up.
-                By default it is the last round if `rounds_per_slot` says so.
-            outputs: Where to write observations and powers, from an `Observer` of these blocks; nowhere by default.
+            actions: Initial powers as fractions of each user's slot budget, finite. Entries outside [0, 1] are clipped. If a user's
+                fractions sum to more than 1, they are scaled to sum to 1. Actions of two planes `[block, cell, 2, band, user]` have the
+                fractions in the first; the mean of the second over the bands is the user's damping, which replaces `config.damping`.
+                With `action="price"` they are price multipliers, clipped to [-1, 1]; see `tilted_response`.
+            num_iterations: k; by default that of the network.
+            negotiation: The rule; by default that of the network.
+            transmit: True makes this the last round of its slot. False makes it a round that only measures, and spends no energy.
+                By default `rounds_per_slot` determines it.
+            outputs: Arrays to write observations and powers to, from an `Observer` of these blocks; none by default.
 
         Returns:
-            Sum rate of each cell (18), bit/s/Hz: of the slot, or in a round that only measures what it would be.
+            Sum rate of each cell (18), bit/s/Hz; hypothetical in a round that does not transmit.
 
         Raises:
             ValueError: the actions or the outputs have another shape.
@@ -255,7 +255,7 @@ class Blocks:
         return rates
 
     def _price_arrays(self, negotiates: bool, shows: bool) -> PriceArrays:
-        """What the kernel takes for prices, made once: that takes as long as a part of a slot."""
+        """The kernel's arrays for prices, cached because making them takes a part of a slot's time."""
         known = self._pricing.get((negotiates, shows))
         if known is None or known.prices is not self.prices:
             measured, constants = (self.measured_prices, self.measured_ingr), (PRICE_OFFSET, TILT_DECADES * math.log2(10.0))
@@ -264,17 +264,17 @@ class Blocks:
         return known
 
     def fairness_arrays(self) -> FairnessArrays | None:
-        """What users' rates count, as kernels take it; None where all count alike."""
+        """The weights of users' rates in the form for kernels; None without fairness."""
         return None if self.user_rates is None else FairnessArrays(*self.user_rates.flat)
 
     def preview(self, actions: Float[np.ndarray, "block cell *plane band user"], num_iterations: int) -> tuple[Powers, Powers]:
-        """Powers, in sigma^2, and INGR (7) after so many iterations of the coming round; nothing is played.
+        """Powers, in sigma^2, and INGR (7) after `num_iterations` iterations of the next round. The blocks do not change.
 
         Args:
-            actions: Opening move, as `play_slot` takes it.
-            num_iterations: How far the negotiation goes.
+            actions: As for `play_slot`.
+            num_iterations: Number of iterations.
         """
-        scratch = copy(self)  # which shares the gains, and what was measured last
+        scratch = copy(self)  # it shares the gains and the last measurements
         scratch._pricing, scratch.served = {}, None
         scratch._arrays = self._arrays._replace(**{name: getattr(self._arrays, name).copy() for name in WRITTEN})
         scratch.prices, scratch.user_rates = self.prices.copy(), self.user_rates and self.user_rates.copy()
@@ -283,21 +283,21 @@ class Blocks:
 
     @property
     def transmits(self) -> Bool[np.ndarray, " block"]:
-        """Whether the coming round is the last of its slot: it transmits, and the others measure."""
+        """Whether the next round is the last of its slot, which transmits; the others only measure."""
         return self.rounds >= self.config.rounds_per_slot - 1
 
     def hear_prices(self) -> None:
-        """Have every round end with prices heard, from the powers as they are on."""
+        """Measure prices at the present powers, and from now on after every round."""
         if not self.hears_prices:
             self.hears_prices = True
             self.prices[:] = prices(self.powers, self.gains, None if self.user_rates is None else self.user_rates.weights)
 
     def measure(self, rows: Sequence[int] | np.ndarray, generators: Sequence[np.random.Generator]) -> None:
-        """Measure INGR, prices and leakage in some rows with the network's error: each is multiplied by 10^(error_db n / 10), n normal.
+        """Measure INGR, prices and leakage in some rows with errors: each value is multiplied by 10^(error_db n / 10), n standard normal.
 
         Args:
-            rows: Which blocks.
-            generators: Of the errors of each, from `multicell_env.streams.error_stream`.
+            rows: Indices of the blocks.
+            generators: Random generators of each block's errors, from `multicell_env.streams.error_stream`.
         """
         log_nominal = self._log_nominal
         for row, generator in zip(rows, generators, strict=True):
@@ -307,10 +307,10 @@ class Blocks:
             self.leakage_errors[row] = 10.0 ** decades[2]
 
     def hold(self) -> Float[np.ndarray, "block cell *plane band user"]:
-        """The action that opens with the last powers, as far as the coming slot's budget allows: fractions of it, summing to at most 1.
+        """Actions that repeat the last powers, as fractions of the next slot's budget, scaled to sum to at most 1.
 
-        The negotiation goes on from there: with `damping_in_action`, undamped. Where actions tilt prices it is the action of no tilt, 0:
-        the best response to prices, which is what the game itself goes on with.
+        With `damping_in_action` the damping is 0. With `action="price"` all entries are 0: the best response to the prices, which does not
+        repeat the powers.
         """
         if self.config.action == "price":
             return np.zeros_like(self.powers)

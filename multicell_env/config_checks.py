@@ -1,4 +1,4 @@
-"""Rules that the fields of a network keep, and what is said where one is broken."""
+"""Checks of the fields of a network, with their error messages."""
 
 import math
 from collections.abc import Sequence
@@ -8,27 +8,27 @@ from typing import Any
 import numpy as np
 
 FLOAT32_LIMIT_DB = 120.0
-"""How far, in dB, the network may reach over a user's own gain in float32: squares of the ratio must stay in range."""
+"""Largest interference over a user's own gain in float32, dB: squares of the ratio must stay in range."""
 FLOAT32_LIMIT_SNR_DB = 180.0
-"""Largest SNR in float32: the square of the noise over a user's power must stay in range."""
+"""Largest SNR in float32, dB: the square of noise over a user's power must stay in range."""
 
 LARGEST_SIZES = {"num_cells": 5_000, "num_antennas": 10_000, "num_users": 10_000, "num_bands": 100_000}
-"""What no network has; with more, arrays do not fit into any machine."""
+"""Largest sizes. Arrays of larger networks do not fit into memory."""
 LONGEST_BLOCK = 10**9
-"""Most slots of a block, and most rounds of a slot: more take days to play."""
+"""Most slots of a block, and most rounds of a slot. More would take days."""
 MOST_ITERATIONS = 10**6
-"""Most iterations in a step: a negotiation has settled after hundreds."""
+"""Most iterations in a step. Negotiations settle within hundreds."""
 MOST_BYTES = 2**38
 """Most bytes of the gains of one block."""
 LONGEST_STEP = 2 * 10**10
-"""Most products of a power and a gain in one block's step, some ten seconds on one core; nothing can interrupt it there."""
+"""Most products of a power and a gain in a step of one block: about ten seconds on one core, which cannot be interrupted."""
 
 
 def checked_int(name: str, value: Any, minimum: int, maximum: int | None = None) -> int:
-    """The whole number that was given.
+    """The value as an int.
 
     Raises:
-        ValueError: it is none, too small, or too large.
+        ValueError: it is not a whole number, too small, or too large.
     """
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < minimum:
         raise ValueError(f"{name} must be a whole number of at least {minimum}; got {shown(value)}. Give such a number.")
@@ -38,10 +38,10 @@ def checked_int(name: str, value: Any, minimum: int, maximum: int | None = None)
 
 
 def shown(value: object) -> str:
-    """A value in an error, cut where it is long: a number of 400 digits says no more than its first ones."""
+    """A value as text for an error message, truncated if it is long."""
     try:
         words = repr(value)
-    except Exception as error:  # a number of more digits than Python writes, or an object that cannot say what it is
+    except Exception as error:  # a number with too many digits for Python, or an object whose repr fails
         words = f"{type(value).__name__} that cannot be shown ({type(error).__name__})"
     return words if len(words) <= 120 else f"{words[:100]}... ({len(words)} characters)"
 
@@ -49,19 +49,19 @@ def shown(value: object) -> str:
 def check_size(
     num_cells: int, num_links: int, num_bands: int, num_antennas: int, max_users: int, most_served: int, num_iterations: int
 ) -> None:
-    """Refuse a network whose gains fit into no machine, or whose step would take minutes in which nothing can end it.
+    """Refuse a network whose gains do not fit into memory, or whose steps would take minutes and cannot be interrupted.
 
     Args:
         num_cells: B.
-        num_links: Pairs of cells that interfere.
+        num_links: Number of ordered pairs of cells that interfere.
         num_bands: F.
         num_antennas: M.
-        max_users: Users of the largest cell.
-        most_served: Users of the largest cell that are served at once.
+        max_users: Largest number of users of a cell.
+        most_served: Largest number of users that a cell serves at once.
         num_iterations: k.
 
     Raises:
-        ValueError: it is such a network.
+        ValueError: the network is too large.
     """
     gains = max(num_links, 1) * num_bands * most_served**2
     channels = (num_cells + num_links) * num_bands * num_antennas * max_users
@@ -72,16 +72,16 @@ def check_size(
         )
     if gains * num_iterations > LONGEST_STEP:
         raise ValueError(
-            f"num_iterations must be at most {LONGEST_STEP // gains} on this network, where a step would take minutes without an end that "
-            f"Ctrl-C could reach; got {num_iterations}. Give fewer, and more rounds_per_slot or slots."
+            f"num_iterations must be at most {LONGEST_STEP // gains} on this network, because longer steps take minutes and Ctrl-C cannot "
+            f"interrupt them; got {num_iterations}. Give fewer, and more rounds_per_slot or slots."
         )
 
 
 def checked_number(name: str, value: Any, largest: float) -> float:
-    """The number that was given, from 0 to the largest.
+    """The value as a float, from 0 to `largest`.
 
     Raises:
-        ValueError: it is none, or outside.
+        ValueError: it is not a number, or out of range.
     """
     number = real_number(value)
     if not 0.0 <= number <= largest:
@@ -90,7 +90,7 @@ def checked_number(name: str, value: Any, largest: float) -> float:
 
 
 def real_number(value: Any) -> float:
-    """A real number as a float; NaN for what is none, infinite where it is out of a float's range."""
+    """A real number as a float; NaN for other values, infinity if it is out of the range of a float."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return math.nan
     try:
@@ -100,10 +100,10 @@ def real_number(value: Any) -> float:
 
 
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """Refuse what is none of the choices.
+    """Refuse a value that is not one of the choices.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not.
     """
     if not isinstance(value, str) or value not in choices:
         words = ", ".join(map(repr, choices[:-1])) + f" or {choices[-1]!r}"
@@ -112,24 +112,22 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
 
 
 def check_damping(damping: Any, in_action: Any, action: str) -> None:
-    """Refuse a damping that is none, or that two fields say.
+    """Refuse an invalid damping, or one that two fields determine.
 
     Args:
-        damping: Of every user.
-        in_action: Whether each user's own is a part of the action.
-        action: The form of actions.
+        damping: `NetworkConfig.damping`.
+        in_action: `NetworkConfig.damping_in_action`.
+        action: `NetworkConfig.action`.
 
     Raises:
-        ValueError: it is so.
+        ValueError: a value is invalid, or they cannot be combined.
     """
     if not 0.0 <= real_number(damping) < 1.0:
         raise ValueError(f"damping must be in [0, 1) (1 would freeze the negotiation); got {damping!r}. Give 0 for the paper's game.")
     if not isinstance(in_action, bool):
         raise ValueError(f"damping_in_action must be True or False; got {in_action!r}. Give one of the two.")
     if in_action and damping > 0.0:
-        raise ValueError(
-            f"damping must be 0 with damping_in_action (each user's own takes its place); got {damping!r}. Give one of the two."
-        )
+        raise ValueError(f"damping must be 0 with damping_in_action (the action replaces it); got {damping!r}. Give one of the two.")
     if action == "price" and in_action:
         raise ValueError(
             "damping_in_action must be False with action 'price', which has one plane; got True. Give damping, or action 'powers'."
@@ -137,10 +135,10 @@ def check_damping(damping: Any, in_action: Any, action: str) -> None:
 
 
 def check_errors(measurement_error_db: float, num_iterations: int) -> None:
-    """Refuse measurements with errors where iterations inside a step make them.
+    """Refuse measurement errors together with iterations inside a step.
 
     Raises:
-        ValueError: there are both.
+        ValueError: both are given.
     """
     if measurement_error_db > 0.0 and num_iterations > 0:
         raise ValueError(
@@ -150,14 +148,14 @@ def check_errors(measurement_error_db: float, num_iterations: int) -> None:
 
 
 def check_schedule(schedule: str, users_per_slot: Any, num_antennas: int, max_users: int, restart: Any) -> int | None:
-    """The most users that a schedule serves at once, as they were given.
+    """Check the schedule; returns the given largest number of served users.
 
     Raises:
-        ValueError: they are given without a schedule, no whole number, or more than the antennas; or `restart` is none, or False where
-            others take the places of users with powers.
+        ValueError: `users_per_slot` is given without a schedule, is not a whole number, or exceeds the antennas; or `restart` is invalid,
+            or False although the served users change.
     """
     if restart is not None and not isinstance(restart, bool):
-        raise ValueError(f"restart must be True, False, or None for where channels move; got {restart!r}. Give one of the three.")
+        raise ValueError(f"restart must be True, False, or None (only if channels move); got {restart!r}. Give one of the three.")
     if users_per_slot is not None:
         if schedule == "none":
             raise ValueError(
@@ -171,17 +169,17 @@ def check_schedule(schedule: str, users_per_slot: Any, num_antennas: int, max_us
             )
     if restart is False and schedule != "none" and max_users > (users_per_slot or num_antennas):
         raise ValueError(
-            f"restart must not be False where a schedule serves other users in every slot; got False with {max_users} users, of whom "
+            f"restart must not be False if a schedule serves other users in every slot; got False with {max_users} users, of whom "
             f"{users_per_slot or num_antennas} are served. Leave it out."
         )
     return users_per_slot
 
 
 def checked_num_users(value: Any, num_cells: int, most: int | None) -> int | tuple[int, ...]:
-    """Users in every cell, or one number per cell, none of them above the most that are served at once, the number of antennas.
+    """Users in every cell, or one number per cell, each of at most `most`, the number of antennas.
 
     Raises:
-        ValueError: they are not.
+        ValueError: a number is invalid, or there are not as many as cells.
     """
     largest = LARGEST_SIZES["num_users"]
     if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str):
@@ -201,7 +199,7 @@ def _at_most_antennas(counts: tuple[int, ...], most: int | None) -> tuple[int, .
     if most is not None and max(counts) > most:
         raise ValueError(
             f"num_users must not exceed num_antennas (zero-forcing needs M >= U); got U={max(counts)}, "
-            f"M={most}. Raise num_antennas or lower num_users. With schedule='round-robin' some are served in each slot."
+            f"M={most}. Raise num_antennas or lower num_users. Or give schedule='round-robin', which serves some users in each slot."
         )
     return counts
 
@@ -210,11 +208,11 @@ def checked_db(name: str, value: Any) -> float:
     """A ratio in decibels; `sir_db` may be infinite.
 
     Raises:
-        ValueError: it is no number, or beyond any radio.
+        ValueError: it is not a number, or outside [-300, 300] dB.
     """
     infinite_allowed = name == "sir_db"
     number = real_number(value)
-    # 300 dB is beyond any radio and keeps every product of two gains inside a float
+    # 300 dB exceeds any radio link, and products of two gains stay in the range of a float
     if not (abs(number) <= 300.0 or (infinite_allowed and number == math.inf)):
         limits = "within [-300, 300] dB" + (", or inf for no interference" if infinite_allowed else "")
         raise ValueError(f"{name} must be a number {limits}; got {shown(value)}. Give the ratio in decibels.")
@@ -222,10 +220,10 @@ def checked_db(name: str, value: Any) -> float:
 
 
 def checked_powers_dbm(powers: Any, noise: Any, num_cells: int, snr_db: float | None) -> float | tuple[float, ...] | None:
-    """Absolute powers of the base stations in dBm, one for all or one per cell, beside the noise of a band; None where there are none.
+    """Absolute powers of the base stations in dBm, one for all or one per cell; None if neither powers nor noise are given.
 
     Raises:
-        ValueError: one of the two is missing, an SNR is given beside them, a number is none or beyond any radio, or there are not as many
+        ValueError: one of the two is missing, an SNR is given too, a number is invalid or outside [-300, 300] dBm, or there are not as many
             as cells.
     """
     if powers is None and noise is None:
@@ -239,27 +237,27 @@ def checked_powers_dbm(powers: Any, noise: Any, num_cells: int, snr_db: float | 
     each: tuple[Any, ...] = tuple(powers) if several else (powers,)
     for name, value in (*(("tx_power_dbm", power) for power in each), ("noise_dbm", noise)):
         if not abs(real_number(value)) <= 300.0:
-            raise ValueError(f"{name} must be a number within [-300, 300] dBm; got {shown(value)}. Give the power in decibels over 1 mW.")
+            raise ValueError(f"{name} must be a number within [-300, 300] dBm; got {shown(value)}. Give the power in dBm.")
     if len(each) not in (1, num_cells):
         raise ValueError(
             f"tx_power_dbm must be one number or one per cell; got {len(each)} for {num_cells} cells. Give {num_cells}, or one."
         )
     if snr_db is not None:
-        raise ValueError(f"snr_db must be left out beside tx_power_dbm, which says the powers; got {snr_db:g}. Give one of them.")
+        raise ValueError(f"snr_db must be left out beside tx_power_dbm, which determines the powers; got {snr_db:g}. Give one of them.")
     numbers = [float(power) for power in each]
     return tuple(numbers) if len(numbers) > 1 else numbers[0]
 
 
 def check_float32_reaches(farthest: float, largest_snr: float, *powers: np.ndarray) -> None:
-    """Refuse a network whose numbers single precision does not hold.
+    """Refuse a network whose numbers exceed the range of single precision.
 
     Args:
         farthest: Largest interference or nominal power over the largest power or noise over gain.
         largest_snr: Largest mean SNR of a cell.
-        powers: Powers that occur, in sigma^2; the first ones are the nominal powers.
+        powers: Arrays of powers, in sigma^2, the nominal powers first.
 
     Raises:
-        ValueError: one of them is out of range.
+        ValueError: a number is out of range.
     """
     if (farthest_db := 10.0 * math.log10(farthest)) > FLOAT32_LIMIT_DB + 1e-9:
         raise ValueError(
@@ -275,27 +273,27 @@ def check_float32_reaches(farthest: float, largest_snr: float, *powers: np.ndarr
 
 
 def rounded(value: object) -> str:
-    """A number, or one for each cell, without digits that nobody reads."""
+    """A number, or one for each cell, rounded for display."""
     return ", ".join(map(rounded, value)) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float | int) else str(value)
 
 
 def as_array(given: Any, whose: str, shape: object) -> np.ndarray:
-    """What was given as an array of numbers.
+    """The value as an array of numbers.
 
     Args:
         given: An array, a tensor, or lists of numbers.
-        whose: What an error calls it.
-        shape: What an error says that it must have; it is not looked at.
+        whose: Its name in error messages.
+        shape: The required shape for error messages; it is not checked.
 
     Raises:
-        ValueError: it is none: ragged lists, a tensor that has gradients or is on another device, or an array with masked entries.
+        ValueError: it is not an array of numbers: ragged lists, a tensor with gradients or on another device, or a masked array.
     """
     if isinstance(given, np.ma.MaskedArray) and np.ma.is_masked(given):
         raise ValueError(f"{whose} must have all of its entries; got a masked array. Fill what is masked: array.filled(0).")
     try:
         return np.asarray(given)
     except (RuntimeError, TypeError, ValueError) as error:
-        # Ragged lists, and what torch says of tensors that NumPy cannot read.
+        # Ragged lists, and tensors that NumPy cannot read.
         reason = f"{type(given).__module__.split('.')[0]}.{type(given).__name__}: {' '.join(str(error).split())[:120]}"
         raise ValueError(
             f"{whose} must be an array of numbers of shape {shape}; got {reason}. For a tensor give tensor.detach().cpu().numpy()."

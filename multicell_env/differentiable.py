@@ -1,4 +1,4 @@
-"""Rounds of the game by the readable equations, for learners that send gradients through several of them."""
+"""The game as differentiable functions, for learners that propagate gradients through several rounds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -23,16 +23,16 @@ RULES = (
     *("num_cells", "num_bands", "max_users", "dtype", "rounds_per_slot"),
     *("num_iterations", "negotiation", "action", "damping", "damping_in_action", "reward", "measuring_reward", "fairness"),
 )
-"""What all networks of one game have in common."""
+"""Fields that all networks of a game must share."""
 PROGRESS = ("power_budget", "powers", "past_rates", "num_past", "slots_left", "rounds", "has_played")
-"""What changes as blocks are played."""
+"""Arrays that change as blocks are played."""
 COUNTS = ("num_past", "slots_left", "rounds", "has_played")
-"""What of it counts, and stays in NumPy."""
+"""Counters among them, which are NumPy arrays."""
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """What a game is in, block by block: arrays of one library, and NumPy's for what counts."""
+    """The state of a game by block: arrays of one library, and NumPy arrays for counters."""
 
     cross_gains: Float[Array, "block cell interferer band tx_user user"]
     signal_gains: Float[Array, "block cell band user"]
@@ -52,20 +52,20 @@ class _Rows:
 
 
 class DifferentiableGame:
-    """Blocks that are played round by round with gradients; the blocks that they come from stay as they are.
+    """Blocks that are played round by round with gradients, as a copy: the original blocks do not change.
 
-    What `observations` and `step` give is what the environment gives for the same actions, up to rounding. A row may be of another network
-    than the next one: see `stack`.
+    `observations` and `step` agree with the environment for the same actions, up to rounding. Rows may be of different networks; see
+    `stack`.
 
     Args:
-        blocks: Where the game begins: channels, powers, budgets and rounds as they are now.
+        blocks: The initial state: channels, powers, budgets and rounds as they are now.
         observation: "price" or "gain".
-        like: An array of the library that computes, on its device; NumPy by default.
-        to_the_end: Whether the game goes on to the end of the blocks. Where channels move, what they will be is drawn for that, from copies
-            of the blocks' generators; otherwise the game then ends with the running slot.
+        like: An array of the library to compute with, on its device; NumPy by default.
+        to_the_end: Whether the game can be played to the end of the blocks. If channels move, the channels of later slots are then drawn
+            in advance, from copies of the blocks' generators. With False, a game with moving channels ends with the present slot.
 
     Raises:
-        ValueError: measurements have errors, a schedule leaves users out, or the observation is another.
+        ValueError: measurements have errors, a schedule does not serve all users, or another observation.
     """
 
     def __init__(self, blocks: Blocks, observation: Observation = "price", like: Array = None, *, to_the_end: bool = True) -> None:
@@ -79,7 +79,7 @@ class DifferentiableGame:
         if observation not in ("price", "gain"):
             raise ValueError(f"observation must be 'price' or 'gain' for gradients; got {observation!r}. Choose one of the two.")
         self.config: NetworkConfig = config
-        """The rules, which all rows share; the rest of it is the first row's alone."""
+        """The rules that all rows share. Its other fields are those of the first row's network."""
         self._restarts, self._moves = blocks.restarts, blocks.moves
         self.observation: Observation = observation
         self._xp = array_namespace(np.empty(0) if like is None else like)
@@ -122,7 +122,7 @@ class DifferentiableGame:
         return self._xp.asarray(np.array(values, self.config.dtype), **self._device)
 
     def _prepare(self) -> None:
-        """What stays while blocks are played, and what was measured last."""
+        """Compute constants of the blocks, and the last measurements."""
         xp, rows = self._xp, self._rows
         gains = Gains(rows.signal_gains, rows.cross_gains, xp.asarray(self.interferers.copy(), **self._device))
         mask = rows.user_mask > 0.0
@@ -139,13 +139,13 @@ class DifferentiableGame:
 
     @classmethod
     def stack(cls, games: Sequence["DifferentiableGame"]) -> "DifferentiableGame":
-        """One game whose rows are those of several, which may be on different networks.
+        """One game with the rows of several games, which may be on different networks.
 
         Args:
             games: Games with the same rules, sizes (cells, bands, users of the largest cell), precision, observation and library.
 
         Raises:
-            ValueError: there is none, or they differ in one of these.
+            ValueError: there are no games, or they differ in one of these.
         """
         rules = {(*(getattr(game.config, name) for name in RULES), game.observation, game._restarts, game._ahead is None) for game in games}
         if len(rules) != 1:
@@ -165,7 +165,7 @@ class DifferentiableGame:
         return games[0]._with(_Rows(**joined | {"place": _joined(places)}), ahead=Ahead.joined(stores))
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "DifferentiableGame":
-        """A game of some of the rows, each as often as it is named."""
+        """A game of the given rows, which may repeat."""
         chosen = np.asarray(rows)
         index = self._xp.asarray(chosen, **self._device)
         arrays = {field.name: getattr(self._rows, field.name) for field in fields(_Rows)}
@@ -174,14 +174,14 @@ class DifferentiableGame:
         )
 
     def progress(self) -> dict[str, np.ndarray]:
-        """How far the blocks have been played, as NumPy arrays without gradients."""
+        """The state of the blocks, as NumPy arrays without gradients."""
         return {name: _in_numpy(getattr(self._rows, name)) for name in PROGRESS}
 
     def at(self, progress: Mapping[str, np.ndarray]) -> "DifferentiableGame":
-        """The same blocks, as far as `progress` says they have been played.
+        """The same blocks in the state `progress`.
 
         Raises:
-            KeyError: something is missing.
+            KeyError: an array is missing.
         """
         changed = {name: np.array(progress[name]) for name in PROGRESS}
         rows = replace(self._rows, **{name: array if name in COUNTS else self._array(array) for name, array in changed.items()})
@@ -196,17 +196,17 @@ class DifferentiableGame:
         return game
 
     def _in_their_slots(self, rows: _Rows) -> _Rows:
-        """Rows on the channels of the slots that they are in."""
+        """Rows on the channels of their present slots."""
         if self._ahead is None:
             return rows
         signal_gains, cross_gains = self._ahead.gains_of(rows.place, rows.slots_left)
         return replace(rows, signal_gains=signal_gains, cross_gains=cross_gains)
 
     def _with_all_interferers(self, leaks: bool) -> "DifferentiableGame":
-        """The same game with every other cell as an interferer, and the own one where beams leak, at gains of 0 where it does not reach."""
+        """The same game with every other cell as an interferer, and with leaking beams also the own cell; missing gains are 0."""
         cells = np.arange(self.config.num_cells)
         everybody = np.array([[*cells[cells != cell], *([cell] if leaks else [])] for cell in cells])
-        # An entry past the last one stands for a cell that does not reach; it is a zero that is put there.
+        # An index past the last entry stands for a cell that does not interfere; a zero is appended there.
         places = np.full(everybody.shape, self.interferers.shape[1])
         for cell, place in np.argwhere(self.interferers >= 0):
             places[cell, np.flatnonzero(everybody[cell] == self.interferers[cell, place])] = place
@@ -225,7 +225,7 @@ class DifferentiableGame:
 
     @property
     def transmits(self) -> Bool[np.ndarray, " block"]:
-        """Whether the coming round is the last of its slot: it transmits, and the others measure."""
+        """Whether the next round is the last of its slot, which transmits; the others only measure."""
         return self._rows.rounds + 1 >= self.config.rounds_per_slot
 
     @property
@@ -244,29 +244,32 @@ class DifferentiableGame:
         return self._rows.user_mask
 
     def observations(self) -> Float[Array, "block cell plane band user"]:
-        """What the agents see before the coming round, as `multicell_env.observation.observe` says it."""
+        """Observations before the next round, as of `multicell_env.observation.observe`."""
         return observations(self.observation, self.config, self._network, self._progress(), self._measured, self._static)
 
     def step(self, actions: Float[Array, "block cell *plane band user"]) -> Float[Array, "block cell"]:
-        """Play one round of every block, as `Blocks.play_slot` says it.
+        """Play one round of every block, as `Blocks.play_slot`.
+
+        Args:
+            actions: As for `Blocks.play_slot`, in the library of the game.
 
         Returns:
-            Sum rate of each cell (18), bit/s/Hz, with gradients: of the slot, or in a round that only measures what it would be.
+            Sum rate of each cell (18), bit/s/Hz, with gradients; hypothetical in a round that does not transmit.
 
         Raises:
             RuntimeError: a block has ended.
-            ValueError: the actions have a wrong shape, are not finite, or make a power that is not.
+            ValueError: the actions have a wrong shape, are not finite, or lead to a power that is not finite.
         """
         return self._xp.sum(self._play(actions, predicted=False)[1].rates, axis=-1)
 
     def rewards(self, actions: Float[Array, "block cell *plane band user"]) -> Float[Array, "block cell"]:
-        """Play one round as `step` does, and get the rewards of the environment's own `step`."""
+        """Play one round as `step`, and return the agents' rewards, bit/s/Hz, as the environment's `step`."""
         return rewards_of_round(self.config, self._network, *self._play(actions, predicted=predicts(self.config)))
 
     def _play(self, actions: Float[Array, "block cell *plane band user"], *, predicted: bool) -> tuple[Progress, Round]:
-        """Play one round; progress before it, and what it gave."""
+        """Play one round; returns the state before it, and its results."""
         if self.is_over:
-            raise RuntimeError("A block has ended: begin a new game from blocks that have slots left.")
+            raise RuntimeError("A block has ended: make a new game from blocks that have slots left.")
         check_actions(self._xp, actions, config=self.config, num_blocks=len(self))
         rows, before, transmits = self._rows, self._progress(), self.transmits
         slots_left = rows.slots_left - transmits
@@ -290,7 +293,7 @@ class DifferentiableGame:
         return before, played
 
     def _begin_slots(self, moved: Bool[np.ndarray, " block"]) -> None:
-        """What `Blocks.advance` does between two slots."""
+        """Start the next slots, as `Blocks.advance`."""
         rows = self._in_their_slots(self._rows)
         if self._restarts:
             goes_on = self._array(~moved)[:, None, None, None]

@@ -20,17 +20,17 @@ def parallel_env(
     render_mode: str | None = None,
     **overrides: Any,
 ) -> MulticellEnv:
-    """The environment in PettingZoo's parallel API.
+    """Make the environment, with PettingZoo's parallel API; see `MulticellEnv`.
 
     Args:
         config: The network; the paper's (8, 4) network by default.
-        observation: "csi" or "gain".
+        observation: "csi", "gain" or "price".
         render_mode: None, "rgb_array", "ansi" or "human".
-        **overrides: Fields of `NetworkConfig` to change; `channels`, a pool of recorded channels or a model; or `max_cycles`, PettingZoo's
-            name for the number of steps.
+        **overrides: Fields of `NetworkConfig` to change; `channels`, a channel model or a pool of recorded channels; or `max_cycles`,
+            PettingZoo's name for the number of steps.
 
     Raises:
-        ValueError: a field breaks its rule.
+        ValueError: a field breaks its rule, or as for `MulticellEnv`.
         TypeError: an argument that does not exist.
     """
     return MulticellEnv(config, observation=observation, render_mode=render_mode, **overrides)
@@ -43,7 +43,7 @@ def raw_env(
     render_mode: str | None = None,
     **overrides: Any,
 ) -> AECEnv:
-    """The agent-environment-cycle view, without wrappers. Arguments as for `parallel_env`."""
+    """Make the environment with PettingZoo's agent-environment-cycle API, without wrappers. Arguments as for `parallel_env`."""
     parallel: Any = parallel_env(config, observation=observation, render_mode=render_mode, **overrides)
     return parallel_to_aec_wrapper(parallel)
 
@@ -55,12 +55,12 @@ def env(
     render_mode: str | None = None,
     **overrides: Any,
 ) -> AECEnv:
-    """The agent-environment-cycle view, with the order of calls enforced. Arguments as for `parallel_env`."""
+    """Make the environment with PettingZoo's agent-environment-cycle API, which checks the order of calls. Arguments: `parallel_env`."""
     parallel: Any = parallel_env(config, observation=observation, render_mode=render_mode, **overrides)
     return parallel_to_aec(parallel)
 
 
-# PettingZoo has a registry from 1.26 on.
+# PettingZoo has a registry since version 1.26.
 if hasattr(pettingzoo, "register"):
     pettingzoo.register("parallel", "multicell-v0", "multicell_env.multicell_v0:parallel_env")
     pettingzoo.register("aec", "multicell-v0", "multicell_env.multicell_v0:env")

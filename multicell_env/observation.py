@@ -1,4 +1,4 @@
-"""What a base station sees of a block: image-like planes over bands and users."""
+"""Observations of a base station: image-like planes over bands and users."""
 
 import math
 from collections.abc import Sequence
@@ -22,18 +22,18 @@ Observation = Literal["csi", "gain", "price"]
 Planes = Float[np.ndarray, "*batch plane band user"]
 
 GAIN_LIMIT = 3.0
-"""Logarithms of signal gains over a_bb saturate here in "price"."""
+"""Limit of log10 of the signal gain over a_bb in "price"."""
 MOST_AT_LIMIT = 0.25
-"""Share of a plane that may be at its limit before a warning."""
+"""Largest share of a plane at its limit that causes no warning."""
 CHANNEL_LIMIT = 100.0
-"""Planes of H over sqrt(a_bb) saturate here, which a Rayleigh draw never reaches."""
+"""Limit of the planes of H over sqrt(a_bb). Rayleigh draws do not reach it."""
 
 
 def num_planes(kind: Observation, config: NetworkConfig) -> int:
-    """4M + 2 planes for "csi", 3 for "gain", 9 for "price", or 10 where the network is fair.
+    """Number of planes: 4M + 2 for "csi", 3 for "gain", 9 for "price" or 10 with `fairness`.
 
     Raises:
-        ValueError: no such observation.
+        ValueError: there is no such observation.
     """
     if not isinstance(kind, str) or kind not in ("csi", "gain", "price"):
         raise ValueError(
@@ -44,19 +44,19 @@ def num_planes(kind: Observation, config: NetworkConfig) -> int:
 
 
 def state_kind(kind: Observation) -> Observation:
-    """Which planes of all cells are the global state where this is observed."""
+    """The kind of planes of which the global state consists: "price" if it is observed, else "gain"."""
     return "price" if kind == "price" else "gain"
 
 
 class Observer:
-    """Observations of blocks as they are played. What the channels say is prepared once a block, not once a slot.
+    """Computes the observations of blocks as they are played. Planes that depend on channels only are computed once per block.
 
     Args:
         kind: "csi", "gain" or "price".
-        blocks: What is observed; "csi" needs blocks that keep their channels, and with "price" they hear prices from then on.
+        blocks: The blocks to observe. "csi" needs blocks with `keep_channels`; "price" makes them measure prices after every round.
 
     Raises:
-        ValueError: no such observation.
+        ValueError: there is no such observation.
     """
 
     def __init__(self, kind: Observation, blocks: Blocks) -> None:
@@ -72,7 +72,7 @@ class Observer:
         self.begin()
 
     def begin(self, rows: np.ndarray | slice = slice(None)) -> None:
-        """Prepare the planes of blocks that have begun."""
+        """Compute the constant planes of new blocks, those of `rows`."""
         if self.kind == "csi":
             self._static[rows] = _csi_planes(self.blocks, rows)
         elif self.kind == "price":
@@ -82,11 +82,11 @@ class Observer:
             self._static[rows] = gains.clip(-LOG_LIMIT, LOG_LIMIT)[:, :, None]
 
     def observe(self) -> Float[np.ndarray, "block cell plane band user"]:
-        """Observation of every cell of every block, float32, a fresh array. Padded users are included; see `NetworkConfig.user_mask`."""
+        """Observations of every cell of every block, float32, as a new array, with padded users (see `NetworkConfig.user_mask`)."""
         planes, blocks = np.empty(self._shape, np.float32), self.blocks
         if self.kind == "price":
             if blocks.config.measurement_error_db > 0.0:
-                self.begin()  # leakage is measured anew
+                self.begin()  # leakage is measured again
             self._show_prices(planes)
             return planes
         planes[:, :, :-2] = self._static
@@ -95,7 +95,7 @@ class Observer:
         return planes
 
     def _show_prices(self, planes: Planes) -> None:
-        """Write the observations "price" as blocks are now, bit for bit as a slot does."""
+        """Write the observations "price" of the present state, bit for bit as the slot kernel does."""
         blocks, config = self.blocks, self.blocks.config
         begins = (blocks.slots_left == config.num_slots) | (blocks.restarts & (blocks.slots_left > 0))
         phases = (blocks.rounds / config.rounds_per_slot).clip(max=1.0)
@@ -105,22 +105,22 @@ class Observer:
             show_prices(self._static, planes, *state, begins & (blocks.rounds == 0), phases, blocks.fairness_arrays())
 
     def outputs(self) -> SlotOutputs:
-        """Fresh arrays for what the next slot shows: `observations` will be what `observe` would return after it."""
+        """New arrays for the results of the next slot, whose `observations` then equal those of `observe`."""
         return SlotOutputs(self._static, np.empty(self._shape, np.float32), np.empty_like(self.blocks.powers))
 
     def advance(self) -> bool:
-        """Move the channels of blocks that are between two slots, and prepare their planes; whether there were any."""
+        """Move the channels of blocks between two slots, and compute their constant planes; returns whether there were any."""
         moved = self.blocks.advance()
         if len(moved):
             self.begin(moved)
         return bool(len(moved))
 
     def after_round(self, planes: Planes, errors: Sequence[np.random.Generator] = ()) -> Planes:
-        """Observations after a round: of blocks between two slots on their next channels, and as they are measured.
+        """Observations after a round, with the new channels of blocks between two slots, and with measurement errors.
 
         Args:
             planes: The observations that the round wrote.
-            errors: Of measurements, one generator for each block, where the network has errors.
+            errors: Random generators of measurement errors, one for each block, if the network has errors.
         """
         has_moved = (self.blocks.moves or self.blocks.restarts) and self.advance()
         if errors:
@@ -129,27 +129,31 @@ class Observer:
 
 
 def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell plane band user"]:
-    """Observation of every cell of every block at once, as `Observer.observe`.
+    """Observations of every cell of every block, as `Observer.observe`.
 
-    "gain": log10 signal gain over a_bb, log10 c/p0, log10 of the slot budget relative to nominal. "csi" is the local state of (17): Re H,
-    Im H, both over the root of a_bb, Re w, Im w (M planes each), log10 c/p0, log10 of the slot budget relative to nominal. Every plane is
-    the same for the same network in other units.
+    "gain": log10 of the signal gain over a_bb, log10 c/p0, log10 of the slot budget over nominal. "csi", the local state (17): Re H and
+    Im H, both over sqrt(a_bb), Re w, Im w (M planes each), log10 c/p0, log10 of the slot budget over nominal. Planes do not depend on the
+    unit of power.
 
-    "price", with S and N as in `multicell_env.model.pricing.prices`, P the user's budget of the coming slot and p its last powers:
+    "price", with S and N as in `multicell_env.model.pricing.prices`, P the user's budget in the next slot and p its last powers:
 
-    0. log10 of signal gain over a_bb, within 3;
+    0. log10 of the signal gain over a_bb, clipped to [-3, 3];
     1. log10 c/p0, plus 2;
-    2. log2 of the cell's number of users, less 2;
+    2. log2 of the cell's number of users, minus 2;
     3. log10(0.001 + price p0);
-    4. log10(1 + p0 times the sum of the beam's gains to all users of other cells), less 2;
+    4. log10(1 + p0 times the sum of the beam's gains to all users of other cells), minus 2;
     5. log10(0.001 + p/P), plus 1;
     6. p/P;
-    7. 1 in the first round of a block, and of every slot that begins without powers; 0 in others;
-    8. rounds of the slot that have been played, over R;
-    9. where `NetworkConfig.fairness` is not 0: log10 of what the user's rate counts, within 3.
+    7. 1 in the first round of a block, and of every slot that starts from zero powers; 0 otherwise;
+    8. number of rounds played in the slot, over R;
+    9. if `NetworkConfig.fairness` is not 0: log10 of the weight of the user's rate, clipped to [-3, 3].
+
+    Args:
+        kind: "csi", "gain" or "price".
+        blocks: The blocks to observe.
 
     Raises:
-        ValueError: no such observation.
+        ValueError: there is no such observation.
     """
     return Observer(kind, blocks).observe()
 
@@ -157,14 +161,14 @@ def observe(kind: Observation, blocks: Blocks) -> Float[np.ndarray, "block cell 
 def tilted_shares(
     observations: Float[Array, "*batch cell plane band user"], tilts: Float[Array, "*batch cell band user"]
 ) -> Float[Array, "*batch cell 2 band user"]:
-    """What price multipliers mean to who sees "price": the shares of a nominal slot budget that the answers to tilted prices take.
+    """Power shares that result from price multipliers, for the observation "price", as fractions of the nominal slot budget.
 
-    Planes as 5 and 6 of the observation: log10(0.001 + p/(F p0)), plus 1, and p/(F p0), with p the answer (see
-    `multicell_env.model.pricing.tilted_response`) at the prices and the INGR that the observation shows.
+    The planes are as 5 and 6 of the observation: log10(0.001 + p/(F p0)), plus 1, and p/(F p0). The powers p are the best response (see
+    `multicell_env.model.pricing.tilted_response`) to the prices and INGR in the observation.
 
     Args:
         observations: Planes of "price".
-        tilts: Actions in [-1, 1].
+        tilts: Actions in [-1, 1], price multipliers.
     """
     xp = array_namespace(tilts)
     ingr, price = 10.0 ** (observations[..., 1, :, :] - 2.0), xp.clip(10.0 ** observations[..., 3, :, :] - FLOOR, min=0.0)
@@ -192,7 +196,7 @@ def _price_planes(blocks: Blocks, rows: np.ndarray | slice) -> Float[np.ndarray,
 
 
 def share_at_limit(kind: Observation, config: NetworkConfig, planes: Planes) -> float:
-    """The largest share of a plane's entries that are at their limit, of those planes that show the channels."""
+    """The largest share of entries at their limit in a plane, over the planes that depend on channels."""
     shown = slice({"csi": 2 * config.num_antennas, "gain": 2, "price": 1}[kind])
     limits = np.stack([observation_limits(kind, config, cell, padded=True) for cell in range(config.num_cells)])
     at_limit = (np.abs(planes) >= limits)[..., shown, :, :]
@@ -201,7 +205,7 @@ def share_at_limit(kind: Observation, config: NetworkConfig, planes: Planes) -> 
 
 
 def check_limits(kind: Observation, config: NetworkConfig, planes: Float[np.ndarray, "block cell plane band user"]) -> None:
-    """Warn where observations of recorded channels are at their limits, so that an actor cannot tell them apart."""
+    """Warn if observations of recorded channels are at their limits, where an actor cannot distinguish them."""
     if (share := share_at_limit(kind, config, planes)) > MOST_AT_LIMIT:
         warn_of(
             [
@@ -212,7 +216,7 @@ def check_limits(kind: Observation, config: NetworkConfig, planes: Float[np.ndar
 
 
 def observation_limits(kind: Observation, config: NetworkConfig, cell: int, *, padded: bool = False) -> Planes:
-    """Largest magnitude of every entry of a cell's observation, with or without the padded users, float32."""
+    """Largest magnitude of every entry of a cell's observation, float32, with or without padded users."""
     num_users = config.max_users if padded else config.users_per_cell[cell]
     limits = np.full((num_planes(kind, config), config.num_bands, num_users), LOG_LIMIT)
     if kind == "price":

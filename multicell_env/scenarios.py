@@ -1,4 +1,4 @@
-"""Networks drawn at random, one for every block: mixtures of sizes, unequal loads, and interference that no plan fits."""
+"""Distributions of random networks: mixtures of sizes, unequal loads, asymmetric interference and irregular deployments."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from multicell_env.streams import NETWORKS, generator
 
 
 class Scenario(Protocol):
-    """Anything that draws networks. The same state of the generator gives the same network."""
+    """A distribution of networks. The same state of the generator gives the same network."""
 
     def sample(self, generator: np.random.Generator) -> NetworkConfig:
         """Draw one network."""
@@ -23,10 +23,10 @@ class Scenario(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Mixture:
-    """Symmetric networks of many sizes, for an actor that is to work everywhere. Every field is drawn independently.
+    """Symmetric networks of many sizes, to train one actor for all of them. Every field is drawn independently.
 
     Raises:
-        ValueError: a field offers nothing to choose from, or its range is upside down.
+        ValueError: a field has no choices, or a range whose limits are in the wrong order.
     """
 
     num_cells: tuple[int, ...] = (2, 3, 4)
@@ -63,14 +63,14 @@ class Mixture:
 
 @dataclass(frozen=True, kw_only=True)
 class UnequalLoad:
-    """Cells with different numbers of users, in an order that changes from block to block: no fixed share of the bands is fair."""
+    """Cells with different numbers of users, in random order, so that no fixed division of the bands suits all networks."""
 
     num_users: tuple[int, ...] = (2, 4, 8)
-    """U of the cells, to be shuffled; M is twice the largest."""
+    """U of the cells, which are shuffled; M is twice the largest."""
     num_bands: int = 6
-    """F."""
+    """F, number of bands."""
     sir_db: float = 0.0
-    """SIR, dB."""
+    """SIR of the mean gains, dB."""
 
     def sample(self, generator: np.random.Generator) -> NetworkConfig:
         """Draw one network."""
@@ -85,18 +85,18 @@ class UnequalLoad:
 
 @dataclass(frozen=True, kw_only=True)
 class AsymmetricInterference:
-    """Mean gains between cells that are independent in both directions: some pairs should share bands, others must not.
+    """Random mean gains between cells, independent in both directions. Some pairs of cells can share bands, others should not.
 
     Raises:
-        ValueError: the range of gains is upside down.
+        ValueError: the limits of the gains are in the wrong order.
     """
 
     num_cells: int = 3
-    """B."""
+    """B, number of cells."""
     num_users: int = 4
-    """U; M = 2 U."""
+    """U, users in every cell; M = 2 U."""
     num_bands: int = 6
-    """F."""
+    """F, number of bands."""
     cross_gain_db: tuple[float, float] = (-20.0, 3.0)
     """Lowest and highest mean gain between two cells relative to a cell's own, dB; uniform in dB."""
 
@@ -133,17 +133,17 @@ class IrregularDeployment:
     """
 
     num_cells: int = 7
-    """B."""
+    """B, number of cells."""
     num_users: int = 4
-    """U; M = 2 U."""
+    """U, users in every cell; M = 2 U."""
     num_bands: int = 6
-    """F."""
+    """F, number of bands."""
     spacing: float = 300.0
-    """Metres; the square has an area of spacing² for every cell."""
+    """Metres. The square has an area of spacing² for every cell."""
     min_distance: float = 35.0
-    """Metres between a user and any station, at least; a nearer station counts as that far."""
+    """Smallest distance between a user and a station, metres; smaller distances are set to it."""
     max_distance: float = 150.0
-    """Metres between a user and its own station, at most."""
+    """Largest distance between a user and its own station, metres."""
     shadowing_db: float = 8.0
     """Standard deviation of the shadowing, dB."""
 
@@ -164,7 +164,7 @@ class IrregularDeployment:
         return self._network(np.where(heard | np.eye(self.num_cells, dtype=bool), gains, 0.0))
 
     def drop(self, generator: np.random.Generator) -> tuple[Float[np.ndarray, "cell xy"], Float[np.ndarray, "cell user xy"]]:
-        """Places of stations and users in metres."""
+        """Positions of stations and users, in metres."""
         stations = generator.uniform(0.0, self.spacing * np.sqrt(self.num_cells), (self.num_cells, 2))
         shape = self.num_cells, self.num_users
         # uniform over the ring's area, hence over the square of the radius
@@ -175,7 +175,7 @@ class IrregularDeployment:
     def path_gains(
         self, stations: Float[np.ndarray, "cell xy"], users: Float[np.ndarray, "cell user xy"], generator: np.random.Generator
     ) -> Float[np.ndarray, "tx_cell rx_cell user"]:
-        """Mean gain from every station to every user, linear, with a fresh draw of the shadowing."""
+        """Mean gain from every station to every user, linear, with a new draw of the shadowing."""
         distance = np.linalg.norm(stations[:, None, None] - users, axis=-1).clip(min=self.min_distance)
         shadowing = generator.normal(0.0, self.shadowing_db, distance.shape)
         return 10.0 ** ((shadowing - 128.1 - 37.6 * np.log10(distance / 1000.0)) / 10.0)
@@ -217,7 +217,7 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
 )
 """Scenarios by their names on the command line."""
 LARGE: tuple[str, ...] = ("hex-57", "irregular-57", "irregular-133")
-"""Those of so many cells that references take seconds a block: played where they are named, and not where all are."""
+"""Scenarios with so many cells that references take seconds per block. They are not part of "all"."""
 
 
 UNSEEN: Mapping[str, NetworkConfig] = MappingProxyType(
@@ -230,7 +230,7 @@ UNSEEN: Mapping[str, NetworkConfig] = MappingProxyType(
         "between": NetworkConfig(num_antennas=12, num_users=6, num_bands=9, sir_db=5.0, num_iterations=3),
     }
 )
-"""Networks that `Mixture` never draws, for judging an actor that was trained on it."""
+"""Networks that `Mixture` never draws, to evaluate an actor that was trained on it."""
 PAPER_SETTINGS: Mapping[str, NetworkConfig] = MappingProxyType(
     {
         f"paper-{antennas}x{users}-F{bands}-{sir_db}dB": NetworkConfig(
@@ -256,15 +256,15 @@ def scenario_named(name: str) -> Scenario:
 
 
 def draw_networks(scenario: Scenario, num_networks: int, seed: int) -> list[NetworkConfig]:
-    """Networks of a scenario; network i is the same however many there are.
+    """Draw networks of a scenario. Network i does not depend on `num_networks`.
 
     Args:
-        scenario: What they are drawn from.
-        num_networks: How many.
-        seed: Of the draws.
+        scenario: The distribution.
+        num_networks: Number of networks.
+        seed: Seed of the draws.
 
     Raises:
-        ValueError: fewer than one.
+        ValueError: `num_networks` is below 1.
     """
     if num_networks < 1:
         raise ValueError(f"num_networks must be at least 1; got {num_networks}. Give a positive whole number.")
@@ -272,21 +272,23 @@ def draw_networks(scenario: Scenario, num_networks: int, seed: int) -> list[Netw
 
 
 class Places(NamedTuple):
-    """Where the stations and the users of a network stand, in metres."""
+    """Positions of the stations and users of a network, in metres."""
 
     stations: Float[np.ndarray, "cell xy"]
+    """Positions of the stations."""
     users: Float[np.ndarray, "cell user xy"]
+    """Positions of each cell's users."""
 
 
 def draw_places(scenario: Scenario, index: int, seed: int) -> Places | None:
-    """Where the stations and users of network `index` of `draw_networks` stand; None for a scenario that draws gains without places.
+    """Positions in network `index` of `draw_networks`; None for a scenario that draws gains without positions.
 
     Args:
-        scenario: What the network was drawn from.
-        index: Its place among the networks of the seed.
-        seed: Of the draws.
+        scenario: The distribution of the network.
+        index: Index among the networks of the seed.
+        seed: Seed of the draws.
     """
     if not isinstance(scenario, IrregularDeployment | HexagonalDeployment):
         return None
-    # A network's places are drawn before its shadowing.
+    # A network's positions are drawn before its shadowing.
     return Places(*scenario.drop(generator(seed, NETWORKS, index=index)))

@@ -64,6 +64,7 @@ class PlayableEnv(Protocol):
     """A vectorised environment that can be played with gradients."""
 
     num_envs: int
+    """Number of environments."""
 
     def reset(self, *, seed: list[int]) -> tuple[np.ndarray, object]:
         """Start an episode in every environment."""

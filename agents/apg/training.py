@@ -28,6 +28,7 @@ class DifferentiableEnv(Protocol):
     """
 
     num_envs: int
+    """Number of environments."""
 
     def reset(self, *, seed: list[int]) -> tuple[np.ndarray | Tensor, object]:
         """Start an episode in every environment."""

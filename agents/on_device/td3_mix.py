@@ -28,7 +28,9 @@ class TensorEnv(Protocol):
     """
 
     num_envs: int
+    """Number of environments."""
     device: torch.device
+    """Device of all tensors."""
     state_is_observation: bool
     """Whether the observations of all agents are the global state."""
 

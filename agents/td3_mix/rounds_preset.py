@@ -29,9 +29,7 @@ ROUNDS: Mapping[str, Setting] = {
     "gamma": Setting(0.9, "a horizon of ten rounds, or two slots"),
     # Updates.
     "mixes_networks": Setting(True, "a batch has many networks; training on them in turn forgets earlier ones"),
-    "short_episodes": Setting(
-        10, "half of the rows play two slots, half whole blocks: first slots are the hardest and need more samples"
-    ),
+    "short_episodes": Setting(10, "half of the rows play two slots, half whole blocks: first slots are the hardest and need more samples"),
     "batch_size": Setting(128, "two samples of each of 64 networks on average"),
     "critic_learning_rate": Setting(2e-3, "Adam's, before it falls"),
     "actor_learning_rate": Setting(5e-4, "Adam's, before it falls"),

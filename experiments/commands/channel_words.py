@@ -105,11 +105,11 @@ def checked_network(recorded: ChannelArguments, config: NetworkConfig, usual: Ne
     pools = recorded.pools
     names = [name_of(pool) for pool in pools]
     if len(set(names)) < len(names):
-        raise ValueError(f"--channels must be files of different names, by which tables call them; got {', '.join(names)}. Rename one.")
+        raise ValueError(f"--channels must be files with different names, which tables use; got {', '.join(names)}. Rename one.")
     if not pools:
         return config
     if config.sir_db != usual.sir_db:
-        raise ValueError(f"the channels say the mean gains; got --sir-db {config.sir_db:g} beside --channels. Leave it out.")
+        raise ValueError(f"the channels determine the mean gains; got --sir-db {config.sir_db:g} beside --channels. Leave it out.")
     if len(pools) == 1 and not beside_scenarios:
         return pools[0].fitted(config)
     decided = {name: getattr(config, name) for name in ("mean_gains", "channel_model", *pools[0].sizes)}

@@ -219,8 +219,8 @@ def check_name(name: str) -> None:
     is_reserved = re.fullmatch(r"(con|prn|aux|nul|(com|lpt)\d)(\..*)?", name, re.IGNORECASE) is not None
     if not name or is_reserved or name[0] in ". -" or name[-1] in ". " or not name.isprintable() or set(name) & set('<>:"/\\|?*'):
         raise ValueError(
-            f"--name must be a plain name that every system can store; got {name!r:.80}. Leave it out for date and time, and choose the "
-            "place by --runs."
+            f"--name must be a file name that is valid on every system; got {name!r:.80}. Leave it out for date and time, and set the "
+            "directory by --runs."
         )
     if len(name.encode(errors="replace")) > LONGEST_NAME:
         raise ValueError(f"--name must be at most {LONGEST_NAME} bytes; got {len(name)} characters. Give a shorter one.")

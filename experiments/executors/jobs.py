@@ -186,8 +186,8 @@ def _attempt(call: Callable[[], Any], code: str | None) -> _Outcome:
     try:
         if code is not None and code != _digest():
             raise ForeignCodeError(
-                f"workers must have the code of whoever sends them jobs, {code}; got a worker with {_digest()}. Check out the same commit "
-                "on every node, and start its workers anew."
+                f"workers must have the same code as the process that sends jobs, {code}; got a worker with {_digest()}. Check out the "
+                "same commit on every node, and restart its workers."
             )
         return _Outcome(call())
     except BrokenExecutor:  # a process of the job's own died, as a worker does

@@ -37,17 +37,17 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 SETTINGS_OF_FILE = ("quick", "num_blocks", "train", "output", "actor")
-"""What measuring a figure again takes from the figure's file, or does not need."""
+"""Arguments that --from takes from the figure's file, or does not need."""
 Load = Callable[[Path], "ActorPolicy"]
-"""Reads a trained actor; picklable, because other processes read it too."""
+"""A picklable function that loads a trained actor, also in other processes."""
 
 
 def make_figures(arguments: FigureArguments, load: Load = load) -> dict[str, Any]:
     """Measure, print, write and draw figures; or measure one again and compare.
 
     Args:
-        arguments: What was asked for.
-        load: Reads a trained actor.
+        arguments: The command line.
+        load: Loads a trained actor.
 
     Returns:
         What each figure's JSON holds, by its number; or the figure that was measured again, and what the comparison says.
@@ -81,7 +81,7 @@ def make_figures(arguments: FigureArguments, load: Load = load) -> dict[str, Any
         effort = replace(effort, num_blocks=arguments.num_blocks, num_large_blocks=arguments.num_blocks)
     found = {number: points(FIGURES[number], effort, seed, partial(_actor, arguments, load)) for number in numbers}
     for method in dict.fromkeys(method for _, left_out in found.values() for method in left_out):
-        console.print(f"note: {method} is left out where nothing is trained for it; --train trains it", highlight=False)
+        console.print(f"note: {method} is left out where it has no trained actor; --train trains one", highlight=False)
     contents: dict[str, Any] = {}
     wanted = [point for places, _ in found.values() for point in places.values()]
     with opened(arguments.workers, arguments.num_workers) as workers:
@@ -136,9 +136,7 @@ def _measure_again(arguments: FigureArguments, load: Load, console: Console, wor
     agrees, line = compare(before["points"], results, same_seed=same_seed)
     console.print(f"figure {arguments.figure} from {arguments.source}: {line}", highlight=False)
     if not agrees:
-        raise ValueError(
-            f"{arguments.source} must come out again; it does not. Look for what changed since its commit {before['git_commit']}."
-        )
+        raise ValueError(f"{arguments.source} must be reproduced; it is not. Look for changes since its commit {before['git_commit']}.")
     return {"figure": before["figure"], "from": str(arguments.source), "agrees": agrees, "comparison": line}
 
 

@@ -169,7 +169,7 @@ def _train(training: NeededTraining, runs: Path) -> None:
         raise BrokenExecutor(f"training {training.name} was ended by signal {-code}")
     if not is_trained(training, runs):
         raise ValueError(
-            f"training {training.name} must end with a table; it did not (exit code {code}). Read {log}, then go on the same way."
+            f"training {training.name} must end with a table; it did not (exit code {code}). Read {log}, then run the same command again."
         )
 
 

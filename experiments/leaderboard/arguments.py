@@ -13,29 +13,29 @@ FOLDER = Path("docs/leaderboard")
 
 @dataclass(frozen=True)
 class SubmitArguments:
-    """Play a method on the test blocks of all tasks and write the file of its submission to the leaderboard."""
+    """Play a method on the test blocks of all tasks, and write the file of its leaderboard submission."""
 
     submit: Annotated[str, tyro.conf.arg(metavar="POLICY")]
-    """module:callable, path/to/file.py:callable, a run directory, the name of a shipped actor, or an allocation; NAME=... names it."""
+    """module:callable, path/to/file.py:callable, a run directory, a shipped actor, or an allocation. NAME=... in front names it."""
     task: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
-    """Play this task alone, for a trial; again for more."""
+    """Play only this task, as a test. Repeat the flag for more tasks."""
     num_blocks: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Play so many blocks of each task, for a trial."""
+    """Play only this number of blocks of each task, as a test."""
     training_steps: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Environment steps that it was trained for, where its attribute `training_steps` does not say."""
+    """Environment steps of its training, if it has no attribute training_steps."""
     output: Annotated[Path, tyro.conf.arg(metavar="DIRECTORY")] = Path("results/leaderboard")
-    """Where NAME.json goes."""
+    """Directory for NAME.json."""
     reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
-    """What is shown, and where."""
+    """What to print, and where."""
 
 
 @dataclass(frozen=True)
 class LeaderboardArguments:
-    """Make docs/leaderboard.md, docs/tasks/ and the table of docs/tasks.md of the submissions in docs/leaderboard."""
+    """Generate docs/leaderboard.md, docs/tasks/ and the table in docs/tasks.md from the submissions in docs/leaderboard."""
 
     leaderboard: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Ask for the leaderboard."""
+    """Generate the leaderboard."""
     submissions: Path = FOLDER
-    """Where the files of submissions are; the pages are written beside this directory."""
+    """Directory of submissions. Pages are written to its parent directory."""
     reporting: tyro.conf.OmitArgPrefixes[Reporting] = field(default_factory=Reporting)
-    """What is shown, and where."""
+    """What to print, and where."""

@@ -93,7 +93,7 @@ def measure_curve(asked: Asked, curve: str, output: Path) -> dict[str, Any]:
     """
     if not own_rules(asked.policy):
         raise ValueError(
-            f"a curve is of an actor whose actions tilt prices in rounds; got {asked.name}, whose actions are powers. "
+            f"--curve needs an actor whose actions are price multipliers in rounds; got {asked.name}, whose actions are powers. "
             "Give rounds, or a run of train.py --algo apg --preset rounds."
         )
     one = CURVES[curve]

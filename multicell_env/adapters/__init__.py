@@ -1,11 +1,11 @@
-"""The environment in the forms that other frameworks take; each one imports its framework only when it is asked for.
+"""Adapters of the environment to other frameworks. Each one imports its framework only when it is used.
 
-Frameworks of networks that map vectors to vectors share one convention, which `flat_env` defines: an observation is a vector, and an
-action a vector in [-1, 1], where -1 is no power and 1 a user's whole budget. `flat_policy` brings what was learned there back to a policy
-that `multicell_env.evaluation.compare` plays beside every other method. `row_env` shows every base station of many environments as one row,
-for learners of one policy that all of them share; what is named after a framework stands on it.
+For networks that map vectors to vectors, `flat_env` defines a common convention: an observation is a vector, and an action is a vector in
+[-1, 1], where -1 is no power and 1 is a user's whole budget. `flat_policy` converts a trained actor back to a policy for
+`multicell_env.evaluation.compare`. `row_env` has one row for every base station of many environments, for learners of a single shared
+policy; the adapters of most frameworks are based on it.
 
-Nothing else in the package imports this folder.
+No other folder of the package imports this one.
 """
 
 from importlib import import_module

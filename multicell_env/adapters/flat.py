@@ -1,4 +1,4 @@
-"""Vectors for frameworks whose networks know nothing else: observations flat, actions flat and in [-1, 1]."""
+"""Flat observations, and flat actions in [-1, 1], for frameworks whose networks map vectors to vectors."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,23 +11,23 @@ from multicell_env.config import Action
 from multicell_env.env import MulticellEnv
 
 FlatActor = Callable[[str, np.ndarray], np.ndarray]
-"""An agent's name and its observations `[block, feature]` to its actions `[block, action]` in [-1, 1]."""
+"""A function from an agent's name and its observations `[block, feature]` to its actions `[block, action]` in [-1, 1]."""
 
 
 class FlatEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
     """A `MulticellEnv` whose observations and actions are vectors.
 
-    * Observation: the planes in one row, `[plane * band * user]`.
-    * Action: `[band * user]` in [-1, 1], which is twice the fraction of the user's budget, less 1, or its price multiplier; finite values
-      outside are clipped.
-    * Reward: the environment's, divided by `reward_scale`.
+    * Observation: the flattened planes, `[plane * band * user]`.
+    * Action: `[band * user]` in [-1, 1]: twice the fraction of the user's budget minus 1, or its price multiplier. Finite values outside
+      are clipped.
+    * Reward: that of the environment over `reward_scale`.
 
     Args:
         env: The environment.
-        reward_scale: What rewards are divided by; a cell's sum rate is some tens of bit/s/Hz, and many learners want rewards about 1.
+        reward_scale: Divisor of rewards. A cell's sum rate is some tens of bit/s/Hz, and many learners work best with rewards near 1.
 
     Raises:
-        ValueError: a scale that is not positive.
+        ValueError: `reward_scale` is not positive.
     """
 
     def __init__(self, env: MulticellEnv, *, reward_scale: float = 1.0) -> None:
@@ -55,7 +55,7 @@ class FlatEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         self, actions: Mapping[str, np.ndarray]
     ) -> tuple[dict[str, np.ndarray], dict[str, float], dict[str, bool], dict[str, bool], dict[str, Any]]:
         """As `MulticellEnv.step`."""
-        shaped: Any = actions  # the environment says what is wrong with what stays as it is
+        shaped: Any = actions  # unchanged if invalid: the environment raises the error
         if isinstance(actions, Mapping):
             shaped = {agent: self._shaped(agent, action) for agent, action in actions.items()}
         observations, rewards, terminations, truncations, infos = self.env.step(shaped)
@@ -83,7 +83,7 @@ class FlatEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
         return self.action_spaces[agent]
 
     def state(self) -> np.ndarray:
-        """Global state, a vector, for centralised training."""
+        """Global state for centralised training, as a float32 vector."""
         return self.env.state().reshape(-1)
 
     def render(self) -> Any:
@@ -96,10 +96,10 @@ class FlatEnv(ParallelEnv[str, np.ndarray, np.ndarray]):
 
 
 def flat_env(*, reward_scale: float = 1.0, **arguments: Any) -> FlatEnv:
-    """A `FlatEnv` of a new environment, observation "gain" unless said otherwise.
+    """A `FlatEnv` of a new environment, by default with the observation "gain".
 
     Args:
-        reward_scale: What rewards are divided by.
+        reward_scale: Divisor of rewards.
         **arguments: As for `multicell_v0.parallel_env`.
     """
     return FlatEnv(MulticellEnv(**{"observation": "gain", **arguments}), reward_scale=reward_scale)
@@ -111,10 +111,10 @@ def flat_policy(
     """A policy for `multicell_env.evaluation.compare` from an actor of flat vectors.
 
     Args:
-        act: Called once for each agent and slot with the agent's name and its observations on all blocks, `[block, feature]`; returns
-            actions in [-1, 1], `[block, action]`. A policy that the agents share ignores the name.
-        padded: Whether the actor was trained on vectors of one length, as `row_env` gives them where cells differ in their number of users.
-        action: The network's form of actions.
+        act: Called once for each agent and slot with the agent's name and its observations on all blocks, `[block, feature]`. It returns
+            actions `[block, action]` in [-1, 1]. A shared policy ignores the name.
+        padded: Whether the actor was trained on padded vectors, as those of `row_env` if cells have different numbers of users.
+        action: `NetworkConfig.action` of the network.
     """
 
     def policy(observations: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -138,10 +138,10 @@ def flat_policy(
 
 
 def checked_scale(reward_scale: float) -> float:
-    """What rewards are divided by.
+    """The divisor of rewards as a float.
 
     Raises:
-        ValueError: it is no positive number.
+        ValueError: it is not a positive finite number.
     """
     if isinstance(reward_scale, bool) or not isinstance(reward_scale, int | float | np.number) or not 0 < reward_scale < np.inf:
         raise ValueError(f"reward_scale must be positive and finite; got {reward_scale!r}. Give for example 10.")
@@ -149,17 +149,17 @@ def checked_scale(reward_scale: float) -> float:
 
 
 def flat_box(space: Box) -> Box:
-    """Bounds of a space's arrays as vectors."""
+    """A space with its bounds flattened to vectors."""
     return Box(space.low.reshape(-1), space.high.reshape(-1), dtype=np.float32)
 
 
 def from_vectors(flat: np.ndarray, shape: tuple[int, ...], action: Action) -> np.ndarray:
-    """Actions of the environment from vectors in [-1, 1]: fractions of a budget, or price multipliers, which are in [-1, 1] themselves."""
+    """Actions of the environment from vectors in [-1, 1]: fractions in [0, 1], or unchanged price multipliers."""
     return (flat if action == "price" else (flat + 1.0) / 2.0).reshape(shape)
 
 
 def pad_users(planes: np.ndarray, num_users: int) -> np.ndarray:
-    """Planes `[..., user]` with zeros for users that a cell does not have."""
+    """Planes `[..., user]`, padded with zeros to `num_users` users."""
     missing = num_users - planes.shape[-1]
     return np.pad(planes, [(0, 0)] * (planes.ndim - 1) + [(0, missing)]) if missing else planes
 

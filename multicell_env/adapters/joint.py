@@ -1,4 +1,4 @@
-"""All base stations as one agent, for single-agent algorithms: a centralised controller that Gymnasium knows."""
+"""A centralised controller of all base stations as a single-agent Gymnasium environment."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,14 +12,14 @@ from multicell_env.config import Action
 
 
 class CentralControllerEnv(gymnasium.Env[np.ndarray, np.ndarray]):
-    """One learner that sees what all base stations see and moves them all.
+    """A single agent that observes and controls all base stations.
 
-    * Observation: the agents' vectors one after another.
-    * Action: the agents' actions one after another, in [-1, 1].
-    * Reward: the mean of the agents' rewards: average cell capacity (19)/B over the flat environment's `reward_scale`.
+    * Observation: the concatenated vectors of all agents.
+    * Action: the concatenated actions of all agents, in [-1, 1].
+    * Reward: the mean of the agents' rewards, with `reward="cell"` the average cell capacity (19)/B over `reward_scale`.
 
     Args:
-        env: The environment of vectors.
+        env: The flat environment.
     """
 
     def __init__(self, env: FlatEnv) -> None:
@@ -34,13 +34,13 @@ class CentralControllerEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         self.action_space = Box(-1.0, 1.0, (sum(self._sizes),), np.float32)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
-        """Begin a block."""
+        """Start a block, and return the observation and infos."""
         super().reset(seed=seed)
         observations, infos = self.env.reset(seed=seed, options=options)
         return _joined(observations), infos
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """Play one slot."""
+        """Play one slot, or one round. Returns observation, reward, terminated, truncated and infos."""
         actions = dict(zip(self.env.possible_agents, np.split(action, np.cumsum(self._sizes)[:-1]), strict=True))
         observations, rewards, _, truncations, infos = self.env.step(actions)
         return _joined(observations), float(np.mean(list(rewards.values()))), False, all(truncations.values()), infos
@@ -55,10 +55,10 @@ class CentralControllerEnv(gymnasium.Env[np.ndarray, np.ndarray]):
 
 
 def joint_env(*, reward_scale: float = 1.0, **arguments: Any) -> CentralControllerEnv:
-    """A `CentralControllerEnv` of a new environment, observation "gain" unless said otherwise.
+    """A `CentralControllerEnv` of a new environment, by default with the observation "gain".
 
     Args:
-        reward_scale: What rewards are divided by.
+        reward_scale: Divisor of rewards.
         **arguments: As for `multicell_v0.parallel_env`.
     """
     return CentralControllerEnv(flat_env(reward_scale=reward_scale, **arguments))
@@ -69,11 +69,11 @@ def joint_policy(
 ) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
     """A policy for `multicell_env.evaluation.compare` from a controller of all base stations.
 
-    The controller sees the base stations in the order of their numbers, bs_2 before bs_10, in whatever order the observations come.
+    Base stations are concatenated in the order of their numbers (bs_2 before bs_10), independently of the order of the observations.
 
     Args:
-        act: Maps `[block, feature]`, the vectors of all agents, to actions `[block, action]` in [-1, 1].
-        action: The network's form of actions.
+        act: Maps the concatenated vectors `[block, feature]` to actions `[block, action]` in [-1, 1].
+        action: `NetworkConfig.action` of the network.
     """
 
     def policy(observations: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -100,7 +100,7 @@ def joint_policy(
 
 
 def _number(agent: str) -> int:
-    """The number at the end of an agent's name; agents without one stay in their order."""
+    """The number at the end of an agent's name. Agents without a number keep their order."""
     digits = agent.rsplit("_", 1)[-1]
     return int(digits) if digits.isdecimal() else 0
 

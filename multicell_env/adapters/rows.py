@@ -1,4 +1,4 @@
-"""Every base station of many environments as one row of a Gymnasium vector environment: parameter sharing for single-agent learners."""
+"""A Gymnasium vector environment with a row for every base station: parameter sharing for single-agent learners."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -18,25 +18,25 @@ RowStep = tuple[Rows, Float[np.ndarray, " row"], Bool[np.ndarray, " row"], Bool[
 
 
 class RowEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
-    """A `MulticellVectorEnv` with one row for every base station of every environment; row `env * num_cells + cell`.
+    """A `MulticellVectorEnv` with one row for every base station of every environment: row `env * num_cells + cell`.
 
-    Whatever learns on it learns one policy that all base stations share, without knowing that there are several.
+    A single-agent learner thus trains one policy that all base stations share.
 
     * Observation: `[row, plane * band * user]`, float32.
-    * Action: `[row, band * user]` in [-1, 1], which is twice the fraction of the user's budget, less 1; finite values outside are clipped.
-    * Reward: `[row]`, float32, the environment's divided by `reward_scale`; termination (never) and truncation: `[row]`.
-    * Infos: as `MulticellVectorEnv`'s, by row: `power` `[row, band, user]`, `sum_rate` `[row]`, `final_obs` and `_final_obs`.
+    * Action: `[row, band * user]` in [-1, 1]: twice the fraction of the user's budget minus 1. Finite values outside are clipped.
+    * Reward: `[row]`, float32, that of the environment over `reward_scale`. Termination (always False) and truncation: `[row]`.
+    * Infos: those of `MulticellVectorEnv` by row: `power` `[row, band, user]`, `sum_rate` `[row]`, `final_obs` and `_final_obs`.
 
-    Where cells differ in their number of users, rows are padded to the largest: observations with zeros, and actions there are ignored.
-    `flat_policy(act, padded=True)` plays what was learned so.
+    If cells have different numbers of users, rows are padded to the largest: observations with zeros, and actions there are ignored.
+    `flat_policy(act, padded=True)` makes a policy of an actor that was trained on padded rows.
 
     Args:
         env: The environments.
-        reward_scale: What rewards are divided by; a cell's sum rate is some tens of bit/s/Hz, and many learners want rewards about 1.
-        seed: Of the first reset, where that is given none: environment i takes seed + i.
+        reward_scale: Divisor of rewards. A cell's sum rate is some tens of bit/s/Hz, and many learners work best with rewards near 1.
+        seed: Seed of the first reset, unless `reset` is given one: environment i gets seed + i.
 
     Raises:
-        ValueError: a scale that is not positive.
+        ValueError: `reward_scale` is not positive.
     """
 
     def __init__(self, env: MulticellVectorEnv, *, reward_scale: float = 1.0, seed: int | None = None) -> None:
@@ -48,7 +48,7 @@ class RowEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         space, actions = cast(Box, env.single_observation_space), cast(Box, env.single_action_space)
         high = space.high.max(axis=0)
         self.planes: tuple[int, ...] = high.shape
-        """Shape of one row's observation before it was made flat: `(plane, band, user)`."""
+        """Shape of a row's observation before it is flattened: `(plane, band, user)`."""
         self.single_observation_space: Any = flat_box(Box(-high, high, dtype=np.float32))
         self.single_action_space: Any = Box(-1.0, 1.0, (actions.low[0].size,), np.float32)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
@@ -58,14 +58,15 @@ class RowEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._real = None if users.all() else users.astype(np.float32)[:, None, None, :]
 
     def reset(self, *, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[Rows, dict[str, Any]]:
-        """Begin new blocks, in all environments or in those of a mask.
+        """Start new blocks in all environments, or in those that a mask selects.
 
         Args:
-            seed: Environment i takes seed + i. None goes on with the generators that are there.
-            options: `{"reset_mask": bool array [row]}` resets those rows alone; the rows of one environment go together.
+            seed: Environment i gets seed + i. With None the generators continue.
+            options: `{"reset_mask": bool array [row]}` resets the rows where it is True. All rows of an environment must be
+                equal.
 
         Raises:
-            ValueError: a mask of another shape or type, or one that tells the rows of an environment apart.
+            ValueError: a mask of another shape or type, or with different values for rows of one environment.
         """
         seed, self._seed = self._seed if seed is None else seed, None
         mask = (options or {}).get("reset_mask")
@@ -75,11 +76,11 @@ class RowEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         return self.as_rows(observations), self._infos(infos)
 
     def step(self, actions: Float[np.ndarray, "row action"]) -> RowStep:
-        """Play one slot in every environment.
+        """Play one slot, or one round, in every environment. Returns observations, rewards, flags and infos by row.
 
         Raises:
             RuntimeError: an environment has no block, or its block has ended.
-            ValueError: a wrong shape, NaN or infinity. Nothing has changed then.
+            ValueError: a wrong shape, NaN or infinity. The environments are then unchanged.
         """
         if np.shape(actions) != self.action_space.shape:
             raise ValueError(
@@ -101,7 +102,7 @@ class RowEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.env.close()
 
     def as_rows(self, planes: Float[np.ndarray, "env cell plane band user"]) -> Rows:
-        """Planes of all cells as rows, with zeros for padded users."""
+        """Planes of all cells as flattened rows, with zeros for padded users."""
         real = planes if self._real is None else planes * self._real
         return real.reshape(self.num_envs, -1)
 
@@ -116,7 +117,7 @@ class RowEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         if mask.shape != (self.num_envs,) or mask.dtype != bool:
             raise ValueError(
                 f"reset_mask must be a bool array of shape ({self.num_envs},); got {mask.dtype} of shape {mask.shape}. "
-                "Give True for every row that begins anew."
+                "Give True for every row to reset."
             )
         cells = mask.reshape(-1, self.num_cells)
         if (cells.any(axis=1) != cells.all(axis=1)).any():
@@ -136,12 +137,12 @@ def row_env(
     autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP,
     **arguments: Any,
 ) -> RowEnv:
-    """A `RowEnv` of new environments, observation "gain" unless said otherwise.
+    """A `RowEnv` of new environments, by default with the observation "gain".
 
     Args:
-        num_envs: Environments; each has as many rows as the network has cells.
-        seed: Of the first reset: environment i takes seed + i.
-        reward_scale: What rewards are divided by.
+        num_envs: Number of environments. Each has one row per cell.
+        seed: Seed of the first reset: environment i gets seed + i.
+        reward_scale: Divisor of rewards.
         autoreset_mode: As for `MulticellVectorEnv`.
         **arguments: As for `MulticellVectorEnv`.
     """

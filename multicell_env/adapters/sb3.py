@@ -1,4 +1,4 @@
-"""Stable-Baselines3: every base station of many environments is one environment of a native `VecEnv`."""
+"""Stable-Baselines3: a native `VecEnv` in which every base station of many environments is one environment."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,23 +12,23 @@ from multicell_env.adapters.rows import RowEnv, row_env
 
 
 class SB3VecEnv(VecEnv):
-    """A `RowEnv` as Stable-Baselines3 drives it: one policy that all base stations share.
+    """A `RowEnv` as a `VecEnv` of Stable-Baselines3, for one policy that all base stations share.
 
-    Blocks that end begin anew in the same step. The infos of such a step hold `terminal_observation`, and `TimeLimit.truncated` True,
-    so that learners bootstrap there; all other infos are empty.
+    If a block ends, the next one starts in the same step. The infos of this step contain `terminal_observation` and `TimeLimit.truncated`
+    True, so that learners bootstrap; other infos are empty.
 
     Args:
-        rows: The base stations, which begin anew by themselves.
-        seed: Of the first reset; `seed()` takes another, as a learner with `seed=...` does.
+        rows: The base stations, with automatic resets (SAME_STEP).
+        seed: Seed of the first reset. `seed()` changes it, as a learner with `seed=...` does.
 
     Raises:
-        ValueError: the environments wait for a reset, which Stable-Baselines3 never asks for.
+        ValueError: the environments do not reset automatically, which Stable-Baselines3 requires.
     """
 
     def __init__(self, rows: RowEnv, *, seed: int | None = None) -> None:
         if rows.metadata["autoreset_mode"] != AutoresetMode.SAME_STEP:
             raise ValueError(
-                f"the environments must begin anew by themselves; got {rows.metadata['autoreset_mode']}. "
+                f"the environments must reset automatically; got {rows.metadata['autoreset_mode']}. "
                 "Give autoreset_mode=AutoresetMode.SAME_STEP."
             )
         self.env = rows
@@ -38,7 +38,7 @@ class SB3VecEnv(VecEnv):
             self.seed(seed)
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
-        """Seed of the next reset: environment i takes seed + i, all of its base stations together.
+        """Set the seed of the next reset: environment i, with all of its base stations, gets seed + i.
 
         Args:
             seed: None draws one from NumPy's global generator, as Stable-Baselines3 does.
@@ -52,18 +52,18 @@ class SB3VecEnv(VecEnv):
         return self._seeds
 
     def reset(self) -> VecEnvObs:
-        """Begin a new block in every environment."""
+        """Start a new block in every environment."""
         observations, _ = self.env.reset(seed=self._seeds[0])
         self._reset_seeds()
         self._reset_options()
         return observations
 
     def step_async(self, actions: np.ndarray) -> None:
-        """Take the actions of the next `step_wait`."""
+        """Store the actions for the next `step_wait`."""
         self._actions = actions
 
     def step_wait(self) -> VecEnvStepReturn:
-        """Play one slot in every environment."""
+        """Play one slot, or one round, in every environment."""
         observations, rewards, _, dones, infos = self.env.step(self._actions)
         by_row: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         for row in np.flatnonzero(dones):
@@ -71,25 +71,25 @@ class SB3VecEnv(VecEnv):
         return observations, rewards, dones, by_row
 
     def close(self) -> None:
-        """Stop the threads; a second time does nothing."""
+        """Stop the threads. A second call has no effect."""
         self.env.close()
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """An attribute of the `RowEnv` that all base stations share, once for each of them."""
+        """An attribute of the shared `RowEnv`, repeated for each base station."""
         value = getattr(self.env, attr_name)
         return [value for _ in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        """Set an attribute of the `RowEnv` that all base stations share."""
+        """Set an attribute of the shared `RowEnv`."""
         setattr(self.env, attr_name, value)
 
     def env_method(self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any) -> list[Any]:
-        """Call a method of the `RowEnv` that all base stations share, once, and give each of them the answer."""
+        """Call a method of the shared `RowEnv` once, and repeat its result for each base station."""
         answer = getattr(self.env, method_name)(*method_args, **method_kwargs)
         return [answer for _ in self._get_indices(indices)]
 
     def env_is_wrapped(self, wrapper_class: type, indices: VecEnvIndices = None) -> list[bool]:
-        """False for each: base stations are rows of arrays, which nothing wraps one by one."""
+        """False for each base station, because rows of arrays are never wrapped."""
         return [False for _ in self._get_indices(indices)]
 
 
@@ -97,9 +97,9 @@ def sb3_vec_env(num_envs: int, *, seed: int | None = None, reward_scale: float =
     """A `VecEnv` of new environments, `num_envs` times `num_cells` rows, observation "gain" unless said otherwise.
 
     Args:
-        num_envs: Environments; each has as many rows as the network has cells.
-        seed: Of the first reset: environment i takes seed + i.
-        reward_scale: What rewards are divided by.
+        num_envs: Number of environments. Each has one row per cell.
+        seed: Seed of the first reset: environment i gets seed + i.
+        reward_scale: Divisor of rewards.
         **arguments: As for `MulticellVectorEnv`: `num_threads`, `observation`, fields of `NetworkConfig`.
     """
     return SB3VecEnv(row_env(num_envs, reward_scale=reward_scale, **arguments), seed=seed)

@@ -1,4 +1,4 @@
-"""Tianshou: every base station of many environments is one environment of what its Collector drives."""
+"""Tianshou: a vector environment for its Collector, in which every base station of many environments is one environment."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,15 +10,15 @@ from multicell_env.adapters.rows import RowEnv, row_env
 
 
 class TianshouVectorEnv:
-    """A `RowEnv` in the form that Tianshou's Collector drives, without one Python object for each base station.
+    """A `RowEnv` with the interface that Tianshou's Collector needs, without one Python object for each base station.
 
-    Collect steps, not episodes: all rows step together, and the rows of an environment begin anew together.
+    Collect steps, not episodes: all rows are stepped together, and all rows of an environment are reset together.
 
     Args:
-        rows: The base stations, which leave resets to the collector.
+        rows: The base stations, which must not reset automatically (DISABLED).
 
     Raises:
-        ValueError: the environments reset themselves, so that an episode's last observation would be the next one's first.
+        ValueError: the environments reset automatically, so that the last observation of an episode would be lost.
     """
 
     is_async = False
@@ -38,10 +38,10 @@ class TianshouVectorEnv:
         return self.env.num_envs
 
     def seed(self, seed: int | None = None) -> list[int | None]:
-        """Seed random actions and the next reset: environment i takes seed + i, all of its base stations together.
+        """Seed random actions and the next reset: environment i, with all of its base stations, gets seed + i.
 
         Args:
-            seed: None goes on with the blocks' generators that are there.
+            seed: With None the blocks' generators continue.
 
         Returns:
             The seed of each base station's environment.
@@ -51,7 +51,7 @@ class TianshouVectorEnv:
         return [None if seed is None else seed + row // self.env.num_cells for row in range(len(self))]
 
     def reset(self, env_id: Sequence[int] | np.ndarray | None = None, **_: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Begin new blocks in the environments of some rows, all by default."""
+        """Start new blocks in the environments of some rows, by default of all."""
         chosen = np.arange(len(self)) if env_id is None else np.asarray(env_id)
         mask = np.zeros(len(self), dtype=bool)
         mask[chosen] = True
@@ -62,10 +62,10 @@ class TianshouVectorEnv:
     def step(
         self, action: np.ndarray, id: Sequence[int] | np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Play one slot in every environment.
+        """Play one slot, or one round, in every environment.
 
         Raises:
-            ValueError: only some rows are to be stepped.
+            ValueError: `id` does not include all rows.
         """
         if id is not None and len(id) != len(self):
             raise ValueError(f"all {len(self)} rows step together; got {len(id)} of them. Collect steps, not episodes.")
@@ -78,12 +78,12 @@ class TianshouVectorEnv:
 
 
 def tianshou_env(num_envs: int, *, seed: int | None = None, reward_scale: float = 1.0, **arguments: Any) -> TianshouVectorEnv:
-    """A vector environment for Tianshou's Collector, `num_envs` times `num_cells` rows, observation "gain" unless said otherwise.
+    """A vector environment for Tianshou's Collector, `num_envs` times `num_cells` rows, by default with the observation "gain".
 
     Args:
-        num_envs: Environments; each has as many rows as the network has cells.
-        seed: Of the first reset: environment i takes seed + i.
-        reward_scale: What rewards are divided by.
+        num_envs: Number of environments. Each has one row per cell.
+        seed: Seed of the first reset: environment i gets seed + i.
+        reward_scale: Divisor of rewards.
         **arguments: As for `MulticellVectorEnv`.
     """
     rows = row_env(num_envs, seed=seed, reward_scale=reward_scale, autoreset_mode=AutoresetMode.DISABLED, **arguments)

@@ -1,4 +1,4 @@
-"""TorchRL: many environments as one batched `EnvBase`, stepped by one call."""
+"""TorchRL: many environments as one batched `EnvBase`."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,29 +18,29 @@ from multicell_env.config import Action
 from multicell_env.tensors.vector_env import TorchVectorEnv
 
 GROUP = "agents"
-"""The one group that all base stations are in."""
+"""Name of the group of all base stations."""
 ACTION = (GROUP, "action")
 
 
 class TorchRLEnv(EnvBase):
     """A `RowEnv` as TorchRL's batched multi-agent environment, batch size `[env]`, on the CPU.
 
-    * `("agents", "observation")`: `[env, agent, plane * band * user]`, or `[env, agent, plane, band, user]` where not flat; float32.
-    * `("agents", "action")`: `[env, agent, band * user]` in [-1, 1], which is twice the fraction of the user's budget, less 1.
-    * `("agents", "reward")`: `[env, agent, 1]`, the environment's divided by the scale of the rows.
+    * `("agents", "observation")`: `[env, agent, plane * band * user]`, or `[env, agent, plane, band, user]` with `flatten=False`; float32.
+    * `("agents", "action")`: `[env, agent, band * user]` in [-1, 1]: twice the fraction of the user's budget minus 1.
+    * `("agents", "reward")`: `[env, agent, 1]`, that of the environment over the `reward_scale` of the rows.
     * `"state"`: the "gain" planes of all cells, `[env, cell * plane * band * user]`, or `[env, cell, plane, band, user]`.
-    * `done`, `terminated` (never) and `truncated`: `[env, 1]` at the root, and `[env, agent, 1]` in the group.
+    * `done`, `terminated` (always False) and `truncated`: `[env, 1]` at the root, and `[env, agent, 1]` in the group.
 
-    Environments that are done wait for `reset`, of all or, by `"_reset"`, of some, as TorchRL's rollouts and collectors ask for it.
-    Where cells differ in their number of users, they are padded to the largest, as in `RowEnv`.
+    Environments that are done wait for `reset`, of all or by `"_reset"` of some, as TorchRL's rollouts and collectors do. If cells have
+    different numbers of users, they are padded to the largest, as in `RowEnv`.
 
     Args:
-        rows: The base stations, which leave resets to TorchRL.
-        flatten: Whether observations and state are vectors.
-        seed: Of the first reset; `set_seed` takes another.
+        rows: The base stations, which must not reset automatically (DISABLED).
+        flatten: Whether observations and state are flattened to vectors.
+        seed: Seed of the first reset. `set_seed` changes it.
 
     Raises:
-        ValueError: the environments reset themselves, so that an episode's last observation would be the next one's first.
+        ValueError: the environments reset automatically, so that the last observation of an episode would be lost.
     """
 
     def __init__(self, rows: RowEnv, *, flatten: bool = True, seed: int | None = None) -> None:
@@ -53,7 +53,7 @@ class TorchRLEnv(EnvBase):
         super().__init__(device=torch.device("cpu"), batch_size=torch.Size([num_envs]))
         self.rows = rows
         self.group_map = {GROUP: list(rows.env.possible_agents)}
-        """Names of the agents in their group, as TorchRL's multi-agent tools ask for them."""
+        """Names of the agents in their group, for TorchRL's multi-agent tools."""
         self._seed = seed
         self._shape = (num_envs, num_agents, *((-1,) if flatten else rows.planes))
         self._state_shape = (num_envs, *((-1,) if flatten else rows.env.single_state_space.shape or ()))
@@ -76,7 +76,7 @@ class TorchRLEnv(EnvBase):
     def _reset(self, tensordict: TensorDictBase | None = None, **kwargs: Any) -> TensorDictBase:
         mask = None if tensordict is None else tensordict.get("_reset", None)
         if mask is None and tensordict is not None and (by_agent := tensordict.get((GROUP, "_reset"), None)) is not None:
-            mask = by_agent.any(dim=1)  # an environment's agents begin together
+            mask = by_agent.any(dim=1)  # all agents of an environment are reset together
         whole = mask is None or bool(mask.all())
         if whole:
             options, seed, self._seed = None, self._seed, None
@@ -85,7 +85,7 @@ class TorchRLEnv(EnvBase):
             options, seed = {"reset_mask": np.repeat(mask.reshape(-1).numpy(), self.rows.num_cells)}, None
         observations, _ = self.rows.reset(seed=seed, options=options)
         over = torch.zeros((self.rows.env.num_envs, 1), dtype=torch.bool)
-        # Environments outside of a mask keep what they have: TorchRL puts it there.
+        # TorchRL keeps the values of environments outside of the mask.
         return self._content(observations, over, {})
 
     def _step(self, tensordict: TensorDictBase) -> TensorDictBase:
@@ -95,7 +95,7 @@ class TorchRLEnv(EnvBase):
         return self._content(observations, over, {"reward": torch.from_numpy(rewards).view(*self._shape[:2], 1)})
 
     def _set_seed(self, seed: int | None) -> None:
-        """Environment i takes seed + i at the next reset of all."""
+        """Give environment i the seed + i at the next reset of all environments."""
         self._seed = seed
 
     def close(self, *, raise_if_closed: bool = True) -> None:
@@ -104,7 +104,7 @@ class TorchRLEnv(EnvBase):
         self.rows.close()
 
     def _content(self, observations: np.ndarray, over: torch.Tensor, own: dict[str, torch.Tensor]) -> TensorDict:
-        """Everything after a reset or a slot; no two entries share memory, because TorchRL writes some in place."""
+        """All entries after a reset or a step. No two share memory, because TorchRL writes some in place."""
         own["observation"] = torch.from_numpy(observations.reshape(self._shape))
         by_agent = over.unsqueeze(1).expand(*self._shape[:2], 1)
         group = TensorDict(own | _flag_values(by_agent), batch_size=self._shape[:2])
@@ -117,13 +117,13 @@ class TorchRLEnv(EnvBase):
 
 
 def torchrl_env(num_envs: int, *, seed: int | None = None, reward_scale: float = 1.0, flatten: bool = True, **arguments: Any) -> TorchRLEnv:
-    """A `TorchRLEnv` of new environments, observation "gain" unless said otherwise.
+    """A `TorchRLEnv` of new environments, by default with the observation "gain".
 
     Args:
-        num_envs: Environments, the batch size.
-        seed: Of the first reset: environment i takes seed + i.
-        reward_scale: What rewards are divided by.
-        flatten: Whether observations and state are vectors; otherwise planes over bands and users.
+        num_envs: Number of environments, the batch size.
+        seed: Seed of the first reset: environment i gets seed + i.
+        reward_scale: Divisor of rewards.
+        flatten: Whether observations and state are flattened to vectors; otherwise they are planes over bands and users.
         **arguments: As for `MulticellVectorEnv`: `num_threads`, `observation`, fields of `NetworkConfig`.
     """
     rows = row_env(num_envs, reward_scale=reward_scale, autoreset_mode=AutoresetMode.DISABLED, **arguments)
@@ -133,19 +133,19 @@ def torchrl_env(num_envs: int, *, seed: int | None = None, reward_scale: float =
 class TorchRLTensorEnv(EnvBase):
     """A `TorchVectorEnv` as TorchRL's batched multi-agent environment, batch size `[env]`, on any device.
 
-    Entries are those of `TorchRLEnv` without its making vectors of planes: `("agents", "observation")` is
+    Entries are those of `TorchRLEnv`, but not flattened: `("agents", "observation")` is
     `[env, agent, plane, band, user]`, and `("agents", "action")` `[env, agent, *plane, band, user]` in the units of the game: fractions
-    of the users' budgets, or with `action="price"` price multipliers. A step copies nothing to the host; a reset of some environments
-    reads its mask.
+    of users' budgets, or with `action="price"` price multipliers. A step copies nothing to the host; a reset of some environments copies
+    its mask.
 
     Args:
-        env: The environments, which leave resets to TorchRL.
-        reward_scale: What rewards are divided by.
-        seed: Of the first reset; `set_seed` takes another.
+        env: The environments, which must not reset automatically (DISABLED).
+        reward_scale: Divisor of rewards.
+        seed: Seed of the first reset. `set_seed` changes it.
 
     Raises:
-        ValueError: the environments reset themselves, so that an episode's last observation would be the next one's first; or a scale
-            that is not positive.
+        ValueError: the environments reset automatically, so that the last observation of an episode would be lost; or
+            `reward_scale` is not positive.
     """
 
     def __init__(self, env: TorchVectorEnv, *, reward_scale: float = 1.0, seed: int | None = None) -> None:
@@ -158,7 +158,7 @@ class TorchRLTensorEnv(EnvBase):
         super().__init__(device=env.device, batch_size=torch.Size([num_envs]))
         self.env, self._seed, self._scale, self._agents = env, seed, checked_scale(reward_scale), num_agents
         self.group_map = {GROUP: list(env.possible_agents)}
-        """Names of the agents in their group, as TorchRL's multi-agent tools ask for them."""
+        """Names of the agents in their group, for TorchRL's multi-agent tools."""
         spaces: tuple[Any, ...] = env.single_observation_space, env.single_action_space, env.single_state_space
         observation, actions, state = (_bounded(space, num_envs) for space in spaces)
         specs = {GROUP: Composite({"observation": observation}, shape=(num_envs, num_agents)), "state": state}
@@ -176,13 +176,13 @@ class TorchRLTensorEnv(EnvBase):
     def _reset(self, tensordict: TensorDictBase | None = None, **kwargs: Any) -> TensorDictBase:
         mask = None if tensordict is None else tensordict.get("_reset", None)
         if mask is None and tensordict is not None and (by_agent := tensordict.get((GROUP, "_reset"), None)) is not None:
-            mask = by_agent.any(dim=1)  # an environment's agents begin together
+            mask = by_agent.any(dim=1)  # all agents of an environment are reset together
         if mask is None:
             seed, self._seed = self._seed, None
             observations, _ = self.env.reset(seed=seed)
         else:
             observations, _ = self.env.reset(options={"reset_mask": mask.reshape(-1)})
-        # Environments outside of a mask keep what they have: TorchRL puts it there.
+        # TorchRL keeps the values of environments outside of the mask.
         return self._content(observations, torch.zeros((self.env.num_envs, 1), dtype=torch.bool, device=self.env.device), {})
 
     def _step(self, tensordict: TensorDictBase) -> TensorDictBase:
@@ -190,11 +190,11 @@ class TorchRLTensorEnv(EnvBase):
         return self._content(observations, truncations.unsqueeze(-1), {"reward": (rewards / self._scale).unsqueeze(-1)})
 
     def _set_seed(self, seed: int | None) -> None:
-        """Environment i takes seed + i at the next reset of all."""
+        """Give environment i the seed + i at the next reset of all environments."""
         self._seed = seed
 
     def _content(self, observations: torch.Tensor, over: torch.Tensor, own: dict[str, torch.Tensor]) -> TensorDict:
-        """Everything after a reset or a slot; no two entries share memory, because TorchRL writes some in place."""
+        """All entries after a reset or a step. No two share memory, because TorchRL writes some in place."""
         state = observations.clone() if self.env.state_is_observation else self.env.state()
         shape = self.env.num_envs, self._agents
         by_agent = over.unsqueeze(1).expand(*shape, 1)
@@ -203,12 +203,12 @@ class TorchRLTensorEnv(EnvBase):
 
 
 def torchrl_tensor_env(num_envs: int, *, seed: int | None = None, reward_scale: float = 1.0, **arguments: Any) -> TorchRLTensorEnv:
-    """A `TorchRLTensorEnv` of new environments, observation "gain" unless said otherwise.
+    """A `TorchRLTensorEnv` of new environments, by default with the observation "gain".
 
     Args:
-        num_envs: Environments, the batch size.
-        seed: Of the first reset: environment i takes seed + i.
-        reward_scale: What rewards are divided by.
+        num_envs: Number of environments, the batch size.
+        seed: Seed of the first reset: environment i gets seed + i.
+        reward_scale: Divisor of rewards.
         **arguments: As for `TorchVectorEnv`: `device`, `compiled`, `observation`, fields of `NetworkConfig`.
     """
     env = TorchVectorEnv(num_envs, autoreset_mode=AutoresetMode.DISABLED, **{"observation": "gain", **arguments})
@@ -218,12 +218,12 @@ def torchrl_tensor_env(num_envs: int, *, seed: int | None = None, reward_scale: 
 def torchrl_policy(
     actor: Callable[[TensorDictBase], TensorDictBase], *, flatten: bool = True, action: Action = "powers"
 ) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
-    """A policy for `multicell_env.evaluation.compare` from an actor that was trained on a `TorchRLEnv`; it acts without exploration.
+    """A policy for `multicell_env.evaluation.compare` from an actor that was trained on a `TorchRLEnv`. It acts without exploration.
 
     Args:
         actor: Reads `("agents", "observation")` of a batch of blocks and writes `("agents", "action")`, as TorchRL's actors do.
-        flatten: As the environment's.
-        action: The network's form of actions.
+        flatten: As for the environment.
+        action: `NetworkConfig.action` of the network.
     """
 
     def policy(observations: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -246,7 +246,7 @@ def _reshaped(space: Box, shape: tuple[int, ...]) -> Box:
 
 
 def _bounded(space: Box, *batch: int) -> Bounded:
-    """The space for every element of a batch, without copies of its bounds."""
+    """The space for every element of a batch, without copying its bounds."""
     low, high = (torch.from_numpy(bound).expand(*batch, *space.shape) for bound in (space.low, space.high))
     return Bounded(low=low, high=high, shape=low.shape, dtype=torch.float32)
 

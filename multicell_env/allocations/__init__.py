@@ -1,1 +1,1 @@
-"""Methods that are not learned."""
+"""Allocation methods without learning."""

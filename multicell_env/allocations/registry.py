@@ -1,6 +1,6 @@
-"""Every allocation method as one entry: how it allocates, what it must know, where it is possible, how its line looks.
+"""The registry of allocation methods: their functions, required knowledge, and plot styles.
 
-`multicell_env.evaluation.evaluate_allocations` plays the entries in the order of `ALLOCATIONS`; a new method is a new entry.
+`multicell_env.evaluation.evaluate_allocations` plays the entries in the order of `ALLOCATIONS`. To add a method, add an entry.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,19 +23,19 @@ from multicell_env.model.waterfilling import selfish_water_fill
 
 UserBudgets = Float[np.ndarray, "*#batch cell user"]
 Knowledge = Literal["own", "statistics", "channels"]
-"""What somebody must know: a station's own measurements, the mean gains and loads of all cells, or the channels of all cells."""
+"""Required knowledge: a station's own measurements, the mean gains and loads of all cells, or the channels of all cells."""
 Pilot = Literal["ingr", "price"]
-"""ingr: base stations transmit, and users measure their INGR (7). price: users transmit, and base stations hear prices."""
+"""ingr: base stations transmit, and users measure their INGR (7). price: users transmit, and base stations measure prices."""
 PILOTS: Mapping[Negotiation, tuple[Pilot, ...]] = MappingProxyType({"flwf": ("ingr",), "iwf": ("ingr",), "pricing": ("ingr", "price")})
-"""Pilots of every iteration of a rule."""
+"""Pilots in every iteration of a negotiation rule."""
 Kind = Literal["static", "redrawn", "negotiated"]
-"""static: the same in every slot. redrawn: drawn anew in every slot. negotiated: an opening, from which the stations negotiate."""
+"""static: constant over slots. redrawn: drawn anew in every slot. negotiated: initial powers, from which the stations negotiate."""
 NUM_STARTS = 5
-"""Random starts per block for the negotiations that begin at random."""
+"""Number of random starts per block of negotiations with random initial powers."""
 
 
 class Style(TypedDict, total=False):
-    """How a method's line and bar look, in Matplotlib's words."""
+    """Style of a method's line and bar, as Matplotlib properties."""
 
     color: Required[str]
     label: Required[str]
@@ -46,53 +46,53 @@ class Style(TypedDict, total=False):
 
 
 class Allocate(Protocol):
-    """Powers of blocks, in sigma^2, from their gains, from what each user spends over its bands, and from what the network is."""
+    """A function from gains, users' budgets (in sigma^2) and the network to powers, in sigma^2."""
 
     def __call__(self, gains: Gains, user_budgets: UserBudgets, config: NetworkConfig, generator: np.random.Generator, /) -> Powers:
-        """Allocate; a method that draws nothing leaves the generator alone."""
+        """Powers, in sigma^2. A deterministic method does not use the generator."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Allocation:
-    """A method that is not learned.
+    """An allocation method without learning.
 
     Raises:
-        ValueError: a rule of negotiation for a method that does not negotiate, none for one that does, or fewer than one start.
+        ValueError: the negotiation rule does not fit the kind, or `num_starts` does not.
     """
 
     name: str
-    """Its name in tables and files."""
+    """The method's name in tables and files."""
     allocate: Allocate
-    """Its powers; of a negotiated method the opening."""
+    """The function that computes powers; for a negotiated method the initial powers."""
     style: Style
-    """How its line looks."""
+    """Style of its line in plots."""
     knowledge: Knowledge = "own"
-    """What somebody must know."""
+    """Required knowledge."""
     kind: Kind = "static"
-    """How it goes from slot to slot."""
+    """How powers change from slot to slot."""
     negotiation: Negotiation | None = None
-    """The rule of a negotiated method."""
+    """The negotiation rule; None for methods that do not negotiate."""
     num_starts: int = 1
-    """Openings per block of a negotiated method, each drawn anew; more than one have a spread."""
+    """Number of random starts per block of a negotiated method."""
     is_quick: bool = True
-    """Whether it takes next to no time."""
+    """Whether its computing time is negligible."""
     heeds_fairness: bool = False
-    """Whether it seeks the utility of the network's fairness; otherwise it is the same for every fairness."""
+    """Whether it maximises the utility of the network's fairness; otherwise it does not depend on fairness."""
     is_possible: Callable[[NetworkConfig], bool] = lambda config: True
-    """Whether it is played on a network."""
+    """Whether it can be played on a network."""
     is_bound: Callable[[NetworkConfig], bool] = lambda config: False
-    """Whether no method in which each cell has bands of its own is above it there."""
+    """Whether it is an upper bound there for all methods in which no two cells share a band."""
     note: str = ""
-    """What a table's caption says of it."""
+    """A note for the caption of tables."""
 
     @property
     def pilots(self) -> tuple[Pilot, ...]:
-        """Pilots of each iteration; none without negotiation, which measures nothing but the channels that beams are made of."""
+        """Pilots in each iteration; none without negotiation, which needs only the channels for beamforming."""
         return () if self.negotiation is None else PILOTS[self.negotiation]
 
     def __post_init__(self) -> None:
-        """Refuse what contradicts itself."""
+        """Check the fields."""
         if (self.kind == "negotiated") != (self.negotiation is not None):
             raise ValueError(
                 f"a negotiated allocation must have a rule, and no other one; got kind {self.kind!r} with negotiation {self.negotiation!r} "
@@ -204,7 +204,7 @@ ALLOCATIONS: Mapping[str, Allocation] = MappingProxyType(
                 is_bound=lambda config: config.num_bands >= config.num_cells,
                 style={"color": "#000000", "linestyle": "--", "label": "best exclusive assignment (channels of all)"},
             ),
-            # It stands where the best assignment cannot be searched.
+            # It replaces the best assignment where this cannot be searched.
             Allocation(
                 name="greedy_assignment",
                 allocate=_powers_of(greedy_assignment),
@@ -237,12 +237,12 @@ ALLOCATIONS: Mapping[str, Allocation] = MappingProxyType(
         )
     }
 )
-"""All allocations by name, in the order in which they are played."""
+"""All allocation methods by name, in the order in which they are played."""
 METHODS = tuple(ALLOCATIONS)
-"""Their names."""
+"""Names of all methods."""
 QUICK_METHODS = tuple(name for name, allocation in ALLOCATIONS.items() if allocation.is_quick)
-"""Names of those that take next to no time; the best known needs WMMSE too."""
+"""Names of methods with negligible computing time. The best known result also needs WMMSE."""
 BEST_KNOWN = "wmmse"
-"""The method without which nothing counts as the best known of a block."""
+"""The method that must be played for a result to count as the best known of a block."""
 PLAN = "planned"
-"""What others are compared with, network by network."""
+"""The methods that serve as references on each network."""

@@ -13,16 +13,21 @@ def random_allocation(gains: Gains, user_budgets: UserBudgets, generator: np.ran
     """Every user spends its whole budget, split over the bands by independent uniform numbers.
 
     Args:
-        gains: Gains of the block; only their shape is read.
-        user_budgets: What each user spends over its bands in the slot, in sigma^2.
-        generator: Source of the split.
+        gains: Gains of the blocks; only their shape is used.
+        user_budgets: Power that each user spends over its bands in the slot, in sigma^2.
+        generator: Random generator.
     """
-    weights = 1.0 - generator.random(gains.signal_gains.shape)  # in (0, 1], so that no user is left without a band
+    weights = 1.0 - generator.random(gains.signal_gains.shape)  # in (0, 1], so that every user has a band
     return weights / weights.sum(axis=-2, keepdims=True) * user_budgets[..., None, :]
 
 
 def uniform_allocation(gains: Gains, user_budgets: UserBudgets) -> Powers:
-    """Every user spreads its budget evenly over all bands."""
+    """Every user spends its whole budget, spread evenly over all bands.
+
+    Args:
+        gains: Gains of the blocks.
+        user_budgets: Power that each user spends over its bands in the slot, in sigma^2.
+    """
     num_bands = gains.signal_gains.shape[-2]
     return np.broadcast_to(user_budgets[..., None, :] / num_bands, gains.signal_gains.shape).copy()
 
@@ -30,7 +35,11 @@ def uniform_allocation(gains: Gains, user_budgets: UserBudgets) -> Powers:
 def reuse_allocation(gains: Gains, user_budgets: UserBudgets) -> Powers:
     """Fixed frequency reuse: cell b owns bands b, b + B, ... and its users water-fill over them.
 
-    With fewer bands than cells, cell b shares band b mod F, so that no cell is silent.
+    With fewer bands than cells, cell b uses band b mod F, which it shares with others, so that no cell is silent.
+
+    Args:
+        gains: Gains of the blocks.
+        user_budgets: Power that each user spends over its bands in the slot, in sigma^2.
     """
     num_cells, num_bands = gains.signal_gains.shape[-3:-1]
     bands, cells = np.arange(num_bands), np.arange(num_cells)[:, None]

@@ -1,4 +1,4 @@
-"""WMMSE with global knowledge: powers that climb to a stationary point of what all rates are worth. A reference that is not distributed."""
+"""WMMSE with global channel knowledge: a centralised reference that converges to a stationary point of the weighted sum rate."""
 
 import numpy as np
 
@@ -11,13 +11,13 @@ from multicell_env.allocations.simple import uniform_allocation
 from multicell_env.model.types import Gains, Powers
 
 NUM_RANDOM_STARTS = 5
-"""Random starts of `wmmse`."""
+"""Number of random starts of `wmmse`."""
 RANDOM_DECADES = 3.0
-"""How far below the loudest cell of a band the quietest one may begin in a random start, in powers of ten."""
+"""Range of the cells' powers in a band in a random start, in decades."""
 LEAK, SHARING_LEAK = 0.1, 0.01
-"""Shares of uniform power in the starts beside the best assignment and beside the best sharing: a power of zero would stay zero."""
+"""Shares of uniform power in the starts near the best assignment and near the best sharing; powers of zero would stay zero."""
 SHARING_KICKS, SHARING_KICKS_PER_CELL = 30, 3
-"""How often the search for the best sharing is disturbed, at least and for each cell."""
+"""Number of perturbations in the search for the best sharing: the minimum, and per cell."""
 START_NAMES = (
     "uniform",
     *(f"random {index}" for index in range(NUM_RANDOM_STARTS)),
@@ -25,18 +25,18 @@ START_NAMES = (
     "beside the assignment",
     "beside the sharing",
 )
-"""What `wmmse` climbs from, by the names in `starts`."""
+"""Names of the starts of `wmmse`, as in `starts`."""
 
 
 def wmmse(gains: Gains, user_budgets: UserBudgets, fairness: float = 0.0) -> Climb:
-    """The best of the climbs from all `starts`, for every block: never below the assignment that it starts at.
+    """The best result of WMMSE from all `starts`, for every block; never worse than the exclusive assignment.
 
-    A centralised reference that needs every cell's channels. The best known, not the optimum: it bounds nothing from above.
+    It is a centralised reference that needs the channels of all cells. It is a local optimum and no upper bound.
 
     Args:
         gains: Gains of the blocks.
-        user_budgets: The most that each user may spend over its bands in the slot, in sigma^2.
-        fairness: alpha of what climbs, 0 being the sum rate.
+        user_budgets: Budget of each user over its bands in the slot, in sigma^2.
+        fairness: alpha of the utility to maximise; 0 is the sum rate.
     """
     best, *others = (climb(gains, user_budgets, start, fairness=fairness) for start in starts(gains, user_budgets, fairness).values())
     for end in others:
@@ -46,31 +46,31 @@ def wmmse(gains: Gains, user_budgets: UserBudgets, fairness: float = 0.0) -> Cli
 
 
 def fractional_programming(gains: Gains, user_budgets: UserBudgets, fairness: float = 0.0) -> Climb:
-    """Fractional programming in closed form, from uniform powers. Its steps are WMMSE's (see `climb`): this is one start instead of many.
+    """Fractional programming in closed form, from uniform powers. Its iterations equal WMMSE's (see `climb`), with a single start.
 
     Args:
         gains: Gains of the blocks.
-        user_budgets: The most that each user may spend over its bands in the slot, in sigma^2.
-        fairness: alpha of what climbs, 0 being the sum rate.
+        user_budgets: Budget of each user over its bands in the slot, in sigma^2.
+        fairness: alpha of the utility to maximise; 0 is the sum rate.
     """
     return climb(gains, user_budgets, uniform_allocation(gains, user_budgets), fairness=fairness)
 
 
 def starts(gains: Gains, user_budgets: UserBudgets, fairness: float = 0.0) -> dict[str, Powers]:
-    """Where `wmmse` starts, by `START_NAMES`. Deterministic, and for every block what it would be alone.
+    """The initial powers of `wmmse`, in sigma^2, by `START_NAMES`. They are deterministic, and do not depend on other blocks.
 
     * uniform: every user spreads its budget evenly;
-    * random: in every band one cell at random is loud and the others are quieter by random factors, down to next to silent;
-    * assignment: the best exclusive one, `best_assignment`, or beyond its `MAX_BANDS` bands `greedy_assignment`;
-    * beside the assignment: it, with some uniform power;
-    * beside the sharing: what `best_sharing` finds with these channels, with little uniform power.
+    * random: in every band one random cell has full power, and the powers of the others are reduced by random factors;
+    * assignment: the exclusive assignment of `best_assignment`, or of `greedy_assignment` for more than `MAX_BANDS` bands;
+    * beside the assignment: the same, with some uniform power;
+    * beside the sharing: the result of `best_sharing` on these channels, with a little uniform power.
     """
     uniform = uniform_allocation(gains, user_budgets)
     num_cells, num_bands = gains.signal_gains.shape[-3:-1]
     generator = np.random.default_rng(0)
     levels = 10.0 ** -generator.uniform(0.0, RANDOM_DECADES, (NUM_RANDOM_STARTS, num_cells, num_bands))
     loudest = generator.integers(num_cells, size=(NUM_RANDOM_STARTS, 1, num_bands)) == np.arange(num_cells)[:, None]
-    # A cell that is quiet in all bands spends less than its budget.
+    # A cell with reduced power in all bands spends less than its budget.
     levels = np.where(loudest, 1.0, levels)
     levels /= np.maximum(levels.sum(axis=-1, keepdims=True), 1.0)
     assign = best_assignment if num_bands <= MAX_BANDS else greedy_assignment

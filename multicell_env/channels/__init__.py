@@ -1,1 +1,1 @@
-"""Where channels come from."""
+"""Channel models and recorded channels."""

@@ -1,4 +1,4 @@
-"""Antennas of a base station that are correlated: neighbouring ones fade alike."""
+"""Spatial correlation between the antennas of a base station."""
 
 import math
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from jaxtyping import Complex
 
 @dataclass(frozen=True, kw_only=True)
 class Correlated:
-    """Exponential correlation between the antennas of a base station, of every channel that it sends.
+    """Exponential correlation between the transmit antennas of a base station.
 
         h = R^(1/2) w,    R[m, n] = r^|m - n|
 
-    with w the channels without it. The square root is the Cholesky factor, whose product with w is a recursion from antenna to antenna:
+    where w are the uncorrelated channels. The square root is the Cholesky factor, whose product with w is a recursion over antennas:
 
         h[0] = w[0],    h[m] = r h[m - 1] + sqrt(1 - r^2) w[m]
 
-    Mean gains stay. Zero-forcing gains less, because the users of a cell are harder to separate.
+    Mean channel gains do not change. Gains after zero-forcing are lower, because the users of a cell are harder to separate.
 
     Raises:
         ValueError: r is outside [0, 1).
@@ -27,7 +27,7 @@ class Correlated:
     """
 
     correlation: float = 0.5
-    """r of neighbouring antennas, within [0, 1); 0 leaves channels as they are."""
+    """r, the correlation of neighbouring antennas, in [0, 1). With 0 channels are unchanged."""
 
     def __post_init__(self) -> None:
         if isinstance(self.correlation, bool) or not isinstance(self.correlation, Real) or not 0.0 <= self.correlation < 1.0:
@@ -36,7 +36,7 @@ class Correlated:
             )
 
     def across(self, channels: Complex[np.ndarray, "*links antenna user"]) -> Complex[np.ndarray, "*links antenna user"]:
-        """The channels with correlated antennas, in an array of their own."""
+        """The channels with correlated antennas, as a new array."""
         result = channels.copy()
         numbers = result.view(np.finfo(channels.dtype).dtype)  # real ones, so that each operation rounds once
         fresh = math.sqrt(1.0 - self.correlation**2)

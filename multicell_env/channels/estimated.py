@@ -1,4 +1,4 @@
-"""Base stations that know their channels by an estimate, so that zero-forcing leaks into the own cell."""
+"""Imperfect channel estimates at base stations, which cause interference within a cell."""
 
 import math
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ class Estimated:
 
         g = sqrt(1 - e) h + sqrt(e) l n,    e = 10^(error_db / 10),    l^2 = mean of |h|^2 over the user's bands and antennas
 
-    with h the channels to the own users, g what the base station believes they are, and n independent CN(0, 1), new whenever channels
-    are; where a user's whole channel in a band is 0, so is n. Beams are those of g, and powers are received over h: a user hears the beams
-    of the other users of its cell too. What users measure (gains of beams, INGR, prices) they measure truly; the observation "csi" shows
-    g. An error variance of 0 (-inf dB) is no estimate: the game without this model, bit for bit.
+    where h are the channels to the own users, g their estimates at the base station, and n independent CN(0, 1), drawn anew with the
+    channels. If a user's channel in a band is 0, so is n. Beams are computed from g, and signals are received over h, so a user also
+    receives interference from its own cell. Users' measurements (gains of beams, INGR, prices) are exact; the observation "csi" shows g.
+    With an error variance of 0 (-inf dB) the game is the same as without this model, bit for bit.
 
     Raises:
         ValueError: the error is above 0 dB.
@@ -31,7 +31,7 @@ class Estimated:
     """
 
     error_db: float = -20.0
-    """e, variance of the error over the mean power of the user's channel, dB, at most 0; -inf for none."""
+    """e, variance of the error over the mean power of the user's channel, dB, at most 0. -inf: no error."""
 
     def __post_init__(self) -> None:
         if isinstance(self.error_db, bool) or not isinstance(self.error_db, Real) or not self.error_db <= 0.0:
@@ -39,19 +39,19 @@ class Estimated:
 
     @property
     def variance(self) -> float:
-        """Variance of the error over the channel's mean power."""
+        """e, linear: variance of the error over the channel's mean power."""
         return 10.0 ** (self.error_db / 10.0)
 
     def estimate(self, generators: Sequence[np.random.Generator], own: OwnChannels) -> OwnChannels:
-        """What the base stations believe; the errors are the next draw of each generator.
+        """The estimates of the base stations. The errors are the next draw of each generator.
 
         Args:
-            generators: Sources of randomness, one for each block.
+            generators: Random generators, one for each block.
             own: The channels to the own users.
         """
         real = np.finfo(own.dtype).dtype
         noise = draw_numbers(generators, np.ones(1, np.float32), own.shape[1:]).astype(own.dtype, copy=False)
-        # By real numbers, so that each operation rounds once: [..., user, part].
+        # In real numbers, so that each operation rounds once: [..., user, part].
         channels, errors = (np.ascontiguousarray(array).view(real).reshape(*own.shape, 2) for array in (own, noise))
         strengths = (levels(np.ascontiguousarray(own)) * is_heard(own))[..., None]
         mixed = math.sqrt(1.0 - self.variance) * channels + math.sqrt(self.variance) * strengths * errors

@@ -13,30 +13,30 @@ from jaxtyping import Shaped
 
 Array = Shaped[np.ndarray, "..."]
 EXTRA = "pip install 'multicell-env[files]'"
-"""How what MATLAB's files and HDF5 need is installed."""
+"""Command that installs the libraries for MATLAB's files and HDF5."""
 POWERS = ("tx_power_dbm", "noise_dbm")
-"""Numbers that a file may keep beside its channels: the fields of `NetworkConfig` that say absolute powers."""
+"""Numbers that a file may have beside its channels: the fields of `NetworkConfig` for absolute powers, dBm."""
 
 
 def read_array(source: str | Path, num_axes: int) -> Array:
-    """An array from `FILE` or `FILE:KEY`.
+    """Read an array from `FILE` or `FILE:KEY`.
 
-    `.npy` and HDF5 without compression are mapped, not read. MATLAB's files are v5 to v7.3; HDF5 has the axes of the latter in reverse,
-    which is undone, and the last axes of length 1, which MATLAB drops, are added again.
+    `.npy` and HDF5 without compression are memory-mapped. MATLAB's files are v5 to v7.3. In v7.3 (HDF5) axes are stored in reverse; the
+    order is restored. Trailing axes of length 1, which MATLAB drops, are added again.
 
     Args:
-        source: File, and after a colon which of its arrays; needed where there are several.
-        num_axes: How many axes the array must have, for MATLAB's files.
+        source: A file, and after a colon the name of an array, which is needed if there are several.
+        num_axes: Number of axes that the array must have, for MATLAB's files.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: a file of another kind, or no such array in it.
+        ValueError: a file of another format, or no such array in it.
         ModuleNotFoundError: SciPy or h5py is needed and not installed.
     """
     path, key = split_key(source)
     if not path.is_file():
         raise FileNotFoundError(
-            f"channels must be in a file; got {str(path)!r}, which is none. Give FILE, or FILE:KEY for one of its arrays."
+            f"channels must be in a file; got {str(path)!r}, which is not a file. Give FILE, or FILE:KEY for one of its arrays."
         )
     suffix = path.suffix.lower()
     if suffix == ".npy":
@@ -58,10 +58,10 @@ def read_array(source: str | Path, num_axes: int) -> Array:
 
 
 def read_powers(source: str | Path) -> dict[str, float | tuple[float, ...]]:
-    """The numbers of `POWERS` that a file keeps beside its channels; none where one of them is missing, or in `.npy`.
+    """The numbers of `POWERS` in a file beside its channels, dBm; empty if one of them is missing, and for `.npy`.
 
     Args:
-        source: As for `read_array`, which has read it.
+        source: As for `read_array`.
     """
     path, _ = split_key(source)
     with _whole(path):
@@ -81,7 +81,7 @@ def read_powers(source: str | Path) -> dict[str, float | tuple[float, ...]]:
 
 
 def split_key(source: str | Path) -> tuple[Path, str | None]:
-    """File and key of `FILE:KEY`; a file whose own name has a colon in it is one without a key."""
+    """File and key of `FILE:KEY`. The name of an existing file may contain a colon; it then has no key."""
     if isinstance(source, Path) or Path(source).exists() or ":" not in source:
         return Path(source), None
     file, key = source.rsplit(":", 1)
@@ -89,12 +89,12 @@ def split_key(source: str | Path) -> tuple[Path, str | None]:
 
 
 class RefusedError(ValueError):
-    """A file that is whole, and not what was asked for."""
+    """A file that is intact, but not what is required."""
 
 
 @contextmanager
 def _whole(path: Path) -> Iterator[None]:
-    """What libraries raise for a damaged file, a dozen types of errors, as one; what the system says of a file stays as it is."""
+    """Turn the many errors that libraries raise for damaged files into one ValueError. Errors of the system are unchanged."""
     try:
         yield
     except (MemoryError, ModuleNotFoundError, RefusedError):
@@ -103,7 +103,7 @@ def _whole(path: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None and error.errno != errno.EINVAL:
             raise
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
-        raise ValueError(f"{path} must be a whole file of arrays of numbers; got something else ({reason}). Save it anew.") from error
+        raise ValueError(f"{path} must be a whole file of arrays of numbers; got something else ({reason}). Save it again.") from error
 
 
 def _is_hdf5(path: Path) -> bool:
@@ -113,7 +113,7 @@ def _is_hdf5(path: Path) -> bool:
 
 
 def _chosen(path: Path, key: str | None, names: Mapping[str, Any], shape: Callable[[str], tuple[int, ...]]) -> str:
-    """The array that is asked for, or the only one beside `POWERS`."""
+    """The name of the array: `key`, or that of the only array beside `POWERS`."""
     names = {name: value for name, value in names.items() if name not in POWERS}
     if key is None and len(names) == 1:
         return next(iter(names))
@@ -133,11 +133,11 @@ def _of_matlab(path: Path, key: str | None) -> Array:
 
 
 def _of_hdf5(path: Path, key: str | None, is_matlab: bool) -> Array:
-    """An array of an HDF5 file, and so of a MATLAB file of v7.3."""
+    """An array of an HDF5 file, such as a MATLAB file of v7.3."""
     h5py = _needed("h5py", path)
     names: list[str] = []
     with _whole(path), h5py.File(path, "r") as file:
-        file.visit_links(names.append)  # `visititems` walks some damaged files for ever
+        file.visit_links(names.append)  # `visititems` does not terminate on some damaged files
         own = [name for name in names if isinstance(file.get(name, getlink=True), h5py.HardLink)]
         found = {name: file[name] for name in own if file.get(name, getclass=True) is h5py.Dataset}
         dataset = found[_chosen(path, None if key is None else key.strip("/"), found, lambda name: found[name].shape)]

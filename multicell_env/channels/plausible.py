@@ -1,4 +1,4 @@
-"""What is implausible about recorded channels: units, real numbers, and who reaches whom; each told with a number and a remedy."""
+"""Warnings about implausible recorded channels: wrong units, real numbers, or swapped axes."""
 
 import warnings
 from typing import Any
@@ -13,21 +13,21 @@ FARTHEST_DB = 20.0
 PLAUSIBLE_SNR_DB = (-20.0, 90.0)
 """Mean SNR of a network with absolute powers."""
 INVERTED_DB = 3.0
-"""Mean distance in dB between the mean gains of the channels and of the network from which on the transposed ones are looked at."""
+"""Mean difference, dB, between the mean gains of channels and network from which the transposed gains are compared too."""
 
 
 class ChannelWarning(UserWarning):
-    """Something about recorded channels that is possible, and probably not meant."""
+    """Recorded channels that are valid but probably not as intended."""
 
 
 def warn_of(messages: list[str]) -> None:
-    """Tell what was found."""
+    """Issue the messages as warnings."""
     for message in messages:
         warnings.warn(message, ChannelWarning, stacklevel=4)
 
 
 def warn_of_block(config: NetworkConfig, dense: Any) -> None:
-    """Tell what is implausible about the channels of one block, `[tx_cell, rx_cell, band, antenna, user]`, that were accepted."""
+    """Warn of what is implausible about valid channels `[tx_cell, rx_cell, band, antenna, user]` of one block."""
     array = np.asarray(dense)
     powers = np.square(np.abs(np.where(config.user_mask[:, None, None, :], array, 0.0)), dtype=np.float64).mean(axis=(2, 3))
     gains = powers.sum(axis=-1) / config.users_per_cell
@@ -35,13 +35,13 @@ def warn_of_block(config: NetworkConfig, dense: Any) -> None:
 
 
 def implausible(config: NetworkConfig, gains: Float[np.ndarray, "tx_cell rx_cell"], *, is_real: bool, name: str = "channels") -> list[str]:
-    """What is probably wrong, one sentence and remedy each.
+    """Messages about what is probably wrong, each with a remedy.
 
     Args:
-        config: The network that the channels are played on.
+        config: The network of the channels.
         gains: Mean of |h|^2 over antennas, bands, users and blocks.
-        is_real: Whether the channels came as real numbers.
-        name: What they are called.
+        is_real: Whether the channels were given as real numbers.
+        name: The name of the channels in the messages.
     """
     found = []
     if is_real:
@@ -56,7 +56,7 @@ def implausible(config: NetworkConfig, gains: Float[np.ndarray, "tx_cell rx_cell
     if own[cell] > 0.0 and abs(far[cell]) > FARTHEST_DB:
         found.append(
             f"{name} of cell {cell} to its own users have a mean gain {far[cell]:+.0f} dB from a_bb = {expected[cell]:.3g} of the network, "
-            "which sets powers and observations. Divide the channels by the root of the noise power, or give mean_gains (a pool in "
+            "which determines powers and observations. Divide the channels by the root of the noise power, or give mean_gains (a pool in "
             "channels= measures them) and tx_power_dbm with noise_dbm."
         )
     if config.tx_power_dbm is not None:
@@ -65,19 +65,19 @@ def implausible(config: NetworkConfig, gains: Float[np.ndarray, "tx_cell rx_cell
         if not PLAUSIBLE_SNR_DB[0] <= snr_db[cell] <= PLAUSIBLE_SNR_DB[1]:
             found.append(
                 f"{name} and powers make a mean SNR of {snr_db[cell]:.0f} dB for a user of cell {cell} in a band, before beamforming. Give "
-                "noise_dbm as the channels leave it: the noise of a band for path gains, 0 where they are divided by the root of the "
-                "noise in mW, 30 where in W."
+                "noise_dbm in the unit of the channels: the noise power of a band if they are path gains, 0 if they are divided by the "
+                "root of the noise in mW, 30 if in W."
             )
     if is_inverted(config.mean_gain_matrix, gains):
         found.append(
-            f"{name} have the gains between cells that mean_gains has with sender and receiver swapped: who interferes with whom is "
-            "inverted. Check the order of tx_cell and rx_cell."
+            f"{name} have the gains between cells that mean_gains has with sender and receiver swapped, which "
+            "inverts the interference. Check the order of tx_cell and rx_cell."
         )
     return found
 
 
 def is_inverted(expected: Float[np.ndarray, "tx_cell rx_cell"], gains: Float[np.ndarray, "tx_cell rx_cell"]) -> bool:
-    """Whether gains between cells are those that are expected with sender and receiver swapped."""
+    """Whether gains between cells match the expected ones with sender and receiver swapped."""
     pairs = (expected > 0.0) & (expected.T > 0.0) & (gains > 0.0) & ~np.eye(len(gains), dtype=bool)
     if not pairs.any():
         return False

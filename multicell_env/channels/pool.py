@@ -1,4 +1,4 @@
-"""Pools of recorded channels: measured ones, ray-traced ones, another simulator's. A block of the game is a block of the pool."""
+"""Pools of recorded channels: measured, ray-traced, or from another simulator."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,36 +22,36 @@ Part = Literal["train", "validation", "test"]
 SHARES: dict[Part, float] = {"train": 0.7, "validation": 0.1, "test": 0.2}
 """Shares of a pool's blocks."""
 WEAKEST = 1e-12
-"""A user whose gain is this far below its cell's mean gain hears nothing: what is left are the digits of the recording."""
+"""A gain this far below its cell's mean gain counts as zero, as a rounding error of the recording."""
 LEAST = 1e-30
 """Least mean gain that a network can have."""
 Channels = ChannelModel | Shaped[np.ndarray, "..."] | str | Path
-"""What `channels=` takes: a model of channels, or a pool as an array or a file."""
+"""Values of `channels=`: a channel model, or a pool as an array or a file."""
 
 
 class RecordedChannels:
-    """A pool of recorded channels, of which every block of the game is one, drawn by the block's own generator.
+    """A pool of recorded channels. A block of the game is played on one block of the pool, chosen by the block's generator.
 
-    A generator that nobody has drawn from takes the block `seed mod n` of the n blocks, so that consecutive seeds play different ones; one
-    that has been used takes any. Channels stay for the whole block.
+    A newly seeded generator selects block `seed mod n` of the n blocks, so that consecutive seeds play different blocks. A generator that
+    has been used selects one at random. Channels are constant in a block.
 
     The blocks are shuffled by `split_seed` and split into `train`, `validation` and `test` (70, 10 and 20 %). A pool of fewer than three
-    blocks is its own training, validation and test. Where no part is named, environments play on the training part, and `compare`,
+    blocks is its own training, validation and test. If no part is named, environments play on the training part, and `compare`,
     `evaluate_policy` and `evaluate_allocations` on the test part.
 
-    The pool says the sizes of its network, and from its training part the mean gains; see `fitted`. It is read once when it is made, and
-    stays in its file where that is mapped.
+    The pool determines the sizes of its network, and its training part the mean gains; see `fitted`. The file is read once, when the pool
+    is made; it stays on disk if its format can be memory-mapped.
 
     Args:
-        source: An array, or `FILE` or `FILE:KEY`; see `multicell_env.channels.files.read_array`. Noise power is 1, in the unit that the
-            network's powers have.
-        axes: Names of the array's axes in their order, where it is not that of `AXES`.
-        split_seed: Of the split.
-        strict: Whether `fitted` refuses a pool in which a user cannot be served in some block and band, instead of leaving it out there.
+        source: An array, or `FILE` or `FILE:KEY`; see `multicell_env.channels.files.read_array`. The noise power is 1, in the
+            unit of the network's powers.
+        axes: Names of the array's axes in their order, if it is not `AXES`.
+        split_seed: Seed of the split.
+        strict: Whether `fitted` refuses a pool in which a user cannot be served in some block and band. Otherwise it is blocked there.
 
     Raises:
-        FileNotFoundError, ModuleNotFoundError: there is no such file, or what reads it is not installed.
-        ValueError: it is no array of channels.
+        FileNotFoundError, ModuleNotFoundError: there is no such file, or the library that reads it is not installed.
+        ValueError: the source is not an array of channels.
     """
 
     def __init__(
@@ -63,41 +63,41 @@ class RecordedChannels:
         strict: bool = False,
     ) -> None:
         self.file = str(source) if isinstance(source, str | Path) else None
-        """Where the pool is; None in memory."""
+        """The pool's file; None for an array."""
         self.axes, self.split_seed, self.strict = named_axes(axes), split_seed, strict
         self.part: Part | None = None
-        """Which part this is; None is the whole pool."""
+        """The part of the pool; None for the whole pool."""
         array = as_array(source, "channels", self.axes) if self.file is None else read_array(self.file, len(self.axes))
         self.powers = {} if self.file is None else read_powers(self.file)
-        """`tx_power_dbm` and `noise_dbm`, where the file keeps them beside the channels."""
+        """`tx_power_dbm` and `noise_dbm`, dBm, if the file has them beside the channels."""
         self._blocks: Shaped[np.ndarray, "block tx_cell rx_cell band antenna user"] = arranged(array, self.axes)
         self._order: Int[np.ndarray, " block"] = np.arange(len(self._blocks))
         self._parts = _split(len(self._blocks), split_seed)
         counted = np.zeros(len(self._blocks), bool)
         counted[self._parts["train"]] = True
         self.measured: Measured = measured(self._blocks, counted)
-        """What the whole pool says of its network; mean gains are the training part's."""
+        """Measurements of the whole pool; the mean gains are those of the training part."""
 
     def __len__(self) -> int:
         return len(self._order)
 
     def __getitem__(self, index: int) -> Shaped[np.ndarray, "tx_cell rx_cell band antenna user"]:
-        """One block, as `reset(options={"channels": block})` takes it."""
+        """One block, for `reset(options={"channels": block})`."""
         return self._blocks[self._order[index]]
 
     @property
     def train(self) -> Self:
-        """Blocks to train on."""
+        """The blocks for training."""
         return self._of("train")
 
     @property
     def validation(self) -> Self:
-        """Blocks that choose the best of several actors."""
+        """The blocks for choosing the best of several actors."""
         return self._of("validation")
 
     @property
     def test(self) -> Self:
-        """Blocks that decide nothing before they are played."""
+        """The blocks for the final evaluation."""
         return self._of("test")
 
     def _of(self, part: Part) -> Self:
@@ -107,27 +107,27 @@ class RecordedChannels:
 
     @property
     def sizes(self) -> dict[str, Any]:
-        """The fields of `NetworkConfig` that the pool decides."""
+        """The fields of `NetworkConfig` that the pool determines."""
         _, num_cells, _, num_bands, num_antennas, num_users = self._blocks.shape
         return {"num_cells": num_cells, "num_antennas": num_antennas, "num_users": num_users, "num_bands": num_bands}
 
     @property
     def description(self) -> dict[str, Any]:
-        """What a result keeps of the pool, in JSON's types."""
+        """A description of the pool for results, in JSON's types."""
         return {"file": self.file, "axes": list(self.axes), "part": self.part, "num_blocks": len(self), "split_seed": self.split_seed}
 
     def fitted(self, config: NetworkConfig | None = None) -> NetworkConfig:
-        """A network with the mean gains of the pool's training part, unless it has some, and with the powers that the file keeps, likewise.
+        """A network for the pool. Unless `config` has them, it gets the mean gains of the training part and the powers of the file.
 
-        What is implausible about the channels is warned of; see `multicell_env.channels.plausible`.
+        Implausible channels cause a `ChannelWarning`; see `multicell_env.channels.plausible`.
 
         Args:
-            config: Sizes, powers and rules; the default ones with the pool's sizes where there is none. Cells may have different numbers of
+            config: Sizes, powers and rules; by default those of `NetworkConfig` with the pool's sizes. Cells may have different numbers of
                 users, up to the pool's.
 
         Raises:
             ValueError: its sizes are not the pool's, a channel is not finite, there are channels between cells whose mean gain is 0, or
-                the channels are so strong that the numbers of the network's `dtype` do not reach; with `strict`, a user cannot be served.
+                the channels are so strong that the network's `dtype` cannot represent them; with `strict`, a user cannot be served.
         """
         config = NetworkConfig(**self.sizes) if config is None else config
         if config.tx_power_dbm is None and config.snr_db == NetworkConfig.snr_db:
@@ -161,7 +161,7 @@ class RecordedChannels:
             )
 
     def _mean_gains(self, config: NetworkConfig) -> tuple[tuple[float, ...], ...]:
-        """Means over the users of a cell; a link that the training part has nowhere, and another one has, is as weak as can be."""
+        """Means over the users of a cell. A link that is zero in the training part only gets the smallest possible gain."""
         gains = np.mean(self.measured.mean_gains, axis=-1, where=config.user_mask)
         own = np.diagonal(gains)
         if not np.all(own > 0.0):
@@ -195,12 +195,12 @@ class RecordedChannels:
 
     @property
     def name(self) -> str:
-        """What a table or an error calls it."""
+        """The pool's name in tables and error messages."""
         return "the array" if self.file is None else self.file
 
     @property
     def moves(self) -> bool:
-        """False."""
+        """False: channels are constant in a block."""
         return False
 
     def begin(self, config: NetworkConfig, generators: Sequence[np.random.Generator]) -> tuple[OwnChannels, CrossChannels]:
@@ -219,16 +219,16 @@ class RecordedChannels:
     def advance(
         self, config: NetworkConfig, generators: Sequence[np.random.Generator], own: OwnChannels, cross: CrossChannels
     ) -> tuple[OwnChannels, CrossChannels]:
-        """The same channels."""
+        """The same channels, which are constant."""
         return own, cross
 
     def _picked(self, generator: np.random.Generator) -> int:
         seed = _seed_if_fresh(generator)
-        drawn = int(generator.integers(len(self)))  # in any case, so that a generator is fresh but once
+        drawn = int(generator.integers(len(self)))  # in any case, so that a generator counts as new only once
         return drawn if seed is None else seed % len(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self  # nothing changes a pool
+        return self  # pools are immutable
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ if self.file is None else self.__dict__ | {"_blocks": len(self._blocks)}
@@ -254,7 +254,7 @@ def _split(num_blocks: int, seed: int) -> dict[Part, Int[np.ndarray, " block"]]:
 
 
 def _seed_if_fresh(generator: np.random.Generator) -> int | None:
-    """What a generator was seeded with, while nothing has been drawn from it; None otherwise, and for seeds of several numbers."""
+    """The seed of a generator that has not been used yet; None for others, and for seeds of several numbers."""
     bits: Any = generator.bit_generator
     seeds = bits.seed_seq
     if not isinstance(seeds.entropy, int | np.integer) or seeds.spawn_key:
@@ -263,10 +263,10 @@ def _seed_if_fresh(generator: np.random.Generator) -> int | None:
 
 
 def channels_of(channels: Channels | None, part: Part) -> ChannelModel | None:
-    """The model of channels that `channels=` asks for; of a pool that is not a part of one already, this part.
+    """The channel model for an argument `channels=`; of a whole pool, the given part.
 
     Raises:
-        TypeError: it is none of what `Channels` says.
+        TypeError: it is not one of the types of `Channels`.
     """
     if channels is None:
         return None

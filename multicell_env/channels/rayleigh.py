@@ -1,4 +1,4 @@
-"""Rayleigh channels, drawn by seeds."""
+"""Rayleigh channels, drawn from seeds."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -15,24 +15,24 @@ from multicell_env.kernels.random_bits import random_bits
 from multicell_env.model.types import CrossChannels, OwnChannels
 
 Part = tuple[Float[np.ndarray, " number"], tuple[int, ...]]
-"""Amplitudes of what is drawn, and the shape of the channels in it."""
+"""Amplitudes of the drawn numbers, and the shape of the channels."""
 
 MOST_KEPT = 2**18
-"""Numbers of a draw, of 8 bytes each, for which a thread keeps memory; larger draws find new memory."""
+"""Largest draw, in numbers of 8 bytes, for which a thread reuses its memory. Larger draws allocate memory."""
 _of_thread = local()
 
 
 @dataclass(frozen=True)
 class Rayleigh:
-    """Rayleigh channels that stay for the whole block: the paper's."""
+    """Rayleigh channels that are constant in a block, as in the paper."""
 
     @property
     def moves(self) -> bool:
-        """False."""
+        """False: channels are constant in a block."""
         return False
 
     def begin(self, config: NetworkConfig, generators: Sequence[np.random.Generator]) -> tuple[OwnChannels, CrossChannels]:
-        """As `draw_many`, in passing."""
+        """As `draw_many` with `in_passing`."""
         return draw_many(config, generators, in_passing=True)
 
     def begin_by_cell(self, config: NetworkConfig, generator: np.random.Generator) -> tuple[OwnChannels, Iterator[CrossChannels]]:
@@ -42,7 +42,7 @@ class Rayleigh:
     def advance(
         self, config: NetworkConfig, generators: Sequence[np.random.Generator], own: OwnChannels, cross: CrossChannels
     ) -> tuple[OwnChannels, CrossChannels]:
-        """The same channels."""
+        """The same channels, which are constant."""
         return own, cross
 
 
@@ -51,11 +51,11 @@ def draw_channels(config: NetworkConfig, generator: np.random.Generator) -> tupl
 
         h_{b',(b,u)}[f] ~ CN(0, a_{b',b} I_M), so that E||h||^2 / M = a_{b',b}          (2), (23)
 
-    Drawn in single precision and then brought to `config.dtype`, so that both precisions play on the same channels.
+    They are drawn in single precision and then converted to `config.dtype`, so that both precisions have the same channels.
 
     Args:
         config: The network.
-        generator: Source of all randomness; the same state gives the same channels.
+        generator: Random generator. The same state gives the same channels.
 
     Returns:
         Own channels and cross channels; entry `[b, i]` of the latter comes from cell `config.interferers[b, i]`.
@@ -68,12 +68,12 @@ def draw_channels(config: NetworkConfig, generator: np.random.Generator) -> tupl
 def draw_many(
     config: NetworkConfig, generators: Sequence[np.random.Generator], *, in_passing: bool = False
 ) -> tuple[OwnChannels, CrossChannels]:
-    """`draw_channels` for several blocks, one generator each; every block is what its generator alone would give.
+    """`draw_channels` for several blocks with one generator each. Each block depends on its own generator only.
 
     Args:
         config: The network.
-        generators: Sources of randomness.
-        in_passing: Whether this thread's next draw in passing may overwrite the channels. New memory takes longer.
+        generators: Random generators, one for each block.
+        in_passing: Whether this thread's next draw with `in_passing` may overwrite the channels, which is faster than new memory.
 
     Returns:
         As from `draw_channels`, stacked; C-contiguous and writable.
@@ -90,14 +90,14 @@ def draw_many(
 
 
 def draw_by_cell(config: NetworkConfig, generator: np.random.Generator) -> tuple[OwnChannels, Iterator[CrossChannels]]:
-    """`draw_channels`, bit for bit, without ever holding the cross channels of more than one cell.
+    """`draw_channels`, bit for bit, with the cross channels of one cell at a time in memory.
 
     Args:
         config: The network.
-        generator: Source of all randomness; it is where `draw_channels` leaves it when the last cell has been drawn.
+        generator: Random generator. After the last cell it has the same state as after `draw_channels`.
 
     Returns:
-        Own channels, and the cross channels `[interferer, band, antenna, user]` of one cell after another.
+        Own channels, and an iterator over the cells' cross channels `[interferer, band, antenna, user]`.
     """
     row = (config.num_bands, config.num_antennas, config.max_users)
     own_amplitudes, crossing_amplitudes = config.amplitudes
@@ -125,10 +125,10 @@ def draw_numbers(
     """Independent complex normal numbers of each generator, in single precision.
 
     Args:
-        generators: Sources of randomness.
-        amplitudes: Roots of the mean squares; what broadcasts to `shape`.
-        shape: Of one generator's numbers.
-        in_vectors: Whether each generator is asked for whole vectors of `NUMBERS_AT_ONCE`, of which the rest is thrown away.
+        generators: Random generators.
+        amplitudes: Square roots of the mean squares, which broadcast to `shape`.
+        shape: Shape of the numbers of one generator.
+        in_vectors: Whether each generator draws whole vectors of `NUMBERS_AT_ONCE`, and the excess is discarded.
     """
     size = math.prod(shape)
     padded = np.pad(np.broadcast_to(amplitudes, shape).ravel(), (0, -size % NUMBERS_AT_ONCE))
@@ -140,7 +140,7 @@ def draw_numbers(
 
 
 def _own_memory(size: int) -> UInt64[np.ndarray, " size"]:
-    """Memory of the calling thread, the same at every call that asks for no more than one before."""
+    """Memory of the calling thread, reused in every call that needs no more than an earlier one."""
     if size > len(getattr(_of_thread, "memory", ())):
         _of_thread.memory = np.empty(size, np.uint64)
     return _of_thread.memory[:size]
@@ -149,7 +149,7 @@ def _own_memory(size: int) -> UInt64[np.ndarray, " size"]:
 def _channels(bits: UInt64[np.ndarray, "block number"], part: Part) -> Complex[np.ndarray, "block ..."]:
     """Random bits to channels."""
     amplitudes, shape = part
-    complex_normal(bits, amplitudes, bits.view(np.float32))  # in place: a number takes the room of its bits
+    complex_normal(bits, amplitudes, bits.view(np.float32))  # in place: a number is as large as its bits
     numbers, size = bits.view(np.complex64), math.prod(shape)
     whole = numbers if len(amplitudes) == size else np.ascontiguousarray(numbers[:, :size])
     return whole.reshape(len(bits), *shape)
@@ -157,7 +157,7 @@ def _channels(bits: UInt64[np.ndarray, "block number"], part: Part) -> Complex[n
 
 @lru_cache(maxsize=32)
 def _numbers_to_draw(config: NetworkConfig) -> list[Part]:
-    """Amplitudes of own and of cross channels, in whole vectors, of which the last is filled up with zeros; and the channels' shape."""
+    """Amplitudes of own and of cross channels, in whole vectors, the last one padded with zeros; and the shape of the channels."""
     row = (config.num_bands, config.num_antennas, config.max_users)
     parts = []
     for amplitudes, links in zip(config.amplitudes, [(config.num_cells,), config.interferers.shape], strict=True):

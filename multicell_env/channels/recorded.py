@@ -1,4 +1,4 @@
-"""Channels that somebody else made: checked, and split into what the game needs."""
+"""Given channels: checked, and split into own and cross channels."""
 
 import numpy as np
 from jaxtyping import Complex
@@ -9,22 +9,22 @@ from multicell_env.model.beamforming import served_users
 from multicell_env.model.types import CrossChannels, OwnChannels
 
 REACH_DB = {"float32": (-220.0, 180.0), "float64": (-1500.0, 1500.0)}
-"""Least and largest INGR over the unit of powers, in dB, of which squares stay in range, or may vanish beside a power."""
+"""Least and largest INGR over the unit of powers, dB, for which squares stay in the range of the precision."""
 
 
 def split_channels(
     config: NetworkConfig, dense: Complex[np.ndarray, "tx_cell rx_cell band antenna user"], *, strict: bool = False
 ) -> tuple[OwnChannels, CrossChannels]:
-    """Bring given channels (recorded, ray-traced, another simulator's) into the form that `draw_channels` returns.
+    """Convert given channels (recorded, ray-traced, from another simulator) to the form that `draw_channels` returns.
 
     Args:
-        config: The network that the channels belong to.
-        dense: Channel from every cell to every user, scaled so that the noise power is 1. Entries of padded users are ignored.
-        strict: Whether to refuse channels on which a user cannot be served in some band, instead of leaving it out there.
+        config: The network of the channels.
+        dense: Channels from every cell to every user, scaled so that the noise power is 1. Entries of padded users are ignored.
+        strict: Whether to refuse channels on which a user cannot be served in some band. Otherwise the user is blocked there.
 
     Raises:
-        ValueError: wrong shape, not numeric, not finite, a pair of cells has a channel although its mean gain is 0, or the channels are
-            so far from noise power 1 that the numbers of the network's `dtype` do not reach; with `strict`, a user cannot be served.
+        ValueError: wrong shape, not numeric, not finite, a pair of cells has a channel although its mean gain is 0, or the channels
+            are so far from noise power 1 that `dtype` cannot represent the powers; with `strict`, a user cannot be served.
     """
     num_cells = config.num_cells
     shape = (num_cells, num_cells, config.num_bands, config.num_antennas, config.max_users)
@@ -58,17 +58,17 @@ def split_channels(
 
 
 def refuse_unserved(config: NetworkConfig, own: OwnChannels, block: str = "") -> None:
-    """Refuse channels on which a user has no beam in some band; where a schedule leaves users out, those on which it has no channel there.
+    """Refuse channels on which a user has no beam in some band; with a schedule, those on which a user has no channel in some band.
 
     Args:
         config: The network.
         own: Own channels of a block.
-        block: Which block it is, in words for the message.
+        block: Words for the error message that name the block.
 
     Raises:
-        ValueError: a user has none; names the cell, the band and the user.
+        ValueError: a user has none. The message names the cell, the band and the user.
     """
-    leaves_out = config.slot_network is not config  # and who is served together changes from slot to slot
+    leaves_out = config.slot_network is not config  # and the users that are served together change from slot to slot
     served = np.any(own != 0, axis=-2) if leaves_out else served_users(own, config.user_mask)
     unserved = np.argwhere(~served & config.user_mask[:, None, :])
     if len(unserved):
@@ -81,13 +81,13 @@ def refuse_unserved(config: NetworkConfig, own: OwnChannels, block: str = "") ->
 
 
 def _check_reach(config: NetworkConfig, own: OwnChannels, cross: CrossChannels) -> None:
-    """Refuse channels on which squares of the INGR (7), in the unit in which the kernel holds powers, would leave the range of numbers."""
+    """Refuse channels on which squares of the INGR (7), in the kernels' unit of power, would leave the range of the precision."""
     lowest, highest = REACH_DB[config.dtype]
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         gains = np.sum(np.abs(own) ** 2, axis=-2)
         heard = np.einsum("ci,cifu->cfu", config.nominal_budgets[config.interferers], np.sum(np.abs(cross) ** 2, axis=-2))
         least, most = (10.0 * np.log10(total / (gains * config.power_unit)) for total in (1.0, 1.0 + heard))
-    far = np.any(own != 0, axis=-2) & ~((least >= lowest) & (most <= highest))  # who has a zero channel has no beam
+    far = np.any(own != 0, axis=-2) & ~((least >= lowest) & (most <= highest))  # a user with a zero channel has no beam
     if np.any(far):
         cell, band, user = (int(i) for i in np.argwhere(far)[0])
         raise ValueError(

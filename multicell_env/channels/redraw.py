@@ -1,4 +1,4 @@
-"""A new Rayleigh draw in every slot: blocks of one slot each, as the paper's section V has them."""
+"""A new Rayleigh draw in every slot, as in the paper's section V."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from multicell_env.model.types import CrossChannels, OwnChannels
 
 @dataclass(frozen=True)
 class Redraw(Rayleigh):
-    """Channels of every slot are independent of those before; budgets roll over within the block all the same."""
+    """Rayleigh channels that are independent in every slot. Unspent budgets are still carried over within a block."""
 
     @property
     def moves(self) -> bool:
-        """True."""
+        """True: channels change in every slot."""
         return True
 
     def advance(
         self, config: NetworkConfig, generators: Sequence[np.random.Generator], own: OwnChannels, cross: CrossChannels
     ) -> tuple[OwnChannels, CrossChannels]:
-        """The next draw of each generator."""
+        """Channels of the next slot: a new draw of each generator."""
         return draw_many(config, generators, in_passing=True)

@@ -1,4 +1,4 @@
-"""Models of channels by name: what `NetworkConfig.channel_model` chooses from, and how it says what is laid over them."""
+"""Channel models by name, and their compositions: the values of `NetworkConfig.channel_model`."""
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -16,20 +16,20 @@ from multicell_env.config import NetworkConfig
 from multicell_env.networks.deployment import Deployment
 
 CHANNEL_MODELS: dict[str, ChannelModel] = {"rayleigh": Rayleigh(), "redraw": Redraw(), "fading": Fading()}
-"""By name. A program may add its own, such as `Fading(speed_kmh=30.0)`, before it makes environments."""
+"""Channel models by name. A program may add its own, such as `Fading(speed_kmh=30.0)`, before it makes environments."""
 LAID_OVER: dict[str, Correlated | Deployment | Estimated] = {
     "correlated": Correlated(),
     "geometric": Deployment(),
     "estimated": Estimated(),
 }
-"""What may be laid over a model, by name."""
+"""Extensions of a channel model, by name."""
 
 
 def channel_model(name: str) -> ChannelModel:
-    """The model of this name.
+    """The channel model of a name.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is no such model.
     """
     if name not in CHANNEL_MODELS:
         raise ValueError(
@@ -40,21 +40,21 @@ def channel_model(name: str) -> ChannelModel:
 
 
 def composition(text: str, channels: ChannelModel | None = None) -> Composition:
-    """What a text such as `"fading:speed_kmh=30+geometric:sectors=3,spacing_m=200+estimated:error_db=-20"` says.
+    """The composition that a text such as `"fading:speed_kmh=30+geometric:sectors=3,spacing_m=200+estimated:error_db=-20"` describes.
 
-    Parts stand between plus signs, in any order: at most one of `CHANNEL_MODELS`, "rayleigh" where there is none, and each of `LAID_OVER`
-    at most once. Behind a colon stand fields that differ from their defaults, with commas between them.
+    Parts are separated by plus signs, in any order: at most one of `CHANNEL_MODELS` ("rayleigh" by default), and each of `LAID_OVER` at
+    most once. A colon after a part is followed by fields that differ from their defaults, separated by commas.
 
-    Where channels are given, they take the place of Rayleigh's. Over a model any of `LAID_OVER` is laid; over recorded channels, whose
-    antennas and places are what they are, "estimated" alone. "fading" and "redraw" move recorded channels; other models move their own.
+    Given channels replace the Rayleigh model. A channel model accepts every extension of `LAID_OVER`. Recorded channels accept "estimated"
+    only, because they have antenna correlation and positions of their own. "fading" and "redraw" also move recorded channels.
 
     Args:
         text: As above.
-        channels: A model of channels, or recorded ones.
+        channels: A channel model or recorded channels, instead of the model in the text.
 
     Raises:
-        ValueError: there is no such part or field, a part is there twice, a value breaks its field's rule, or a part does not go with the
-            channels.
+        ValueError: there is no such part or field, a part is given twice, a value breaks its field's rule, or a part cannot be combined
+            with the channels.
     """
     named, model, laid_over = "rayleigh", None, {}
     for part in text.split("+"):
@@ -71,10 +71,10 @@ def composition(text: str, channels: ChannelModel | None = None) -> Composition:
 
 
 def model_of(config: NetworkConfig, channels: ChannelModel | None = None) -> Composition:
-    """How a network's channels come about, from given ones or from the model that it names; see `composition`.
+    """The channel model of a network, from given channels or from the model that it names; see `composition`.
 
     Raises:
-        ValueError: `channel_model` breaks its rules, the network's cells do not fit what it says, or it does not go with the channels.
+        ValueError: `channel_model` breaks its rules, it does not fit the network's cells, or cannot be combined with the channels.
     """
     made = composition(config.channel_model, channels)
     made.check(config)
@@ -99,7 +99,7 @@ def _of_given(channels: ChannelModel, named: str, model: ChannelModel | None, la
 
 
 def _with_fields(name: str, model: Any, words: str) -> Any:
-    """The model with some fields changed, each to a value of the type that it has."""
+    """The model with some fields changed, each to a value of the field's type."""
     known = {field.name: getattr(model, field.name) for field in fields(model)} if hasattr(model, "__dataclass_fields__") else {}
     changed: dict[str, Any] = {}
     for word in filter(None, words.split(",")):

@@ -1,6 +1,6 @@
-"""Play policies and allocations on equal blocks; results, tables and pictures.
+"""Comparison of policies and allocations on the same blocks: results, tables and pictures.
 
-Tables and pictures, and so `compare`, want the extra `plots`; everything else does without.
+Tables, pictures and `compare` need the extra `plots`.
 """
 
 from multicell_env.allocations.registry import METHODS, QUICK_METHODS

@@ -1,4 +1,4 @@
-"""A negotiation in slow motion, FLWF iteration by iteration, as an animated GIF: the map, power per cell and band, and the capacity."""
+"""Animations of negotiations, one frame per FLWF iteration: the map, powers by cell and band, and the capacity."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -18,30 +18,30 @@ from multicell_env.rendering.powers import draw_powers, relative_powers
 Fractions = Float[np.ndarray, "block cell band user"]
 
 CURVES = (("#000000", "-"), ("#6E6E6E", "--"), ("#9A9A9A", "-."))
-"""Colours and dashes; colours of bands are none of these."""
+"""Colours and line styles, different from the colours of bands."""
 TEXT = 12.0
-"""Points; at half its width the picture is still read."""
+"""Font size in points, legible at half the picture's width."""
 OPENING_MS, ITERATION_MS, END_MS = 2000, 500, 5000
-"""How long the opening move, every iteration and the last picture stand still."""
+"""Durations of the first frame, of each iteration and of the last frame."""
 
 
 @dataclass(frozen=True)
 class Negotiation:
-    """What a slot comes to after k = 0, 1, 2, ... FLWF iterations; k = 0 is the opening move."""
+    """Powers and capacities after k = 0, 1, 2, ... iterations of a slot; k = 0 are the initial powers."""
 
     powers: Float[np.ndarray, "iteration block cell band"]
-    """As from `rendering.relative_powers`."""
+    """Relative powers, as from `rendering.relative_powers`."""
     capacities: Float[np.ndarray, "iteration block"]
     """Average cell capacity, bit/s/Hz."""
 
 
 def follow(blocks: Blocks, opening: Fractions, num_iterations: int) -> Negotiation:
-    """Follow a negotiation: what `step()` plays with k = 0, 1, ..., `num_iterations`, bit for bit.
+    """Record a negotiation iteration by iteration, equal to `step()` with k = 0, 1, ..., `num_iterations` bit for bit.
 
     Args:
-        blocks: Where to play; they are left after the longest slot.
-        opening: Opening move as fractions of each user's slot budget.
-        num_iterations: The last k.
+        blocks: Blocks to play. Afterwards they are in the state after the slot with the largest k.
+        opening: Initial powers as fractions of each user's slot budget.
+        num_iterations: The largest k.
     """
     powers, capacities = [], []
     for k in range(num_iterations + 1):
@@ -53,15 +53,15 @@ def follow(blocks: Blocks, opening: Fractions, num_iterations: int) -> Negotiati
 
 
 def draw_iteration(figure: Figure, network: NetworkMap, negotiations: Mapping[str, Negotiation], bound: float, iteration: int) -> None:
-    """Draw one iteration of negotiations on the same channels on an empty figure: a row for each with map and powers, capacities below.
+    """Draw one iteration of several negotiations on the same channels: a row for each with map and powers, capacities below.
 
     Args:
-        figure: Where to draw.
+        figure: An empty figure.
         network: The network's map.
-        negotiations: By the names of their openings, at most three. The first block of each is drawn; of several, their mean as a thin
-            line, so that one sees how ordinary the first is.
+        negotiations: Negotiations by the names of their starts, at most three. The first block of each is drawn; with several blocks,
+            their mean is a thin line.
         bound: The assignment bound on the same block, bit/s/Hz.
-        iteration: Which iteration; the curves end there.
+        iteration: The iteration, at which the curves end.
     """
     heights = [1.0] * len(negotiations) + [1.25]
     panels = figure.subplot_mosaic(
@@ -93,7 +93,7 @@ def draw_iteration(figure: Figure, network: NetworkMap, negotiations: Mapping[st
 
 
 def frames(network: NetworkMap, negotiations: Mapping[str, Negotiation], bound: float) -> Iterator[Image.Image]:
-    """One picture an iteration, 700 pixels wide. Arguments as for `draw_iteration`."""
+    """One frame per iteration, 700 pixels wide. Arguments as for `draw_iteration`."""
     for iteration in range(max(len(negotiation.capacities) for negotiation in negotiations.values())):
         figure = Figure(figsize=(7.0, 3.6 + 2.2 * len(negotiations)), dpi=100, layout="constrained")
         canvas = FigureCanvasAgg(figure)
@@ -103,13 +103,13 @@ def frames(network: NetworkMap, negotiations: Mapping[str, Negotiation], bound: 
 
 
 def save_gif(pictures: list[Image.Image], path: str | os.PathLike[str]) -> None:
-    """Write pictures as a GIF that loops; it rests on the first and longer on the last.
+    """Write frames as a looping GIF, which pauses at the first frame and longer at the last.
 
     Args:
         pictures: At least two, from `frames`.
         path: GIF file to write.
     """
-    # One palette for all, or colours flicker; without dithering, which makes dots of tints and files three times as large.
+    # One palette for all frames, so that colours do not flicker. Dithering would make files three times as large.
     palette = Image.fromarray(np.concatenate([np.asarray(picture) for picture in pictures])).quantize()
     first, *others = (picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures)
     durations = [OPENING_MS, *[ITERATION_MS] * (len(others) - 1), END_MS]

@@ -1,4 +1,4 @@
-"""Any policies beside every other method on equal channels: tables, `results.json` and `comparison.png`."""
+"""Comparison of policies and allocation methods on the same channels: tables, `results.json` and `comparison.png`."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ from multicell_env.evaluation.unseen_blocks import FIRST_SEED, judged_on
 from multicell_env.evaluation.writing import write_text
 
 MODES = (None, 1)
-"""In how many slots every policy acts: in all, and in the first alone."""
+"""Numbers of slots in which every policy acts: all (None), and the first only."""
 
 
 def compare(
@@ -32,29 +32,28 @@ def compare(
     settings: Mapping[str, Any] | None = None,
     channels: Channels | None = None,
 ) -> dict[str, Any]:
-    """Play policies and allocations on the same unseen blocks and print two tables: of capacities, and of what single users got.
+    """Compare policies and allocations on the same unseen blocks, and print two tables, of capacities and of users' rates.
 
-    Every policy plays twice: in every slot, and as `NAME_opening` in the first slot only, after which FLWF goes on alone (the paper's
-    online algorithm).
+    Every policy is played twice: in every slot, and as `NAME_opening` in the first slot only, after which FLWF continues without it (the
+    paper's online algorithm).
 
     Args:
-        policies: By name; from observations of all agents to their actions, or torch modules. `Policy` says which attributes one may have.
+        policies: Policies by name: callables from observations of all agents to their actions, or torch modules. See `Policy`.
         config: The network; the paper's (8, 4) network by default, or that of recorded channels.
-        num_blocks: Unseen blocks to play; of a pool of recorded channels no more than the part has.
+        num_blocks: Number of unseen blocks; for recorded channels at most the number of blocks in the part.
         seed: Block i is the one that `env.reset(seed=seed + i)` draws.
         output: Directory for `results.json` and `comparison.png`; None writes nothing.
-        methods: Allocations to stand beside them, of `METHODS`.
+        methods: Allocation methods to compare with, from `METHODS`.
         quiet: True prints nothing.
-        settings: Kept in the result as they are.
-        channels: A model of channels, or a pool of recorded ones: an array, a file, or `RecordedChannels`, by default its test part.
+        settings: Additional data to store in the result.
+        channels: A channel model, or a pool of recorded channels: an array, a file, or `RecordedChannels`, by default its test part.
 
     Returns:
-        What `results.json` holds.
+        The content of `results.json`.
 
     Raises:
-        ValueError: a policy has the name of another method, raises, or returns something else than finite actions of the right shapes, or
-            acts otherwise when a block is played again; this is tried on two blocks before others are played. The channels are not of the
-            network.
+        ValueError: a policy has the name of another method, raises an error, does not return finite actions of the right shapes, or does
+            not act the same when a block is repeated (tested on two blocks at the start); or the channels do not fit the network.
         ModuleNotFoundError: the extra `plots` is not installed.
     """
     try:
@@ -77,7 +76,7 @@ def compare(
     for name, policy in policies.items():
         try_policy(name, policy, config, model)
     if output is not None:
-        Path(output).mkdir(parents=True, exist_ok=True)  # where that cannot be, nothing is played for it
+        Path(output).mkdir(parents=True, exist_ok=True)  # fails before anything is played
     console = Console(width=None if sys.stdout.isatty() else 100, quiet=quiet)
     with Console(stderr=True, quiet=quiet).status(f"playing {num_blocks} unseen blocks ..."):
         results = [
@@ -89,7 +88,7 @@ def compare(
     pool = {"channels": model.description} if isinstance(model, RecordedChannels) else {}
     content = as_json(results, config, seed, num_blocks, **pool, **(settings or {}))
     written = ""
-    if output is not None:  # before anything is printed, which may fail
+    if output is not None:  # before printing, which may fail
         file, picture = Path(output) / "results.json", Path(output) / "comparison.png"
         write_text(file, json.dumps(content, indent=2, allow_nan=False) + "\n")
         save_comparison(content, picture)
@@ -111,12 +110,12 @@ def play_policy(
     timed: bool = True,
     channels: Channels | None = None,
 ) -> MethodResult:
-    """Play a policy as its attributes say; arguments as for `evaluate_policy`.
+    """Play a policy with the settings in its attributes. Arguments as for `evaluate_policy`.
 
-    The result has the name that says in how many slots it acted.
+    The name of the result includes the number of slots in which the policy acted.
 
     Raises:
-        ValueError: the policy raises, or returns something else than finite actions of the right shapes.
+        ValueError: the policy raises an error, or does not return finite actions of the right shapes.
     """
     with told_of(name, policy):
         return evaluate_policy(

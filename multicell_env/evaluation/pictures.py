@@ -1,4 +1,4 @@
-"""Pictures of results: methods compared, and learning curves."""
+"""Plots of results: comparisons of methods, and learning curves."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from multicell_env.allocations.registry import ALLOCATIONS, Style
 from multicell_env.evaluation.writing import write_figure
 
-# Of the palettes of `ALLOCATIONS`; markers and dashes tell the rest.
+# From the palettes of `ALLOCATIONS`; markers and line styles distinguish the rest.
 LEARNED: Mapping[str, Style] = {
     "td3mix": {"color": "#D55E00", "marker": "o", "label": "TD3-MIX + FLWF, every slot"},
     "td3mix_3": {"color": "#D55E00", "marker": "<", "label": "TD3-MIX + FLWF, three slots"},
@@ -33,7 +33,7 @@ LEARNED: Mapping[str, Style] = {
     "own_k5": {"color": "#E69F00", "marker": "s", "label": "TD3-MIX trained there, k = 5"},
     "own_damped": {"color": "#332288", "marker": "D", "label": "TD3-MIX trained there, damping in the action"},
 }
-"""Styles of learned rows; an allocation has its own in its entry."""
+"""Styles of learned methods. Allocation methods have theirs in the registry."""
 STYLES: Mapping[str, Style] = {
     **LEARNED,
     **{name: allocation.style for name, allocation in ALLOCATIONS.items()},
@@ -44,17 +44,17 @@ STYLES: Mapping[str, Style] = {
         "label": "WMMSE from the ends of pricing (channels of all)",
     },
 }
-"""Styles of all rows that are known by name."""
+"""Styles of all methods that are known by name."""
 OWN_COLOURS = ("#6A3D9A", "#E7298A", "#648FFF", "#6B6B00")
-"""Colours of methods that `STYLES` does not know: lightness tells them apart where hue does not."""
+"""Colours of methods that are not in `STYLES`, which also differ in lightness."""
 OWN_MARKERS = ("D", "h", "X", "p", "<")
-"""Their markers: one more than colours, so that twenty can be told apart."""
+"""Their markers: one more than colours, so that twenty methods are distinguishable."""
 TEXT = 11.0
-"""Points; a picture of 700 pixels is still read at half its width."""
+"""Font size in points, legible at half the width of 700 pixels."""
 
 
 def save_comparison(results: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
-    """Bars with 95 % intervals for every method, and below them capacity against slot; the marker beside a name is that of its curve.
+    """Plot bars with 95 % confidence intervals for every method, and below them capacity over slots, as a PNG file.
 
     Args:
         results: From `evaluation.as_json`.
@@ -108,11 +108,11 @@ def save_comparison(results: Mapping[str, Any], path: str | os.PathLike[str]) ->
 
 
 def save_learning_curve(metrics: Sequence[Mapping[str, float]], bound: float | None, path: str | os.PathLike[str]) -> None:
-    """Capacity on fixed unseen blocks against vector steps.
+    """Plot the capacity on fixed unseen blocks over vector steps, as a PNG file.
 
     Args:
         metrics: Rows, at least one, with `step`, `last_slot`, `all_slots` and `first_slot`.
-        bound: The assignment bound on the same blocks, bit/s/Hz, where there is one.
+        bound: The assignment bound on the same blocks, bit/s/Hz, if there is one.
         path: PNG file to write.
     """
     figure = Figure(figsize=(7.0, 4.2), dpi=100, layout="constrained")
@@ -140,8 +140,8 @@ def save_learning_curve(metrics: Sequence[Mapping[str, float]], bound: float | N
 def style_of(name: str, others: Sequence[str] = ()) -> Style:
     """Colour, marker and label of a method.
 
-    One that is not known, a user's own, gets a style by its place among the unknown ones of `others`, and is drawn thicker. Its opening
-    alone (`NAME_opening`) has its colour, dashed.
+    An unknown method, such as a user's policy, gets a thicker line and a style by its position among the unknown methods of `others`.
+    `NAME_opening` has the colour of `NAME`, dashed.
     """
     if name in STYLES:
         return STYLES[name]

@@ -1,4 +1,4 @@
-"""Comparing methods on equal channels: every allocation, and any policy, on the same unseen blocks."""
+"""Playing allocation methods and policies on the same unseen blocks."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -25,10 +25,10 @@ from multicell_env.model.types import Powers
 from multicell_env.observation import Observation, Observer
 
 Clock = Callable[[Callable[[Blocks], object]], float]
-"""Measures the time of a decision on one block, ms."""
+"""A function that measures the time of a decision on one block, ms."""
 
 DEFAULT_ITERATIONS = 5
-"""Iterations in a slot of a negotiated allocation where the network's own k is 0."""
+"""Iterations in a slot of a negotiated allocation if the network's k is 0."""
 
 
 def play(
@@ -58,18 +58,18 @@ def record_of(
     """Play a policy.
 
     Args:
-        policy: Called with the observations of all agents, returns their actions.
-        blocks: Fresh blocks; they are played to their end.
-        observation: What the policy sees.
-        batched: True calls it once a slot with arrays `{agent: [block, ...]}`; False once for each block.
-        acting_slots: How many slots it acts in, before the negotiation goes on from where it stands; all by default. 1 is the paper's
-            online algorithm.
-        errors: Of what is measured, from `error_streams`, where the network has errors.
-        seed: Of the policy's own random numbers.
+        policy: A callable from observations of all agents to their actions.
+        blocks: New blocks, which are played to their end.
+        observation: The observation of the policy.
+        batched: True calls it once per slot with arrays `{agent: [block, ...]}`; False once per slot and block.
+        acting_slots: Number of slots in which it acts, before the negotiation continues from the last powers; by default all. 1 is the
+            paper's online algorithm.
+        errors: Generators of measurement errors, from `error_streams`, if the network has errors.
+        seed: Seed of the policy's own random numbers.
 
     Raises:
-        ValueError: no slot to act in, errors for another number of blocks than has them, or several blocks for a policy with `reset` that
-            takes one at a time.
+        ValueError: `acting_slots` is below 1, `errors` do not fit the blocks, or several blocks are given to a policy with `reset` that
+            takes one block at a time.
     """
     if acting_slots is not None and acting_slots < 1:
         raise ValueError(f"acting_slots must be at least 1; got {acting_slots}. Give a positive whole number, or None for all slots.")
@@ -113,10 +113,10 @@ def evaluate_policy(
     timed: bool = True,
     channels: Channels | None = None,
 ) -> MethodResult:
-    """Play any policy on the unseen blocks that `evaluate_allocations` plays on.
+    """Play a policy on the unseen blocks of `evaluate_allocations`.
 
-    Arguments as for `play` and `evaluate_allocations`; without `timed`, the time of a decision is NaN, and nothing is played a second time
-    to measure it. A policy with `reset` that takes one block at a time plays one block after the other.
+    Arguments are as for `play` and `evaluate_allocations`. Without `timed` the time of a decision is not measured, and is NaN. A policy
+    with `reset` that takes one block at a time plays the blocks one after another.
     """
     config, model, num_blocks = judged_on(config, channels, num_blocks)
     batched = batched or is_stacked(policy)
@@ -154,9 +154,13 @@ def evaluate_policy(
 
 
 def measurements_of(observation: Observation, config: NetworkConfig) -> Measurements:
-    """What a policy measures that sees this observation and plays by the rules of this network.
+    """The measurements that a policy needs with this observation and the rules of this network.
 
-    A step is a measurement round for each of its iterations; without iterations it is one, whose INGR the next step sees.
+    A step has one measurement round per iteration. Without iterations it has one round, whose INGR the next step observes.
+
+    Args:
+        observation: "csi", "gain" or "price".
+        config: The network.
     """
     hears = observation == "price" or config.action == "price" or (config.negotiation == "pricing" and config.num_iterations > 0)
     return Measurements(config.rounds_per_slot * max(config.num_iterations, 1), PILOTS["pricing" if hears else "flwf"])
@@ -171,30 +175,30 @@ def evaluate_allocations(
     timed: bool = True,
     channels: Channels | None = None,
 ) -> list[MethodResult]:
-    """Play the allocations that are not learned, those of `multicell_env.allocations.registry.ALLOCATIONS`.
+    """Play the allocation methods of `multicell_env.allocations.registry.ALLOCATIONS`.
 
-    Negotiations make k iterations a slot (5 where the network's own k is 0), FLWF and IWF from `NUM_STARTS` random starts per block. The
-    exclusive assignment is `assignment_bound` up to `MAX_BANDS` bands, and `greedy_assignment` beyond, where the best one cannot be
-    searched. `fp` is one climb of `wmmse`, which takes the best of several: their steps are the same.
+    Negotiations have k iterations per slot (5 if the network's k is 0); FLWF and IWF start from `NUM_STARTS` random powers per block. The
+    exclusive assignment is `assignment_bound` up to `MAX_BANDS` bands, and `greedy_assignment` beyond, where an exact search takes too
+    long. `fp` is `wmmse` with a single start instead of the best of several.
 
-    Where channels move or a schedule serves others, every method decides anew in every slot, on the slot's own channels: negotiations open
-    there with their start, and the others spend the nominal budget.
+    If channels move, or a schedule changes the served users, every method decides again in every slot, on the slot's channels. Negotiations
+    then restart from their initial powers, and the other methods spend the nominal budget.
 
     Args:
         config: The network; the paper's (8, 4) network by default, or that of recorded channels.
-        num_blocks: Unseen blocks to play; of a pool of recorded channels no more than the part has.
+        num_blocks: Number of unseen blocks; for recorded channels at most the number of blocks in the part.
         seed: Block i is the one that `env.reset(seed=seed + i)` draws.
-        methods: Which of `METHODS`; one that is not possible on this network is left out. What a method does depends on no other.
-        timed: Whether to measure the time of a decision, which takes up to 16 of each; NaN otherwise.
-        channels: A model of channels, or a pool of recorded ones: an array, a file, or `RecordedChannels`, by default its test part.
+        methods: Methods from `METHODS`. Those that cannot be played on this network are left out. Results do not depend on other methods.
+        timed: Whether to measure the time of a decision, with up to 16 decisions of each method; NaN otherwise.
+        channels: A channel model, or a pool of recorded channels: an array, a file, or `RecordedChannels`, by default its test part.
 
     Raises:
-        ValueError: fewer than one block, an unknown method, or channels that are not of the network.
+        ValueError: fewer than one block, an unknown method, or channels that do not fit the network.
     """
     if unknown := sorted(set(methods) - set(METHODS)):
         raise ValueError(f"methods must be some of {METHODS}; got {unknown}. Leave them out.")
     config, model, num_blocks = judged_on(config, channels, num_blocks)
-    config = replace(config, action="powers")  # an allocation is powers, whatever agents of the network say
+    config = replace(config, action="powers")  # allocations are powers, whatever the action of the network
     blocks = draw_blocks(config, num_blocks, seed, channels=model)
 
     def clock(decide: Callable[[Blocks], object]) -> float:
@@ -219,7 +223,7 @@ def _played(allocation: Allocation, blocks: Blocks, channels: ChannelModel | Non
         ]
         if allocation.num_starts > 1:
             std_over_starts = float(np.std([start.per_slot[:, -1] for start in starts], axis=0, ddof=1).mean())
-        # How long a slot takes does not depend on where it opens.
+        # The time of a slot does not depend on its initial powers.
         ms = clock(lambda one: _iterated(allocation, one, fractions_of(uniform_allocation(one.gains, one.user_budgets), one)))
     elif blocks.moves:
         starts, ms = [anew()], clock(allocate)
@@ -240,7 +244,7 @@ def _played(allocation: Allocation, blocks: Blocks, channels: ChannelModel | Non
 
 
 def _negotiated(allocation: Allocation, blocks: Blocks, allocate: Callable[[Blocks], Powers]) -> Record:
-    """A negotiation from one opening, k iterations a slot."""
+    """A negotiation from one start, with k iterations per slot."""
     blocks.restart()
     slots = [_iterated(allocation, blocks, fractions_of(allocate(blocks), blocks))]
     slots += [_iterated(allocation, blocks, blocks.hold()) for _ in range(1, blocks.config.num_slots)]
@@ -256,8 +260,8 @@ def _slot_by_slot(
     seed: int,
     generator: np.random.Generator,
 ) -> Record:
-    """An allocation that is decided anew in every slot, where channels move or others are served."""
-    # Channels that have moved do not come back: every method plays blocks of its own, which the same seed makes the same.
+    """An allocation that is computed again in every slot, because channels move or other users are served."""
+    # Moved channels cannot be restored, so every method plays its own blocks, drawn from the same seed.
     blocks, slots = draw_blocks(config, num_blocks, seed, channels=channels), []
     nominal = blocks.user_budgets
     for _ in range(config.num_slots):

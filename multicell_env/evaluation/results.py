@@ -1,4 +1,4 @@
-"""What a method reached on its blocks, and in percent of what: the best known of every block, and the assignment bound."""
+"""Results of methods, absolute and in percent of the best known result and of the assignment bound."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -12,16 +12,16 @@ from multicell_env.config import NetworkConfig
 from multicell_env.evaluation.users import rate_percentiles, user_measures, utilities
 
 Slots = Literal["last_slot", "all_slots"]
-"""A block's last slot, or the mean over its slots."""
+"""The last slot of a block, or the mean over its slots."""
 
 
 class Measurements(NamedTuple):
-    """What a method has measured in a slot before it transmits, beside the channels that beams are made of."""
+    """Measurements of a method in a slot before it transmits, without the channel estimation for beamforming."""
 
     rounds_per_slot: int = 0
-    """Measurement rounds: iterations of the negotiation, or rounds in which a policy acts."""
+    """Number of measurement rounds: iterations of the negotiation, or rounds in which a policy acts."""
     pilots: tuple[Pilot, ...] = ()
-    """Pilots of each."""
+    """Pilots in each round."""
 
 
 NOTHING_MEASURED = Measurements()
@@ -29,32 +29,33 @@ NOTHING_MEASURED = Measurements()
 
 @dataclass(frozen=True)
 class MethodResult:
-    """How one method did.
+    """Results of one method.
 
     Capacities are average cell capacities, (19)/B, in bit/s/Hz.
     """
 
     name: str
+    """Name of the method."""
     per_slot: Float[np.ndarray, "block slot"]
-    """Capacity of every block in every slot; the mean over starts where there are several."""
+    """Capacity of every block in every slot, averaged over random starts."""
     knowledge: Knowledge
-    """What somebody must know."""
+    """Required knowledge."""
     ms_per_decision: float
-    """Time to decide one slot of one block for all base stations, median; negotiation included. NaN where it was not measured."""
+    """Median time, ms, to decide one slot of one block for all base stations, with negotiation. NaN if not measured."""
     std_over_starts: float | None = None
-    """Spread over random starts of the last slot's capacity, mean over blocks; None where there is one start."""
+    """Standard deviation over random starts of the last slot's capacity, averaged over blocks; None for a single start."""
     is_bound: bool = False
-    """Whether this is the best exclusive assignment of at least as many bands as there are cells."""
+    """Whether this is the best exclusive assignment, with at least as many bands as cells."""
     acting_slots: int | None = None
-    """In how many first slots a policy acted, before the negotiation went on alone; None for all."""
+    """Number of first slots in which a policy acted, before the negotiation continued without it; None for all."""
     user_rates: tuple[Float[np.ndarray, "start user"], ...] = ()
-    """Of every block the rate of each user of all cells, the mean over the slots, bit/s/Hz; from each start where there are several."""
+    """For every block, the average rate over the slots of each user of all cells, bit/s/Hz, for each random start."""
     measurements: Measurements = NOTHING_MEASURED
-    """Measurement rounds and pilots; what must be known beforehand is `knowledge`."""
+    """Measurement rounds and pilots. Prior knowledge is in `knowledge`."""
 
     @property
     def last_slot(self) -> dict[str, float]:
-        """Mean and half-width of the 95 % confidence interval over blocks, in the last slot. One block has no interval: NaN."""
+        """Mean and half-width of the 95 % confidence interval over blocks, in the last slot; NaN for one block."""
         return summary(self.of_blocks("last_slot"))
 
     @property
@@ -63,12 +64,20 @@ class MethodResult:
         return summary(self.of_blocks("all_slots"))
 
     def of_blocks(self, slots: Slots) -> Float[np.ndarray, " block"]:
-        """Capacity of every block."""
+        """Capacity of every block, bit/s/Hz."""
         return self.per_slot[:, -1] if slots == "last_slot" else self.per_slot.mean(axis=1)
 
 
 def as_json(results: Iterable[MethodResult], config: NetworkConfig, seed: int, num_blocks: int, **settings: Any) -> dict[str, Any]:
-    """Results with every setting that is needed to make them again."""
+    """Results with all settings that are needed to reproduce them, in JSON's types.
+
+    Args:
+        results: Results on the same blocks.
+        config: The network.
+        seed: Seed of the first block.
+        num_blocks: Number of blocks.
+        **settings: Other settings to store.
+    """
     results = list(results)
     of_bound, of_best, of_best_all = (
         percent_of_bound(results),
@@ -98,7 +107,7 @@ def as_json(results: Iterable[MethodResult], config: NetworkConfig, seed: int, n
 
 
 def _json_numbers(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON knows no NaN, which becomes null, and no infinity, which becomes its name."""
+    """The fields in JSON's types: NaN becomes null, and infinity a string."""
     unknown = {
         key: None if np.isnan(value) else str(value) for key, value in fields.items() if isinstance(value, float) and not np.isfinite(value)
     }
@@ -106,10 +115,14 @@ def _json_numbers(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def percent_of_best_known(results: Iterable[MethodResult], slots: Slots = "last_slot") -> dict[str, float]:
-    """Mean capacity in percent of the mean of the best known, by name; empty without WMMSE. Nothing exceeds 100.
+    """Mean capacity in percent of the mean of the best known, by name; at most 100. Empty without WMMSE.
 
-    The best known of a block is the highest of all these results there: WMMSE's best climb, the assignment, and every other method.
-    The last slot and the mean over the slots each have their own.
+    The best known of a block is the highest of all these results on it: of WMMSE, of the assignment, and of every other method. It is
+    taken separately for the last slot and for the mean over the slots.
+
+    Args:
+        results: Results on the same blocks.
+        slots: "last_slot" or "all_slots".
     """
     results = list(results)
     if not any(result.name == BEST_KNOWN for result in results):
@@ -119,11 +132,15 @@ def percent_of_best_known(results: Iterable[MethodResult], slots: Slots = "last_
 
 
 def percent_of_bound(results: Iterable[MethodResult], slots: Slots = "last_slot") -> dict[str, float]:
-    """Mean capacity in percent of the assignment bound's, by name; empty where there is no useful bound.
+    """Mean capacity in percent of the assignment bound, by name; empty if there is no useful bound.
 
-    The best exclusive assignment bounds every allocation in which no two cells share a band, and nothing else. So it counts as a
-    bound where each cell can have a band of its own (`MethodResult.is_bound`), and none of the results is above it by as much as a
-    table shows: 0.05 %. Elsewhere sharing bands pays.
+    The best exclusive assignment bounds only allocations in which no two cells share a band. It is used as a bound if each cell can have
+    a band of its own (`MethodResult.is_bound`), and if no result exceeds it by 0.05 %, the resolution of tables. Otherwise sharing bands
+    is better.
+
+    Args:
+        results: Results on the same blocks.
+        slots: "last_slot" or "all_slots".
     """
     results = list(results)
     bounds = [result for result in results if result.is_bound]
@@ -138,17 +155,17 @@ def percent_of_bound(results: Iterable[MethodResult], slots: Slots = "last_slot"
 
 
 def utility_measures(results: Iterable[MethodResult], fairness: float) -> dict[str, dict[str, Any]]:
-    """What a network with fairness seeks: the alpha-fair utility of the users' average rates, a user, for alpha = 1 in nats.
+    """The alpha-fair utility of users' average rates, mean over users; in nats for alpha = 1.
 
-    The best known of a block is the highest of all results there, as for capacities.
+    The best known of a block is the highest of all results on it, as for capacities.
 
     Args:
-        results: Of the same blocks; those without users' rates are left out.
-        fairness: alpha; 0 gives nothing.
+        results: Results on the same blocks. Those without users' rates are left out.
+        fairness: alpha; with 0 the result is empty.
 
     Returns:
         By name: `utility`, `utility_minus_planned` and `utility_minus_best_known`, each with `mean` and `ci95` (None for one block).
-        Differences are paired, block by block; without the plan, or without WMMSE, there are none: None.
+        Differences are paired by block. They are None without the plan, or without WMMSE.
     """
     blocks = {result.name: utilities(result.user_rates, fairness) for result in results if result.user_rates} if fairness > 0.0 else {}
     best = np.max(list(blocks.values()), axis=0) if BEST_KNOWN in blocks else None
@@ -163,7 +180,7 @@ def utility_measures(results: Iterable[MethodResult], fairness: float) -> dict[s
 
 
 def _percent(capacities: Float[np.ndarray, " block"], reference: Float[np.ndarray, " block"]) -> float:
-    # Divided first: a quotient of at most 1 is never rounded above it.
+    # Division first: a quotient of at most 1 is never rounded above 1.
     return 100.0 * float(np.mean(capacities) / np.mean(reference))
 
 

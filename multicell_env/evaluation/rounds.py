@@ -1,4 +1,4 @@
-"""Negotiations followed round by round over a whole block: those of policies and those of allocations, on the same channels."""
+"""Recording negotiations of policies and allocations round by round over a whole block."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,9 +21,9 @@ from multicell_env.rendering import relative_powers
 
 
 def in_rounds(config: NetworkConfig) -> NetworkConfig:
-    """The same game with every iteration of its negotiation as a round of its own: R k rounds a slot, with one iteration each.
+    """The same game with every iteration as a round of its own: R k rounds per slot, with one iteration each.
 
-    Where actions tilt prices, or there are no iterations, rounds stay as they are.
+    With `action="price"`, or without iterations, the network is returned unchanged.
     """
     if config.num_iterations == 0 or config.action == "price":
         return config
@@ -39,15 +39,15 @@ def follow_policy(
     acting_slots: int | None = None,
     channels: ChannelModel | None = None,
 ) -> Negotiation:
-    """Follow a policy round by round over all slots; iterations of the game after its actions are rounds too.
+    """Record a policy round by round over all slots. Iterations after its actions are rounds too.
 
     Args:
         policy: The policy.
-        config: The network, by the rules of the policy's game.
+        config: The network, with the rules of the policy's game.
         seed: Block i is the one that `env.reset(seed=seed + i)` draws.
-        num_blocks: How many blocks; more than one need a policy that takes several at once, or one without `reset`.
-        acting_slots: In how many slots it acts before the negotiation goes on alone; all by default.
-        channels: Where channels come from, in place of the model that the network names.
+        num_blocks: Number of blocks. More than one need a policy that takes several at once, or one without `reset`.
+        acting_slots: Number of slots in which it acts before the negotiation continues without it; by default all.
+        channels: Channel model, instead of the one that the network names.
     """
     game = in_rounds(config)
     every = game.rounds_per_slot // config.rounds_per_slot
@@ -75,17 +75,17 @@ def follow_policy(
 def follow_allocation(
     name: str, config: NetworkConfig, seed: int, *, num_blocks: int = 1, channels: ChannelModel | None = None
 ) -> Negotiation:
-    """Follow an allocation that is not learned round by round over all slots, as many rounds as `follow_policy` has.
+    """Record an allocation method round by round over all slots, with as many rounds as `follow_policy`.
 
-    A negotiated one makes one iteration in each round, from the first of its starts; where the game has one round a slot and no
-    iterations, it makes `DEFAULT_ITERATIONS` in that round. Any other one transmits the same in every round.
+    A negotiated method makes one iteration in each round, from its first start. If the game has one round per slot and no iterations, it
+    makes `DEFAULT_ITERATIONS` iterations in this round. Other methods have the same powers in every round.
 
     Args:
         name: One of `multicell_env.allocations.registry.METHODS`.
         config: The network.
         seed: Block i is the one that `env.reset(seed=seed + i)` draws.
-        num_blocks: How many blocks.
-        channels: Where channels come from, in place of the model that the network names.
+        num_blocks: Number of blocks.
+        channels: Channel model, instead of the one that the network names.
     """
     allocation = ALLOCATIONS[name]
     is_negotiated = allocation.negotiation is not None

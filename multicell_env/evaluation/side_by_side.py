@@ -1,4 +1,4 @@
-"""Negotiations on the same channels side by side: who transmits in which band, round by round, on the network's map."""
+"""Pictures of several negotiations on the same channels side by side: powers by band on the network's map, round by round."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -30,28 +30,28 @@ from multicell_env.rendering.network_map import DIAL, NetworkMap
 from multicell_env.rendering.powers import band_colours
 
 FIRST_ROUNDS = 3
-"""Rounds of the first slot that are shown, besides its last one."""
+"""First rounds of the first slot that are drawn, besides its last one."""
 WIDTH, GAP, MARGIN, HEADING, FOOT = 2.15, 0.1, 0.25, 0.28, 0.24
-"""Inches: a map's width, what is between maps, and the room for the names of rows, of columns, and for a capacity below a map."""
+"""Inches: width of a map, gap between maps, and space for names of rows, names of columns, and a capacity below a map."""
 FLATTEST = 0.8
-"""Height of a map's room over its width, at least: the legend needs it."""
+"""Smallest ratio of height to width of a map's area, which the legend needs."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A round that is shown."""
+    """A round to draw."""
 
     step: int
-    """Which of all rounds of the block, from 0."""
+    """Index of the round in the block, from 0."""
     label: str
-    """What its row is called."""
+    """Name of its row."""
 
 
 def moments_of(config: NetworkConfig) -> list[Moment]:
     """The first rounds of the first slot, its last one, and the last one of the last slot.
 
     Args:
-        config: The network, with the rounds that are followed.
+        config: The network with the recorded rounds, from `in_rounds`.
     """
     rounds, slots = config.rounds_per_slot, config.num_slots
     shown = sorted({*range(min(FIRST_ROUNDS, rounds)), rounds - 1})
@@ -62,13 +62,13 @@ def moments_of(config: NetworkConfig) -> list[Moment]:
 def side_by_side(
     name: str, network: NetworkMap, negotiations: Mapping[str, Negotiation], moments: Sequence[Moment], plan: Negotiation
 ) -> Figure:
-    """A picture with the map, the plan and a legend on top, and below them a column for every negotiation and a row for every moment.
+    """Draw the map, the plan and a legend, and below them a column for every negotiation and a row for every moment.
 
     Args:
-        name: What the network is called.
-        network: Its map.
-        negotiations: By name; the first block of each is drawn.
-        moments: Rounds to show.
+        name: Name of the network.
+        network: The network's map.
+        negotiations: Negotiations by name. The first block of each is drawn.
+        moments: Rounds to draw.
         plan: The best plan from mean gains on the same block.
     """
     columns = max(3, len(negotiations))
@@ -85,7 +85,7 @@ def side_by_side(
         figure.text(x / whole[0], y / whole[1], words, ha="center", **style)
 
     def add_room(row: int, column: int, heading: str = "") -> tuple[Any, Any]:
-        """Axes of a map and of what is below it."""
+        """Axes of a map and of the area below it."""
         left, bottom = MARGIN + column * (WIDTH + GAP), bottom_of(row)
         rooms = (left, bottom, WIDTH, height), (left, bottom - FOOT, WIDTH, FOOT)
         panel, foot = (figure.add_axes(tuple(np.divide(room, whole * 2).tolist())) for room in rooms)
@@ -115,7 +115,7 @@ def side_by_side(
 
 
 def save_picture(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a picture of few colours as a PNG file, a fifth as large as with all of them.
+    """Write a figure as a PNG file with a reduced palette, a fifth of the full size.
 
     Args:
         figure: From `side_by_side`.
@@ -128,13 +128,13 @@ def save_picture(figure: Figure, path: str | os.PathLike[str]) -> None:
 
 
 def draw_capacity(foot: Any, capacity: float, planned: float, reach: float) -> None:
-    """A capacity as a number and as a bar, and a line where the plan's bar ends.
+    """Draw a capacity as a number and a bar, with a line at the plan's capacity.
 
     Args:
         foot: Empty axes.
         capacity: Average cell capacity, bit/s/Hz.
-        planned: The plan's.
-        reach: That of a bar of full length.
+        planned: The plan's capacity, bit/s/Hz.
+        reach: Capacity of a bar of full length, bit/s/Hz.
     """
     foot.set(xlim=(0.0, 1.0), ylim=(0.0, 1.0))
     foot.text(0.22, 0.5, f"{capacity:.1f}", ha="right", va="center_baseline", fontsize=11.0)
@@ -145,11 +145,11 @@ def draw_capacity(foot: Any, capacity: float, planned: float, reach: float) -> N
 
 
 def draw_legend(panel: Any, num_bands: int) -> None:
-    """Which sector is which band, and what the signs of maps and bars are.
+    """Draw the legend: the sector of each band, and the symbols of maps and bars.
 
     Args:
         panel: Empty axes of a map.
-        num_bands: How many bands there are.
+        num_bands: Number of bands.
     """
     panel.set(xlim=(0.0, 3.0), ylim=(0.0, 3.0 * FLATTEST), aspect="equal", anchor="N")
     beside = {"ha": "left", "va": "center_baseline", "fontsize": 11.0}

@@ -1,4 +1,4 @@
-"""Results as a table on the terminal."""
+"""Results as tables in the terminal."""
 
 import math
 import sys
@@ -16,17 +16,23 @@ from multicell_env.evaluation.results import MethodResult, Slots, percent_of_bes
 from multicell_env.evaluation.users import LOW_RATE, UTILITY_MEASURES, user_measures
 
 LEAST = ("starts", "% bound", "first", "ms", "needs", "all slots")
-"""What a narrow terminal can do without, in this order."""
+"""Columns that are left out on narrow terminals, in this order."""
 NEEDS: Mapping[Knowledge, str] = {"own": "own measurements", "statistics": "statistics of all", "channels": "channels of all"}
-"""What must be known, in words; `Knowledge` itself where they are too long."""
+"""Required knowledge in words, replaced by `Knowledge` if the table is too wide."""
 PILOT_WORDS: Mapping[Pilot, str] = {"ingr": "INGR", "price": "price"}
-"""Pilots in words."""
+"""Names of pilots in tables."""
 
 
 def print_table(results: list[MethodResult], config: NetworkConfig, console: Console, *, title: str | None = None) -> None:
-    """Print the results, best last slot first, with the network as their title unless there is another.
+    """Print the results, sorted by the last slot, best first. The default title describes the network.
 
-    A percentage stands there where it means something: see `percent_of_best_known` and `percent_of_bound`.
+    Percentages are printed if they are meaningful; see `percent_of_best_known` and `percent_of_bound`.
+
+    Args:
+        results: Results on the same blocks.
+        config: The network.
+        console: Rich's console to print to.
+        title: Title of the table.
     """
     title = title or config.describe()
     results = sorted(results, key=lambda result: -result.last_slot["mean"])
@@ -61,9 +67,15 @@ def print_table(results: list[MethodResult], config: NetworkConfig, console: Con
 def print_users(
     results: list[MethodResult], console: Console, *, fairness: float = 0.0, title: str = "users: average rates over a block"
 ) -> None:
-    """Print what single users got, by `user_measures`, in the order of `print_table`; nothing where no result has users' rates.
+    """Print the `user_measures`, in the order of `print_table`; nothing if no result has users' rates.
 
-    With fairness `utility_measures` stand beside it, and the highest utility first.
+    With fairness, `utility_measures` are added, and the table is sorted by utility.
+
+    Args:
+        results: Results on the same blocks.
+        console: Rich's console to print to.
+        fairness: alpha of the network.
+        title: Title of the table.
     """
     utility = utility_measures(results, fairness)
     ranked = sorted(
@@ -105,13 +117,13 @@ def print_users(
 
 
 def _needs(result: MethodResult, knowledge: str) -> str:
-    """What must be known, the number of measurement rounds in a slot, and their pilots."""
+    """Required knowledge, number of measurement rounds in a slot, and their pilots."""
     rounds, pilots = result.measurements
     return f"{knowledge}: {rounds} {' + '.join(PILOT_WORDS[pilot] for pilot in pilots)}" if rounds else knowledge
 
 
 def _last_and_all(percent: Callable[[list[MethodResult], Slots], dict[str, float]], results: list[MethodResult]) -> list[str]:
-    """Percentages of the last slot and of the mean over the slots; nothing where there are none."""
+    """Percentages of the last slot and of the mean over the slots; empty if there are none."""
     last, every = percent(results, "last_slot"), percent(results, "all_slots")
     return [f"{last[result.name]:.1f}/{every[result.name]:.1f}" for result in results] if last else []
 
@@ -152,19 +164,19 @@ def _width(table: Table, console: Console) -> int:
 
 
 def print_whole(table: Table, console: Console) -> None:
-    """Print a table with all that stands in it: a terminal that is narrower folds the lines, instead of Rich cutting the numbers."""
+    """Print a table in full width. A narrower terminal wraps the lines, instead of Rich truncating numbers."""
     console.width = max(console.width, _width(table, console))
     console.print(table)
 
 
 def with_interval(summary: Mapping[str, float | None]) -> str:
-    """A mean and, where it has one, its interval."""
+    """A mean with its confidence interval, if there is one, as text."""
     half_width = summary["ci95"]
     return f"{summary['mean']:.2f}" + ("" if half_width is None or math.isnan(half_width) else f" ± {half_width:.2f}")
 
 
 def signed_with_interval(summary: Mapping[str, float | None] | None, digits: int = 2, *, signed: bool = True) -> str:
-    """A mean, with its sign unless told otherwise, and its interval where it has one; nothing where there is none."""
+    """A mean with its sign (by default) and its confidence interval, if there is one, as text; empty for None."""
     if summary is None:
         return ""
     half_width, sign = summary["ci95"], "+" if signed else ""

@@ -1,4 +1,4 @@
-"""The blocks on which methods are compared: which they are, and of what network."""
+"""The unseen blocks on which methods are compared."""
 
 import numpy as np
 
@@ -14,14 +14,14 @@ from multicell_env.streams import FIRST_SEED
 def draw_blocks(
     config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED, *, keep_channels: bool = True, channels: ChannelModel | None = None
 ) -> Blocks:
-    """Unseen blocks; block i is the one that `env.reset(seed=seed + i)` draws. Observation "csi" needs them to keep their channels.
+    """Draw unseen blocks. Block i is the one that `env.reset(seed=seed + i)` draws.
 
     Args:
-        config: The network; with recorded channels a fitted one.
-        num_blocks: How many.
-        seed: Of the first one.
-        keep_channels: Whether they keep their channels.
-        channels: Where channels come from, in place of the model that the network names.
+        config: The network; for recorded channels from `RecordedChannels.fitted`.
+        num_blocks: Number of blocks.
+        seed: Seed of the first block.
+        keep_channels: Whether blocks keep their channels, which the observation "csi" needs.
+        channels: Channel model, instead of the one that the network names.
 
     Raises:
         ValueError: fewer than one block.
@@ -34,18 +34,23 @@ def draw_blocks(
 
 
 def error_streams(config: NetworkConfig, num_blocks: int, seed: int = FIRST_SEED) -> list[np.random.Generator]:
-    """Measurement errors of the blocks of `draw_blocks`, as `env.reset(seed=seed + i)` has them; none where the network has none."""
+    """Generators of measurement errors for the blocks of `draw_blocks`, as in `env.reset(seed=seed + i)`; empty without errors."""
     with_errors = num_blocks if config.measurement_error_db > 0.0 else 0
     return [streams.error_stream(np.random.default_rng(seed + block)) for block in range(with_errors)]
 
 
 def judged_on(config: NetworkConfig | None, channels: Channels | None, num_blocks: int) -> tuple[NetworkConfig, ChannelModel | None, int]:
-    """What methods are judged on: the network, the source of channels, of a pool its test part, and the number of blocks.
+    """The network, the channel model (of a pool the test part) and the number of blocks for a comparison.
 
-    A part of a pool has no more blocks than it has: each is played at most once.
+    Each block of a pool is played at most once, so its size limits the number of blocks.
+
+    Args:
+        config: The network; by default the paper's, or that of recorded channels.
+        channels: As for `compare`.
+        num_blocks: Largest number of blocks.
 
     Raises:
-        TypeError, ValueError: the channels are none, or not of the network.
+        TypeError, ValueError: the channels are invalid, or do not fit the network.
     """
     model = channels_of(channels, "test")
     most = len(model) if isinstance(model, RecordedChannels) else num_blocks

@@ -1,4 +1,4 @@
-"""What single users got, where the sum rate says nothing of them."""
+"""Measures of individual users' rates, which sum rates do not show."""
 
 from collections.abc import Sequence
 
@@ -8,23 +8,23 @@ from jaxtyping import Float
 from multicell_env.model.fairness import RATE_FLOOR, alpha_fair_utility
 
 LOW_RATE = 0.1
-"""A user with an average rate below this, in bit/s/Hz, has next to nothing."""
+"""Threshold of the average rate, bit/s/Hz, below which a user counts as not served."""
 USER_MEASURES = ("users_below_0.1", "fifth_percentile", "jain", "geometric_mean")
 """Names of the measures in results."""
 PERCENTS = tuple(range(0, 101, 5))
-"""Of `rate_percentiles`."""
+"""Percentiles of `rate_percentiles`."""
 UTILITY_MEASURES = ("utility", "utility_minus_planned", "utility_minus_best_known")
 """Names of the measures of a network with fairness."""
 Rates = Sequence[Float[np.ndarray, "start user"]]
-"""Of every block the average rates of its users, bit/s/Hz; the blocks may have different numbers of users."""
+"""Average rates of the users of every block, bit/s/Hz. Blocks may have different numbers of users."""
 
 
 def user_measures(user_rates: Rates) -> dict[str, float]:
-    """What the users of all blocks got. Every user counts alike in the first two measures, and every block in the others.
+    """Measures of users' average rates over all blocks. The first two weight all users equally, the others all blocks.
 
     Returns:
         `users_below_0.1`: users with an average rate below `LOW_RATE`, in percent. `fifth_percentile`: the average rate that 5 % of the
-        users do not reach, bit/s/Hz. `jain`: Jain's index, mean over blocks. `geometric_mean`: of the average rates, bit/s/Hz. Nothing
+        users do not reach, bit/s/Hz. `jain`: Jain's index, mean over blocks. `geometric_mean`: of the average rates, bit/s/Hz. Empty
         without blocks.
     """
     if not user_rates:
@@ -39,14 +39,14 @@ def user_measures(user_rates: Rates) -> dict[str, float]:
 
 
 def rate_percentiles(user_rates: Rates) -> list[float]:
-    """Average rates, bit/s/Hz, that 0, 5, ..., 100 % of the users do not exceed; nothing without blocks."""
+    """The 0, 5, ..., 100 % percentiles of users' average rates, bit/s/Hz; empty without blocks."""
     return np.percentile(np.concatenate([rates.ravel() for rates in user_rates]), PERCENTS).tolist() if user_rates else []
 
 
 def jain_index(rates: Float[np.ndarray, "start user"]) -> float:
-    """Jain's index of one block, mean over its starts: 1 where all users get the same, 1/n where one of n gets all.
+    """Jain's index of one block, mean over its starts: 1 if all rates are equal, 1/n if one of n users has all.
 
-    (sum_u R_u)^2 / (n sum_u R_u^2);  1 where nobody gets anything
+    (sum_u R_u)^2 / (n sum_u R_u^2);  1 if all rates are 0
 
     Source: R. Jain, D.-M. Chiu and W. Hawe, "A quantitative measure of fairness and discrimination for resource allocation in shared
     computer systems", DEC Research Report TR-301, 1984.
@@ -56,7 +56,7 @@ def jain_index(rates: Float[np.ndarray, "start user"]) -> float:
 
 
 def geometric_mean(user_rates: Rates) -> float:
-    """Geometric mean of all users' rates, in which every block counts alike and no rate of 0 makes all nothing, bit/s/Hz.
+    """Geometric mean of users' rates, bit/s/Hz, with all blocks weighted equally; eps keeps a rate of 0 from making it 0.
 
     exp(mean log(eps + R)) - eps
     """
@@ -64,10 +64,10 @@ def geometric_mean(user_rates: Rates) -> float:
 
 
 def utilities(user_rates: Rates, fairness: float) -> Float[np.ndarray, " block"]:
-    """Alpha-fair utility a user of every block, mean over its users and its starts; for alpha = 1 in nats.
+    """Alpha-fair utility of every block, averaged over its users and random starts; in nats for alpha = 1.
 
     Args:
-        user_rates: Average rates.
+        user_rates: Average rates, bit/s/Hz.
         fairness: alpha.
     """
     return np.array([alpha_fair_utility(rates, fairness).mean() for rates in user_rates])

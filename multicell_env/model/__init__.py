@@ -1,1 +1,1 @@
-"""The equations, readable, on any array library."""
+"""The equations of the model as readable functions, for any array library."""

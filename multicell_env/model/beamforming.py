@@ -1,4 +1,4 @@
-"""Channels to beamformers to gains: zero-forcing removes the interference inside a cell."""
+"""Zero-forcing beamformers, and the power gains of beams."""
 
 from typing import NoReturn
 
@@ -8,22 +8,25 @@ from jaxtyping import Bool, Complex, Float, Int
 from multicell_env.model.types import CrossChannels, Gains, OwnChannels
 
 # Below this sine of the angle between a user's channel and the span of the others', zero-forcing in float64 would lose
-# more than the ten digits that the rest of the model keeps.
+# more digits than the rest of the model, which keeps ten.
 MIN_SINE = 1e-6
 
 
 def zero_forcing(
     channels: OwnChannels, user_mask: Bool[np.ndarray, "cell user"] | None = None
 ) -> Complex[np.ndarray, "*batch cell band antenna user"]:
-    """Beamformers that null the interference between the users of a cell.
+    """Zero-forcing beamformers, which null the interference between the users of a cell.
 
         W = H (H^H H)^-1, each column scaled to norm 1                                  (3)-(4)
 
-    Solved through the QR factors of H, whose condition number is the square root of the Gram matrix's.
+    Computed from the QR factors of H, whose condition number is the square root of that of the Gram matrix.
 
     Args:
         channels: H of each cell and band, users as columns.
-        user_mask: False for padded users, who get a zero beamformer. Padded users come last in their cell.
+        user_mask: False for padded users, which get a zero beamformer. Padded users come last in their cell.
+
+    Returns:
+        Beamformers of norm 1, users as columns.
 
     Raises:
         ValueError: a user's channel is (nearly) in the span of the other users' channels, or zero, so that no beam can serve it alone.
@@ -43,10 +46,10 @@ def zero_forcing(
 def _beams(
     channels: OwnChannels, user_mask: Bool[np.ndarray, "cell user"]
 ) -> tuple[Complex[np.ndarray, "*batch cell band antenna user"], Float[np.ndarray, "*batch cell band user"]]:
-    """Beamformers, and the sine of the angle between each user's channel and the span of the others'; NaN where there is none."""
+    """Beamformers, and the sine of the angle between each user's channel and the span of the others'; NaN if undefined."""
     num_users, columns = channels.shape[-1], user_mask[:, None, None, :]
     orthogonal, triangular = np.linalg.qr(channels)
-    # A padded user's column of R is zero; a one on the diagonal keeps R invertible and touches no other user.
+    # A padded user's column of R is zero; a one on the diagonal keeps R invertible and does not affect other users.
     triangular = triangular + np.where(columns, 0.0, np.eye(num_users))
     try:
         with np.errstate(all="ignore"):
@@ -64,15 +67,15 @@ def _beams(
 def served_users(
     channels: OwnChannels, user_mask: Bool[np.ndarray, "cell user"] | None = None
 ) -> Bool[np.ndarray, "*batch cell band user"]:
-    """Who has a beam in each band: everybody, unless zero-forcing cannot separate the users of the cell.
+    """Which users have a beam in each band: all, unless zero-forcing cannot separate the users of the cell.
 
-    Then users are taken from the strongest channel to the weakest, of equals in their order, and one whose channel is zero or stands off
-    the span of those before by a sine of less than `MIN_SINE` is left out. Should those that are left be inseparable all the same, because
-    many small angles add up, the weakest go until they are not.
+    In this case users are taken in the order of falling channel norms. A user is left out if its channel is zero, or if the sine of the
+    angle to the span of the channels taken before is below `MIN_SINE`. If the remaining users are still inseparable, because many small
+    angles add up, the weakest are removed until the rest is separable.
 
     Args:
         channels: H of each cell and band, users as columns.
-        user_mask: False for padded users, who have no beam.
+        user_mask: False for padded users, which have no beam.
     """
     *batch, _, num_users = channels.shape
     mask = np.ones((channels.shape[-4], num_users), bool) if user_mask is None else user_mask
@@ -96,13 +99,13 @@ def _separable(channels: Complex[np.ndarray, "antenna user"], present: Bool[np.n
 
 
 def _smallest_sine(channels: Complex[np.ndarray, "antenna user"]) -> float:
-    """Of the angles between each user's channel and the span of the others'."""
+    """The smallest sine of the angles between each user's channel and the span of the others'."""
     lengths = np.linalg.norm(channels, axis=0) * np.linalg.norm(np.linalg.pinv(channels, rcond=0.0), axis=1)
     return float(1.0 / lengths.max())
 
 
 def refuse_inseparable(sine: float) -> NoReturn:
-    """Tell that zero-forcing cannot separate the users of a cell.
+    """Raise the error that zero-forcing cannot separate the users of a cell.
 
     Raises:
         ValueError: always.
@@ -121,16 +124,16 @@ def beamforming_gains(
     interferers: Int[np.ndarray, "cell interferer"],
     user_mask: Bool[np.ndarray, "cell user"] | None = None,
 ) -> Gains:
-    """Power gains of every beam at every user that it reaches.
+    """Power gains of every beam, at its own user and at the users of other cells.
 
-        signal gain = |w_{b,u}^H h_{b,(b,u)}|^2,  cross gain = |w_{b',u'}^H h_{b',(b,u)}|^2        numerator and sum of (6a)
+        signal gain = |w_{b,u}^H h_{b,(b,u)}|^2,  cross gain = |w_{b',u'}^H h_{b',(b,u)}|^2        in numerator and sum of (6a)
 
     Args:
         channels: Own channels.
         cross_channels: Channels from the interferers.
         beamformers: Unit-norm columns, from `zero_forcing`.
         interferers: Cell of each interferer, -1 for padding (whose cross channels are zero).
-        user_mask: False for padded users; their signal gain becomes 1, so that every law holds for them too.
+        user_mask: False for padded users, whose signal gain is set to 1, so that all equations hold for them.
     """
     signal = np.abs(np.sum(beamformers.conj() * channels, axis=-2)) ** 2
     if user_mask is not None:

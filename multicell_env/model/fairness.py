@@ -1,6 +1,6 @@
-"""Fairness among users: what a user's rate counts while a block is played, and the utility that is climbed so.
+"""Alpha-fairness among users: the utility of average rates, and the weights of rates while a block is played.
 
-Every function takes NumPy arrays or torch tensors and returns the same; tensors carry gradients through it.
+All functions accept NumPy arrays or torch tensors and return the same type. Gradients are propagated.
 
 Source: J. Mo and J. Walrand, "Fair end-to-end window-based congestion control", IEEE/ACM Transactions on Networking 8(5), 2000.
 """
@@ -13,21 +13,21 @@ from jaxtyping import Float
 from multicell_env.model.types import Array
 
 RATE_FLOOR = 0.1
-"""eps, bit/s/Hz, added to every average rate. A user who has had nothing counts 100 times one with 10 bit/s/Hz, not infinitely often; rates
-below it are no service worth the name. A smaller floor would let users of a cell that cannot be served well take from all others."""
+"""eps, bit/s/Hz, added to every average rate. It bounds weights: at alpha = 1 a user without any rate has about 100 times the weight of
+a user with 10 bit/s/Hz. With a smaller value, users that cannot be served well would take resources from all others."""
 UNIT_RATE = 10.0
-"""Average rate, bit/s/Hz, at which a user counts 1 by every fairness, but for the floor: prices stay of the size that they have without."""
+"""Average rate (plus eps), bit/s/Hz, at which the weight is 1 for every alpha, so that prices keep their size."""
 
 
 def fair_weights(average_rates: Float[Array, "*shape"], fairness: float) -> Float[Array, "*shape"]:
-    """What the rate of each user counts: the slope of the alpha-fair utility, times a constant.
+    """Weight of each user's rate: the derivative of the alpha-fair utility, times a constant.
 
         w = (10 / (eps + average rate))^alpha
 
-    All ones for alpha = 0, where rates are summed as they are; 10 / (eps + average rate) for alpha = 1, proportional fairness.
+    For alpha = 0 all weights are 1 (sum rate). For alpha = 1 they are 10 / (eps + average rate) (proportional fairness).
 
     Args:
-        average_rates: Bit/s/Hz, non-negative.
+        average_rates: Average rates of users, bit/s/Hz, non-negative.
         fairness: alpha.
     """
     if fairness == 0.0:
@@ -42,7 +42,7 @@ def alpha_fair_utility(average_rates: Float[Array, "*shape"], fairness: float) -
         u(r) = (r + eps)^(1 - alpha) / (1 - alpha),  log(r + eps) for alpha = 1
 
     Args:
-        average_rates: Over the slots of a block, bit/s/Hz, non-negative.
+        average_rates: Average rates over the slots of a block, bit/s/Hz, non-negative.
         fairness: alpha.
     """
     rates = average_rates + RATE_FLOOR
@@ -51,44 +51,44 @@ def alpha_fair_utility(average_rates: Float[Array, "*shape"], fairness: float) -
 
 @dataclass(frozen=True)
 class RunningRates:
-    """What users have had in the past slots of their block, which says what their rates count in the running slot."""
+    """Users' rates in the past slots of their block, which determine the weights in the present slot."""
 
     fairness: float
     """alpha."""
     past_rates: Float[Array, "*batch cell user"]
-    """Sum over the past slots, bit/s/Hz; 0 for padded users."""
+    """Sum of rates over the past slots, bit/s/Hz; 0 for padded users."""
     num_past: Float[Array, "*#batch 1 1"]
-    """How many past slots there are."""
+    """Number of past slots."""
 
     def averages(self, rates: Float[Array, "*batch cell user"]) -> Float[Array, "*batch cell user"]:
-        """Average rates over the past slots and the running round.
+        """Average rates over the past slots and the present round, bit/s/Hz.
 
-        Weights from past slots alone would be all alike in the first slot, and one slot behind in the others.
+        With past slots only, all weights would be equal in the first slot, and lag by one slot in the others.
 
         Args:
-            rates: In the running round, or as they were last measured, bit/s/Hz.
+            rates: Rates in the present round, or the last measured ones, bit/s/Hz.
         """
         return (self.past_rates + rates) / (self.num_past + 1.0)
 
     def average_before(self) -> Float[Array, "*batch cell user"]:
-        """Average rates over the past slots, and 0 of none."""
+        """Average rates over the past slots, bit/s/Hz; 0 if there are none."""
         return self.past_rates / array_namespace(self.num_past).clip(self.num_past, min=1.0)
 
     def weights(self, rates: Float[Array, "*batch cell user"]) -> Float[Array, "*batch cell user"]:
-        """What users count in the running round, `fair_weights` of `averages`."""
+        """Weights of users in the present round, `fair_weights` of `averages`."""
         return fair_weights(self.averages(rates), self.fairness)
 
     def utility(self, rates: Float[Array, "*batch cell user"]) -> Float[Array, "*batch cell user"]:
-        """Each user's utility of the block so far, if the running slot has these rates: (n + 1) u((past + r) / (n + 1)) with n past slots.
+        """Each user's utility of the block so far with these rates in the present slot: (n + 1) u((past + r) / (n + 1)), n past slots.
 
         Args:
-            rates: Of the slot, bit/s/Hz.
+            rates: Rates in the slot, bit/s/Hz.
         """
         return (self.num_past + 1.0) * alpha_fair_utility(self.averages(rates), self.fairness)
 
     def utility_before(self) -> Float[Array, "*batch cell user"]:
-        """Each user's utility of the past slots: n u(past / n), and 0 of none.
+        """Each user's utility of the past slots: n u(past / n), or 0 if there are none.
 
-        What slots add to it sums up over a block to its number of slots times the utility of the average rates.
+        Its increments over a block sum to the number of slots times the utility of the average rates.
         """
         return self.num_past * alpha_fair_utility(self.average_before(), self.fairness)

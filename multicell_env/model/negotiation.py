@@ -1,4 +1,4 @@
-"""The game inside a step: all users of all cells adjust their powers, iteration by iteration, by one rule."""
+"""The negotiation inside a step: all users adjust their powers iteratively by one rule."""
 
 from array_api_compat import array_namespace, device
 from jaxtyping import Float
@@ -23,24 +23,24 @@ def negotiate(
     running: RunningRates | None = None,
     checked: bool = True,
 ) -> Float[Array, "*batch cell band user"]:
-    """Let all users of all cells adjust their spectrum for some iterations.
+    """Play `num_iterations` iterations of a power game among all users of all cells.
 
-    Simultaneous: in each iteration every user reads its INGR (7), and with "pricing" its prices, from the powers of the last iteration;
-    then all move. "flwf" moves to (15), forward-looking water-filling. "iwf" is iterative water-filling, which is FLWF with phi = 0.
-    "pricing" moves half-way to the best response to prices: p <- p/2 + response/2.
-    The limit of many iterations, where there is one, is a fixed point of the rule.
+    Updates are simultaneous. In each iteration every user measures its INGR (7), and with "pricing" its prices, at the powers of the last
+    iteration; then all users change their powers. "flwf" is forward-looking water-filling (15). "iwf" is iterative water-filling, FLWF
+    with phi = 0. "pricing" moves half-way to the best response to prices: p <- p/2 + response/2. If the iterations converge, the limit
+    is a fixed point of the rule.
 
     Args:
-        powers: Opening move, in sigma^2.
+        powers: Initial powers, in sigma^2.
         gains: Gains of the block.
-        user_budgets: What each user may spend over its bands in the slot, P_b(t)/U_b (14), in sigma^2; 0 for padded users.
-        num_iterations: k; 0 returns the opening move.
+        user_budgets: Budget of each user over its bands in the slot, P_b(t)/U_b (14), in sigma^2; 0 for padded users.
+        num_iterations: k; 0 returns the initial powers.
         negotiation: The rule.
-        damping: Share of its last powers that every user, or each, keeps in an iteration, in [0, 1], before the rule moves it by the rest;
-            0 is the game of the paper, and a user with 1 stays where it opened.
-        running: What users have had in past slots, where rates do not count alike. "pricing" weighs users anew in every iteration, by what
-            they measure. "flwf" and "iwf" pour every user's whole budget, each user by itself, which no weight of its own changes.
-        checked: Whether values are looked at. Without it no branch depends on a value, as compilers and devices want it.
+        damping: Share of its last powers that a user keeps in an iteration, in [0, 1], for all users or for each. 0 is the paper's game. A
+            user with 1 keeps its initial powers.
+        running: Users' past rates, with fairness. "pricing" updates the weights in every iteration from measured rates. "flwf" and "iwf" do
+            not depend on weights, because every user allocates its whole budget by itself.
+        checked: Whether to check values. Without it no branch depends on a value, as compilers and devices need.
 
     Raises:
         ValueError: a power or budget is negative or not finite, or a damping is outside [0, 1].
@@ -73,4 +73,4 @@ def _kept(damping: float | Array, powers: Array) -> Array:
     xp = array_namespace(powers)
     if isinstance(damping, float | int):
         return xp.asarray(damping, dtype=powers.dtype, device=device(powers))
-    return xp.astype(damping, powers.dtype)  # asarray would leave the gradients of a tensor behind in some versions of torch
+    return xp.astype(damping, powers.dtype)  # asarray would drop the gradients of a tensor in some versions of torch

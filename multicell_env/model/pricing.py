@@ -1,6 +1,6 @@
-"""Prices, and the best response to them: a game that settles because every base station counts what its beams cost the others.
+"""Interference prices and the best response to them: base stations account for the rate loss that their beams cause in other cells.
 
-Every function takes NumPy arrays or torch tensors and returns the same; tensors carry gradients through it.
+All functions accept NumPy arrays or torch tensors and return the same type. Gradients are propagated.
 
 Source: J. Huang, R. A. Berry and M. L. Honig, "Distributed interference compensation for wireless networks", IEEE JSAC 24(5), 2006.
 """
@@ -14,15 +14,15 @@ from multicell_env.model.tracing import without_gradients
 from multicell_env.model.types import Array, Gains
 
 PRICE_OFFSET = 0.05
-"""What a tilted price has added to it before it is multiplied, per nominal power: a price of 0 could not be raised otherwise."""
+"""Offset of prices before they are multiplied by an action, times p0; without it a price of 0 could not be raised."""
 TILT_DECADES = 4.0
-"""Decades by which an action of 1 raises a price, and one of -1 lowers it."""
+"""Decades by which an action of 1 raises a price, and an action of -1 lowers it."""
 MOST_MULTIPLIED = 64
-"""The most cells whose links are summed by a matrix of cells and links."""
+"""Largest number of cells for which links are summed by a matrix product."""
 MOST_STEPS = 64
-"""Steps on the multiplier of a budget; some five are enough unless the arithmetic itself has no more digits."""
+"""Most Newton steps for the multiplier of a budget. About five suffice unless rounding limits the accuracy."""
 UNCHECKED_STEPS = 12
-"""As many steps are always made where no value may be looked at."""
+"""Fixed number of Newton steps when values may not be checked."""
 
 
 def prices(
@@ -32,18 +32,18 @@ def prices(
     *,
     checked: bool = True,
 ) -> Float[Array, "*batch cell band user"]:
-    """What a unit of power on each beam costs the users of other cells, in nats of their rates, per sigma^2.
+    """Interference price of each beam: the rate loss of other cells' users per unit of power, in nats per sigma^2.
 
         pi_{b,u}[f] = sum_{b' reached by b} sum_{u'} |w_{b,u}^H h_{b,(b',u')}|^2 v_{b',u'} S / (N (S + N))
 
-    with S the signal that the victim u' of cell b' receives and N its interference plus noise: its rate log(1 + S/N) falls by S / (N (S +
-    N)) for each unit of interference, and v is what its rate counts.
+    where S is the signal power that the victim u' of cell b' receives, N its interference plus noise, and v the weight of its rate. A unit
+    of interference lowers the victim's rate log(1 + S/N) by S / (N (S + N)).
 
     Args:
         powers: Transmit powers, in sigma^2, non-negative.
         gains: Gains of the block.
-        weights: v, such as `RunningRates.weights`; 1 for everybody by default.
-        checked: Whether values are looked at. Without it no branch depends on a value, as compilers and devices want it.
+        weights: v, such as `RunningRates.weights`; 1 by default.
+        checked: Whether to check values. Without it no branch depends on a value, as compilers and devices need.
 
     Raises:
         ValueError: a power is negative or not finite.
@@ -55,16 +55,16 @@ def prices(
 
 
 def leakage(gains: Gains | FoldedGains) -> Float[Array, "*batch cell band user"]:
-    """Sum of the gains of each beam to all users of other cells."""
+    """Sum of the power gains of each beam to all users of other cells, linear."""
     return _over_victims(array_namespace(gains.signal_gains).ones_like(gains.signal_gains), gains)
 
 
 def _over_victims(weights: Float[Array, "*batch cell band user"], gains: Gains | FoldedGains) -> Float[Array, "*batch cell band user"]:
-    """Sum of the gains of each beam to all users of other cells, each times the user's weight."""
+    """Sum of the gains of each beam to all users of other cells, weighted by user."""
     if isinstance(gains, FoldedGains):
         return gains.over_victims(weights)
     xp = array_namespace(weights)
-    # [victim cell, interferer, band, tx user]: what of each beam reaches the users of one cell
+    # [victim cell, interferer, band, tx user]: power of each beam that reaches the users of one cell
     costs = (gains.cross_gains @ weights[..., None, :, :, None])[..., 0]
     num_cells, num_interferers = gains.interferers.shape
     batch, tokens = costs.shape[:-4], costs.shape[-2:]
@@ -90,19 +90,19 @@ def best_response_to_prices(
     *,
     checked: bool = True,
 ) -> Float[Array, "*batch band user"]:
-    """Powers that gain each user most, its rate times what it counts less the price of its powers.
+    """Best response to prices: the powers that maximise each user's weighted rate minus the price of its powers.
 
-        p = max(0, v / (pi + lambda) - c),  lambda >= 0 such that sum_f p_f <= budget, 0 where less is wanted
+        p = max(0, v / (pi + lambda) - c),  lambda >= 0 such that sum_f p_f <= budget, 0 if the budget is not exhausted
 
-    which is the answer to the prices pi / v of a user that counts 1. Exact to rounding. A user may want less than its budget, and nothing
-    at all.
+    It equals the response of weight 1 to the prices pi / v. The solution is exact up to rounding. A user may spend less than its budget,
+    or nothing.
 
     Args:
-        prices: What a unit of power costs, in nats per sigma^2, non-negative.
+        prices: Prices pi, in nats per sigma^2, non-negative.
         ingr: Interference-plus-noise-to-gain ratio c (7), in sigma^2.
         user_budgets: Power of one user over all bands, in sigma^2, finite and non-negative.
-        weights: v, positive; 1 for everybody by default.
-        checked: Whether values are looked at. Without it no branch depends on a value, as compilers and devices want it.
+        weights: v, positive; 1 by default.
+        checked: Whether to check values. Without it no branch depends on a value, as compilers and devices need.
 
     Raises:
         ValueError: a price or a budget is negative or not finite.
@@ -114,7 +114,7 @@ def best_response_to_prices(
         prices = prices / weights[..., None, :]
     xp, budgets = array_namespace(prices), user_budgets[..., None, :]
     multiplier = _multiplier(*(without_gradients(array) for array in (prices, ingr, budgets)), checked=checked)
-    # One step of Newton's method with gradients changes nothing at the root, and has the gradients of the implicit function.
+    # A Newton step at the root does not change the value, and has the gradients of the implicit function.
     wanted, slope = _wanted(prices, ingr, multiplier), _slope(prices, ingr, multiplier)
     excess = xp.sum(wanted, axis=-2, keepdims=True) - budgets
     step = excess / without_gradients(xp.where(slope > 0.0, slope, xp.ones_like(slope)))
@@ -127,17 +127,17 @@ def _wanted(prices: Array, ingr: Array, multiplier: Array) -> Array:
 
 
 def _slope(prices: Array, ingr: Array, multiplier: Array) -> Array:
-    """How fast the wanted power falls as the multiplier rises, over all bands."""
+    """Derivative of the total power, over all bands, with respect to the multiplier, with opposite sign."""
     xp = array_namespace(prices)
     wanted = 1.0 / (prices + multiplier)
     return xp.sum(xp.where(wanted > ingr, wanted**2, xp.zeros_like(wanted)), axis=-2, keepdims=True)
 
 
 def _multiplier(prices: Array, ingr: Array, budgets: Array, *, checked: bool) -> Array:
-    """The multiplier lambda of every user, `[..., 1, user]`, from below.
+    """The multiplier lambda of every user, `[..., 1, user]`, by Newton's method from below.
 
-    No band alone may take more than the budget, so lambda is at least the largest 1 / (budget + c) - pi. From there on, Newton's method on
-    1 / sum_f 1/(pi_f + lambda) over the open bands, which is concave and increasing: no step goes too far, and bands only close.
+    No single band may use more than the budget, so lambda is at least the largest 1 / (budget + c) - pi. Newton's method starts there, on
+    1 / sum_f 1/(pi_f + lambda) over the open bands. This is concave and increasing, so steps do not overshoot, and bands only close.
     """
     xp = array_namespace(prices)
     multiplier = xp.clip(xp.max(1.0 / (budgets + ingr) - prices, axis=-2, keepdims=True), min=0.0)
@@ -165,17 +165,17 @@ def tilted_response(
     *,
     checked: bool = True,
 ) -> Float[Array, "*batch cell band user"]:
-    """Powers of an action that tilts prices: the best response to prices that it has multiplied.
+    """Powers of price multipliers: the best response to prices that an action has multiplied.
 
         e = (pi + 0.05 / p0) 10^(4 a),  p = max(0, v / (e + lambda) - c)
 
     Args:
         actions: a of each band and user; entries outside [-1, 1] are clipped.
-        prices: Prices of the beams as they were last measured, in nats per sigma^2.
-        ingr: INGR (7) as it was last measured, in sigma^2.
-        user_budgets: What each user may spend in the slot, in sigma^2.
+        prices: Last measured prices of the beams, in nats per sigma^2.
+        ingr: Last measured INGR c (7), in sigma^2.
+        user_budgets: Budget of each user in the slot, in sigma^2.
         nominal_powers: p0 of each cell, in sigma^2.
-        weights: v, what each user's rate counted when prices were measured; 1 for everybody by default.
+        weights: v, the weights of rates when prices were measured; 1 by default.
         checked: As for `best_response_to_prices`.
     """
     tilts = array_namespace(actions).clip(actions, min=-1.0, max=1.0)

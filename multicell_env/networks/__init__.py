@@ -1,1 +1,1 @@
-"""What networks are made of: mean gains between cells, and where stations and users stand."""
+"""Mean gains between cells, and deployments of stations and users."""

@@ -1,4 +1,4 @@
-"""Where stations and users stand, and what reaches whom: hexagons with sectors, or stations at random; path loss and shadowing."""
+"""Deployments: hexagonal sites with sectors or random sites, users, path loss and shadowing."""
 
 import math
 from dataclasses import dataclass
@@ -11,46 +11,46 @@ from jaxtyping import Float
 Layout = Literal["hexagons", "random"]
 
 BEAM_WIDTH = 65.0
-"""Degrees between the half-power directions of a sector's antenna."""
+"""Half-power beam width of a sector's antenna, degrees."""
 MOST_ATTENUATION = 30.0
-"""dB that a sector's antenna attenuates at most."""
+"""Largest attenuation of a sector's antenna, dB."""
 FIRST_SECTOR = 30.0
-"""Degrees from the x axis to where the first sector of a site points: at a corner of its hexagon."""
+"""Direction of a site's first sector, degrees from the x axis: towards a corner of its hexagon."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """Sites with one or three cells each, and users around them; every user has a path loss and a shadowing of its own to every site.
+    """Sites with one or three cells each, and users around them. Every user has its own path loss and shadowing to every site.
 
         gain = (max(d, d_min) / d_0)^-n 10^((X - A) / 10),   A = min(12 (angle / 65 degrees)^2, 30) dB of a sector, 0 otherwise
         X = s (sqrt(r) X_user + sqrt(1 - r) X_user,site),    both standard normal
 
-    with d_0 half the distance between sites: a user there, where the antenna points, has a gain of 1 without shadowing. A user is served by
-    the cell in whose area it stands, and is uniform over that area: a third of the site's hexagon with three sectors, the hexagon with
-    one, and a disc of radius d_0 or a third of it around random sites. With `wraps` the layout is repeated on all sides, and a user hears
-    the nearest copy of every site, so that no cell is at an edge.
+    where d_0 is half the distance between sites, so that a user at d_0 in the direction of the antenna has a gain of 1 without shadowing.
+    Users are uniform over the area of their serving cell. The area is the site's hexagon, or a third of it with three sectors; for random
+    sites it is a disc of radius d_0, or a third of it. With `wraps` the layout is repeated on all sides (wrap-around), and a user receives
+    the nearest copy of every site, so that there are no edge cells.
 
     Raises:
         ValueError: a field breaks its rule.
 
-    Source: 3GPP TR 38.901 V16.1.0, table 7.3-1 for the antenna (its horizontal cut), and TR 36.814 V9.2.0, table A.2.1.1-2 for the usual
+    Source: 3GPP TR 38.901 V16.1.0, table 7.3-1 for the antenna (its horizontal cut), and TR 36.814 V9.2.0, table A.2.1.1-2 for the default
     path loss, shadowing and distances (macro cells at 2 GHz).
     """
 
     layout: Layout = "hexagons"
     """hexagons: sites on a triangular lattice. random: uniform in a square of the area `spacing_m` squared for every site."""
     sectors: int = 1
-    """Cells of a site, 1 or 3."""
+    """Number of cells of a site, 1 or 3."""
     spacing_m: float = 500.0
     """Distance between neighbouring sites, m."""
     min_distance_m: float = 35.0
-    """d_min, m; a nearer user counts as that far."""
+    """d_min, m. Smaller distances are set to it."""
     exponent: float = 3.76
-    """n."""
+    """n, path-loss exponent."""
     shadowing_db: float = 8.0
-    """s, standard deviation, dB."""
+    """s, standard deviation of the shadowing, dB."""
     site_correlation: float = 0.5
-    """r, correlation of a user's shadowing to two sites. Sectors of a site have the same."""
+    """r, correlation of a user's shadowing to two sites. Sectors of a site have the same shadowing."""
     wraps: bool = True
     """Whether the layout is repeated on all sides; hexagons need 1, 3, 4, 7, 9, 12, 13, 16, 19, ... (i^2 + ij + j^2) sites for it."""
 
@@ -71,10 +71,10 @@ class Deployment:
             raise ValueError(f"site_correlation must be within [0, 1]; got {self.site_correlation!r}. Give 0 for independent sites.")
 
     def num_sites(self, num_cells: int) -> int:
-        """Sites of so many cells.
+        """Number of sites for `num_cells` cells.
 
         Raises:
-            ValueError: the cells do not fill the sites, or the sites do not wrap around.
+            ValueError: the cells do not fill the sites, or wrap-around is impossible with this number of sites.
         """
         num_sites, left = divmod(num_cells, self.sectors)
         if left:
@@ -87,12 +87,12 @@ class Deployment:
         return num_sites
 
     def drop(self, num_cells: int, num_users: int, generator: np.random.Generator) -> Float[np.ndarray, "tx_cell rx_cell user"]:
-        """Mean gains of users that are dropped anew, linear.
+        """Mean gains of newly dropped users, linear.
 
         Args:
-            num_cells: B.
-            num_users: Users of every cell.
-            generator: Source of all randomness.
+            num_cells: B, number of cells.
+            num_users: U, users in every cell.
+            generator: Random generator.
 
         Raises:
             ValueError: as from `num_sites`.
@@ -110,11 +110,11 @@ class Deployment:
         return 10.0 ** ((gains_db[site] - attenuation) / 10.0)
 
     def directions(self, num_cells: int) -> Float[np.ndarray, " cell"]:
-        """Where the middle of each cell's area is from its site, degrees from the x axis."""
+        """Direction from the site to the middle of each cell's area, degrees from the x axis."""
         return FIRST_SECTOR + 360.0 / self.sectors * (np.arange(num_cells) % self.sectors)
 
     def sites(self, num_sites: int, generator: np.random.Generator) -> tuple[Float[np.ndarray, "site xy"], Float[np.ndarray, "copy xy"]]:
-        """Places of the sites, m, and by how much their copies are away, none included."""
+        """Positions of the sites, m, and shifts of their copies, m, with a shift of 0."""
         if self.layout == "random":
             side = self.spacing_m * math.sqrt(num_sites)
             shifts = side * np.array([[x, y] for x in (0, -1, 1) for y in (0, -1, 1)])
@@ -128,7 +128,7 @@ class Deployment:
     def users(
         self, sites: Float[np.ndarray, "site xy"], num_users: int, generator: np.random.Generator
     ) -> Float[np.ndarray, "cell user xy"]:
-        """Places of users, uniform over the areas of their cells, m."""
+        """Positions of users, m, uniform over the areas of their cells."""
         num_cells = len(sites) * self.sectors
         shape, around = (num_cells, num_users), np.radians(self.directions(num_cells))[:, None]
         first, second = generator.random((2, *shape))

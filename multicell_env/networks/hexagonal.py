@@ -1,4 +1,4 @@
-"""Networks on hexagons, drawn at random: as a scenario has them."""
+"""The scenario of random networks on hexagonal cells."""
 
 from dataclasses import dataclass, field
 
@@ -12,22 +12,22 @@ from multicell_env.networks.weak_links import without_weak_links
 
 @dataclass(frozen=True, kw_only=True)
 class HexagonalDeployment:
-    """Sites on hexagons that wrap around, with sectors, and users dropped anew in every network, each with mean gains of its own.
+    """Sectorised hexagonal sites with wrap-around. Users are dropped anew in every network, and each has mean gains of its own.
 
     Weak links are removed; `multicell_env.networks.weak_links` bounds the error. The SNR is that of a cell's mean own gain: users near
     their station have a higher SNR, and users at the edge a lower one.
     """
 
     num_cells: int = 57
-    """B; the usual 57 are 19 sites of three sectors."""
+    """B, number of cells; 57 are 19 sites with three sectors."""
     num_users: int = 4
-    """U; M = 2 U."""
+    """U, users in every cell; M = 2 U."""
     num_bands: int = 6
-    """F."""
+    """F, number of bands."""
     deployment: Deployment = field(default_factory=lambda: Deployment(sectors=3))
-    """Where everything stands, and what reaches whom."""
+    """Layout, path loss and shadowing."""
     cut_db: float = 10.0
-    """Links that no user receives this close to the noise, or above it, are left out, dB."""
+    """Links that all users receive more than this below the noise are removed, dB."""
 
     def sample(self, generator: np.random.Generator) -> NetworkConfig:
         """Draw one network."""
@@ -41,9 +41,9 @@ class HexagonalDeployment:
         return without_weak_links(network, self.cut_db).network
 
     def drop(self, generator: np.random.Generator) -> tuple[Float[np.ndarray, "cell xy"], Float[np.ndarray, "cell user xy"]]:
-        """Places in metres of stations and users of the network that `sample` draws from the same state of the generator.
+        """Positions, in metres, of stations and users in the network that `sample` draws from the same state of the generator.
 
-        Sectors of a site stand a quarter of the spacing apart from it, each where its own area is.
+        Sectors are shown a quarter of the spacing away from their site, within their own areas.
         """
         sectors, num_cells = self.deployment.sectors, self.num_cells
         sites, _ = self.deployment.sites(self.deployment.num_sites(num_cells), generator)

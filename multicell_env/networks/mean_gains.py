@@ -1,4 +1,4 @@
-"""Mean channel gains between cells: dense for few cells, link by link for many, one for a cell's users or one for each."""
+"""Mean channel gains between cells, per cell or per user: dense for few cells, as links for many."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,27 +10,28 @@ from jaxtyping import Bool, Float, Int
 from multicell_env.config_checks import as_array
 
 MOST_DENSE = 64
-"""The most cells whose gains are kept as a matrix; those of more cells are kept link by link."""
+"""Largest number of cells whose gains are stored as a matrix; larger networks store links."""
 MOST_SHOWN = 8
-"""The most cells whose gains a message shows in full."""
+"""Largest number of cells whose gains an error message shows in full."""
 
 
 @dataclass(frozen=True)
 class SparseGains:
-    """Mean gains of the pairs of cells that reach each other, linear; every other pair has none.
+    """Mean gains as a list of links between cells, linear. Pairs of cells without a link have gain 0.
 
-    Takes arrays or sequences, keeps tuples by ascending `rx` and then `tx`, and drops gains of 0. A cell's link to itself is its own gain.
+    Arrays and sequences are accepted, and stored as tuples sorted by `rx` and then `tx`, without links of gain 0. The link of a cell to
+    itself is its own gain.
 
     Raises:
-        ValueError: the lengths differ, cells are no whole numbers, or a link is given twice.
+        ValueError: the lengths differ, cells are not whole numbers, or a link is given twice.
     """
 
     tx: tuple[int, ...]
-    """The cell that sends on each link."""
+    """Transmitting cell of each link."""
     rx: tuple[int, ...]
-    """The cell whose users hear it."""
+    """Receiving cell of each link."""
     gains: tuple[float, ...] | tuple[tuple[float, ...], ...]
-    """Mean gain of each link, or of each user on it: `[link]` or `[link, user]`."""
+    """Mean gain of each link, `[link]`, or of each user on it, `[link, user]`; linear."""
 
     def __post_init__(self) -> None:
         tx, rx, gains = as_array(self.tx, "tx", "[link]"), as_array(self.rx, "rx", "[link]"), _numbers(self.gains)
@@ -53,41 +54,41 @@ class SparseGains:
 
 
 Matrix = tuple[tuple[float, ...], ...]
-"""`[tx_cell][rx_cell]`."""
+"""Mean gains `[tx_cell][rx_cell]`, linear."""
 UserMatrix = tuple[tuple[tuple[float, ...], ...], ...]
-"""`[tx_cell][rx_cell][user]`."""
+"""Mean gains `[tx_cell][rx_cell][user]`, linear."""
 MeanGains = Matrix | UserMatrix | Any
-"""What a network keeps: `Matrix` or `UserMatrix` up to `MOST_DENSE` cells, `SparseGains` beyond; it takes any of these, or an array."""
+"""Stored mean gains: `Matrix` or `UserMatrix` up to `MOST_DENSE` cells, `SparseGains` beyond. Any of these or an array is accepted."""
 
 
 class GainTable(NamedTuple):
-    """Mean gains as the game needs them. The axis of users is of length 1 where a cell has one gain for all of its users."""
+    """Mean gains by receiving cell, linear. The user axis has length 1 if all users of a cell have the same gain."""
 
     own: Float[np.ndarray, "cell user"]
-    """From each cell to its own users."""
+    """Gains from each cell to its own users."""
     interferers: Int[np.ndarray, "cell interferer"]
     """The other cells that reach each cell, ascending; shorter rows are padded with -1."""
     crossing: Float[np.ndarray, "cell interferer user"]
-    """From these cells; 0 for padding."""
+    """Gains from the interferers; 0 for padding."""
 
     def matrix(
         self, own: Float[np.ndarray, " cell"], crossing: Float[np.ndarray, "cell interferer"]
     ) -> Float[np.ndarray, "tx_cell rx_cell"]:
-        """Gains in the order of this table, one for all users of a cell, as a matrix."""
+        """Gains in the order of this table, averaged over users, as a matrix."""
         gains, (rows, places) = np.diag(own), np.nonzero(self.interferers >= 0)
         gains[self.interferers[rows, places], rows] = crossing[rows, places]
         return gains
 
 
 def checked_mean_gains(value: Any, user_mask: Bool[np.ndarray, "cell user"]) -> MeanGains:
-    """Mean gains as a network keeps them, positive from each cell to itself.
+    """Check mean gains, and convert them to the form in which a network stores them.
 
     Args:
-        value: A matrix `[tx_cell][rx_cell]` or `[tx_cell][rx_cell][user]` of any kind, `SparseGains`, or a sparse matrix of SciPy's.
-        user_mask: True where there is a user; gains of padding are ignored.
+        value: A matrix `[tx_cell][rx_cell]` or `[tx_cell][rx_cell][user]` (array or lists), `SparseGains`, or a SciPy sparse matrix.
+        user_mask: True for users; gains of padding are ignored.
 
     Raises:
-        ValueError: a wrong shape, a cell that is not there, a gain that is negative, not finite or beyond 300 dB, or a cell that does not
+        ValueError: a wrong shape, a cell that does not exist, a gain that is negative, not finite or beyond 300 dB, or a cell that does not
             reach its own users.
     """
     num_cells, max_users = user_mask.shape
@@ -129,11 +130,11 @@ def checked_mean_gains(value: Any, user_mask: Bool[np.ndarray, "cell user"]) -> 
 
 
 def user_means(gains: MeanGains | None, user_mask: Bool[np.ndarray, "cell user"]) -> MeanGains | None:
-    """Mean gains with one for all users of a cell, the mean over them; those that have one already stay.
+    """Mean gains averaged over the users of a cell. Gains per cell are returned unchanged.
 
     Args:
-        gains: As a network keeps them.
-        user_mask: True where there is a user.
+        gains: As a network stores them.
+        user_mask: True for users, False for padding.
     """
     links = isinstance(gains, SparseGains)
     values = np.zeros(0) if gains is None else np.array(gains.gains if links else gains)
@@ -144,10 +145,10 @@ def user_means(gains: MeanGains | None, user_mask: Bool[np.ndarray, "cell user"]
 
 
 def gains_from_json(value: Any) -> MeanGains | None:
-    """Mean gains from lists, or from a dict with the lists of `SparseGains`; None stays.
+    """Mean gains from lists, or from a dict with the lists of `SparseGains`; None is returned unchanged.
 
     Raises:
-        TypeError, ValueError: they are none.
+        TypeError, ValueError: the value does not describe gains.
     """
     if isinstance(value, Mapping):
         return SparseGains(**value)
@@ -157,7 +158,7 @@ def gains_from_json(value: Any) -> MeanGains | None:
 
 
 def table_of(gains: Float[np.ndarray, "tx_cell rx_cell *user"] | SparseGains, num_cells: int) -> GainTable:
-    """Gains by the cells that receive them."""
+    """Gains by receiving cell."""
     if isinstance(gains, SparseGains):
         senders, receivers, of_link = np.array(gains.tx, np.intp), np.array(gains.rx, np.intp), np.array(gains.gains, np.float64)
     else:

@@ -1,4 +1,4 @@
-"""Leaving out pairs of cells that hardly hear each other, and how much that changes: large networks have few links that matter."""
+"""Removing weak links between cells from large networks, with a bound on the change of rates."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -11,35 +11,35 @@ from multicell_env.networks.mean_gains import SparseGains
 
 
 class Cut(NamedTuple):
-    """A network without its weak links."""
+    """A network without its weak links, and the error this causes."""
 
     network: NetworkConfig
-    """The same network, with mean gains of 0 where a link was cut."""
+    """The same network with a mean gain of 0 for removed links."""
     num_cut: int
-    """How many links were cut."""
+    """Number of removed links."""
     errors: Float[np.ndarray, " cell"]
-    """By how much the mean rate of a user of each cell in a band may rise at most, bit/s/Hz, where cells spread their budgets evenly."""
+    """Upper bound on the rise of a user's mean rate in a band, by cell, bit/s/Hz, for budgets that are spread evenly."""
 
 
 def without_weak_links(config: NetworkConfig, below_noise_db: float) -> Cut:
-    """Cut the links on which users receive less than a level, and say what that may change.
+    """Remove links that users receive below a level, and bound the change of their rates.
 
-    A link from cell b' is cut where its nominal budget, spread evenly over the bands, arrives with
+    A link from cell b' is removed if its nominal budget, spread evenly over the bands, is received with
 
         U_{b'} p0_{b'} a_{b',b} < 10^(-below_noise_db / 10) sigma^2
 
-    at every user of cell b. With D the sum of what is cut at a user, N >= sigma^2 its noise and the interference that stays, and S its
+    at every user of cell b. With D the removed interference at a user, N >= sigma^2 its noise plus remaining interference, and S its
     signal, its rate in a band rises by
 
         log2(1 + S/N) - log2(1 + S/(N + D)) <= log2(1 + D/N) <= log2(1 + D/sigma^2),
 
     and in the mean over channels by at most log2(1 + E[D]/sigma^2), because the logarithm is concave; E[D] is the sum of U_{b'} p0_{b'}
-    a_{b',b} over the cut links. `Cut.errors` is this, for the user that loses most interference. Cells that put their whole budget in one
-    band are F times as loud there.
+    a_{b',b} over the removed links. `Cut.errors` is this bound, for the user with the most removed interference. It does not hold if cells
+    concentrate their budgets: in a single band their power is F times as large.
 
     Args:
         config: The network.
-        below_noise_db: How far below the noise a link may be to stay, dB; negative for above it.
+        below_noise_db: Threshold below the noise power, dB. Weaker links are removed. It may be negative.
     """
     table = config.gain_table
     loudness = config.nominal_budgets / config.num_bands

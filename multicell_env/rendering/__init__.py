@@ -1,7 +1,7 @@
-"""Pictures of a block: the network's map, who transmits in which band, and the sum rate per slot so far. They need the extra `plots`."""
+"""Pictures of a block: the network's map, powers by band, and the sum rate per slot. They need the extra `plots`."""
 
 try:
-    import matplotlib as _matplotlib  # noqa: F401 - whoever lacks it is told here, and not by one of the files below
+    import matplotlib as _matplotlib  # noqa: F401 - a missing matplotlib is reported here
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         f"render() draws with matplotlib; got none ({error}). Install it: pip install 'multicell-env[plots]'.", name=error.name

@@ -15,11 +15,11 @@ from multicell_env.rendering.network_map import NetworkMap
 from multicell_env.rendering.powers import BandPowers, Rates, draw_powers
 
 SIZE = 7.0, 6.2
-"""Inches, a hundred pixels each."""
+"""Size in inches, with 100 pixels per inch."""
 TEXT = 11.0
-"""Points; at half its width the picture is still read."""
+"""Font size in points; it is legible at half the picture's width."""
 MARKERS = "os^Dvp*"
-"""Of the cells' curves, as many as are told apart; their colours are those of no band."""
+"""Markers and shades of the cells' curves. The shades differ from the colours of bands."""
 CELL_SHADES = ("#000000", "#5F5F5F", "#8F8F8F")
 
 
@@ -27,11 +27,11 @@ def draw(figure: Figure, network: NetworkMap, powers: BandPowers, rates: Rates, 
     """Draw a block on an empty figure.
 
     Args:
-        figure: Where to draw.
+        figure: An empty figure.
         network: The network's map.
-        powers: As for `as_text`.
-        rates: As for `as_text`.
-        num_slots: Slots of the whole block, the width of the lower plot.
+        powers: Relative powers, as for `as_text`.
+        rates: Sum rates, bit/s/Hz, as for `as_text`.
+        num_slots: Number of slots of the block, the width of the lower plot.
     """
     panels = figure.subplot_mosaic([["map", "bands"], ["rates", "rates"]], height_ratios=(1.3, 1.0))
     num_cells, lower = len(powers), panels["rates"]
@@ -45,7 +45,7 @@ def draw(figure: Figure, network: NetworkMap, powers: BandPowers, rates: Rates, 
         for cell in range(num_cells):
             style: dict[str, Any] = {"marker": MARKERS[cell], "color": CELL_SHADES[cell % len(CELL_SHADES)]}
             lower.plot(slots, rates[:, cell], **style, label=f"bs_{cell}", markersize=6, linewidth=1.0)
-    else:  # more lines than the eye can tell apart
+    else:  # too many lines to distinguish
         lower.fill_between(slots, rates.min(axis=1), rates.max(axis=1), color=CELL_SHADES[-1], alpha=0.5, label="worst to best cell")
     lower.plot(slots, rates.mean(axis=1), "k--", linewidth=2.2, marker="_", markersize=10, label="average")
     lower.set_xlim(0.5, num_slots + 0.5)
@@ -71,7 +71,7 @@ def as_image(network: NetworkMap, powers: BandPowers, rates: Rates, num_slots: i
 
 
 class Window:
-    """The picture in a window, redrawn at every call; where there is no screen, one warning and then nothing."""
+    """A window with the picture. Without a screen it warns once and shows nothing."""
 
     def __init__(self) -> None:
         self._figure: Any = None
@@ -88,7 +88,7 @@ class Window:
         pyplot.ion()
 
     def show(self, network: NetworkMap, powers: BandPowers, rates: Rates, num_slots: int) -> None:
-        """Redraw. Arguments as for `draw`."""
+        """Redraw the picture. Arguments as for `draw`."""
         if self._figure is None:
             return
         self._figure.clear()

@@ -1,4 +1,4 @@
-"""The map of a network: where its cells and users are, and who interferes with whom."""
+"""The map of a network: positions of cells and users, and interference between cells."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,46 +12,47 @@ from multicell_env.scenarios import Places
 Points = Float[np.ndarray, "point xy"]
 
 FARTHEST_DB = 40.0
-"""How far below the strongest link of a network one counts as at most, where cells are placed by their gains."""
+"""Range of link strengths, dB below the strongest one, that is used to place cells by their gains."""
 DIAL = 0.46
-"""Radius of a cell's dial, in spacings: the root of the map's area over the number of cells."""
+"""Radius of a cell's symbol, in spacings. A spacing is the square root of the map's area over the number of cells."""
 STEPS = 200
-"""Most steps of the two searches for places."""
+"""Most steps of the two searches for positions."""
 
 
 @dataclass(frozen=True)
 class NetworkMap:
-    """Where everything of a network is drawn, in spacings of the map, and who hears whom."""
+    """Positions of a network's cells and users on the map, in spacings, and interference between cells."""
 
     cells: Float[np.ndarray, "cell xy"]
+    """Positions of the cells."""
     users: Sequence[Points]
-    """Of each cell."""
+    """Positions of the users of each cell."""
     interference_db: Float[np.ndarray, "tx_cell rx_cell"]
-    """What a user hears of another cell's beam relative to its own, dB, where all powers are nominal; -inf where nothing."""
+    """Mean power that a user receives from another cell's beam over that of its own, dB, at nominal powers; -inf for none."""
 
     @property
     def limits(self) -> tuple[Float[np.ndarray, " xy"], Float[np.ndarray, " xy"]]:
-        """Lower left and upper right corner that hold all dials and users."""
+        """Lower left and upper right corner of the area with all cells and users."""
         every = np.concatenate([self.cells - DIAL, self.cells + DIAL, *self.users])
         return every.min(axis=0) - 0.03, every.max(axis=0) + 0.03
 
     @property
     def lying(self) -> "NetworkMap":
-        """The map with its longer side across; all distances stay."""
+        """The map rotated so that its longer side is horizontal."""
         low, high = self.limits
         width, height = high - low
         return self if width >= height else replace(self, cells=self.cells[:, ::-1], users=[users[:, ::-1] for users in self.users])
 
 
 def map_of(config: NetworkConfig, places: Places | None = None) -> NetworkMap:
-    """The map of a network. The same network has the same map.
+    """The map of a network. It is deterministic.
 
     Args:
         config: The network.
-        places: Where its stations and users stand, in any unit. Without, cells that interfere more are drawn nearer to one another, and
-            users in a circle around their cell. Cells that are so near that their dials overlap are moved apart, with their users.
+        places: Positions of stations and users, in any unit. Without them, cells that interfere more are drawn closer together, and users
+            on a circle around their cell. Cells whose symbols would overlap are moved apart, with their users.
     """
-    # p0 a is what is heard of a beam at nominal power, and p0 a_bb the SNR everywhere.
+    # p0 a is the mean power received from a beam at nominal power, and p0 a_bb is the SNR of every cell.
     gains = config.mean_gain_matrix
     with np.errstate(divide="ignore"):
         interference_db = 10.0 * np.log10(gains / np.diagonal(gains)[:, None])
@@ -71,10 +72,11 @@ def map_of(config: NetworkConfig, places: Places | None = None) -> NetworkMap:
 
 
 def places_by_interference(interference_db: Float[np.ndarray, "tx_cell rx_cell"]) -> Float[np.ndarray, "cell xy"]:
-    """Places of cells, in spacings, whose distances follow how little they interfere, in dB, in the louder direction.
+    """Positions of cells, in spacings, in which weaker interference, dB, means a larger distance (multidimensional scaling).
 
-    A pair's distance is its decibels below the loudest pair, within `FARTHEST_DB`, and half of that more. Places minimise the squared
-    differences from these distances, by majorisation from a circle and from classical multidimensional scaling, whichever ends better.
+    A pair's distance is the level of its stronger direction in dB below the strongest pair, within `FARTHEST_DB`, plus half of that.
+    Positions minimise the squared differences from these distances, by majorisation from a circle and from classical scaling; the better
+    result is used.
 
     Source: I. Borg and P. Groenen, "Modern Multidimensional Scaling", Springer 2005, chapters 8 and 12.
     """
@@ -97,7 +99,7 @@ def _classical(distances: Float[np.ndarray, "cell cell"]) -> Float[np.ndarray, "
     centre = np.eye(len(distances)) - 1.0 / len(distances)
     values, vectors = np.linalg.eigh(-0.5 * centre @ distances**2 @ centre)
     axes = vectors[:, [-1, -2]]
-    signs = np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])  # an eigenvector's own sign is the library's choice
+    signs = np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])  # the sign of an eigenvector depends on the library
     return axes * signs * np.sqrt(values[[-1, -2]].clip(min=0.0))
 
 
@@ -119,12 +121,12 @@ def _distances(places: Float[np.ndarray, "cell xy"]) -> Float[np.ndarray, "cell 
 
 
 def _spacing(places: Float[np.ndarray, "cell xy"]) -> float:
-    """Root of the area of a square as large as the places reach, over their number; 1 where they are one point."""
+    """Square root of the area of the bounding square over the number of points; 1 if they coincide."""
     return float(np.ptp(places, axis=0).max() / max(np.sqrt(len(places)) - 0.5, 0.5)) or 1.0
 
 
 def moved_apart(places: Float[np.ndarray, "cell xy"], least: float) -> Float[np.ndarray, "cell xy"]:
-    """Places moved until every two are `least` apart or nearly so; far ones stay where they are."""
+    """Positions moved so that all pairs are at least about `least` apart. Distant points do not move."""
     places = places.copy()
     for _ in range(STEPS):
         offsets = places[:, None] - places

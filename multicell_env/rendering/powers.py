@@ -1,4 +1,4 @@
-"""Who transmits where: powers relative to an even spread, as text and as tiles of cells and bands."""
+"""Powers by cell and band, relative to a uniform allocation, as text and as coloured tiles."""
 
 from typing import Any
 
@@ -14,17 +14,17 @@ from multicell_env.blocks import Blocks
 BandPowers = Float[np.ndarray, "cell band"]
 Rates = Float[np.ndarray, "slot cell"]
 
-# Okabe and Ito's palette without black, which is for edges and text: told apart with every common colour blindness.
+# Okabe and Ito's palette without black, which is for edges and text: distinguishable with common colour blindness.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 SHADES = " .:-=+*#%@"
-# The square root lets a leak of one percent be seen; one scale for all pictures lets them be compared.
+# The square root makes one percent visible. All pictures have the same scale, so that they can be compared.
 SCALE = PowerNorm(0.5, 0.0, 100.0, clip=True)
 MOST_LABELS = 12
-"""Most rows or columns that have a label each, and most of both that have numbers in their tiles."""
+"""Most rows or columns with a label each, and most of both with numbers in the tiles."""
 
 
 def as_text(powers: BandPowers, rates: Rates) -> str:
-    """The picture as text: one row a cell, one column a band.
+    """Powers and sum rates as text, with one row per cell and one column per band.
 
     Args:
         powers: From `relative_powers`, of one block.
@@ -43,9 +43,9 @@ def as_text(powers: BandPowers, rates: Rates) -> str:
 
 
 def relative_powers(blocks: Blocks) -> Float[np.ndarray, "block cell band"]:
-    """Transmit power of each cell in each band, relative to U p0: what the cell spends in a band if it spreads its budget evenly."""
+    """Transmit power of each cell in each band, relative to U p0, the power in a band when the budget is spread evenly."""
     powers = blocks.powers
-    if blocks.restarts:  # a slot begins without powers: the one before it is what there is to see
+    if blocks.restarts:  # the new slot has no powers yet: show those of the last slot
         begins = (
             (blocks.rounds == 0) & (blocks.slots_left > 0) & (blocks.slots_left < blocks.config.num_slots) & ~powers.any(axis=(1, 2, 3))
         )
@@ -54,7 +54,7 @@ def relative_powers(blocks: Blocks) -> Float[np.ndarray, "block cell band"]:
 
 
 def owners(powers: BandPowers) -> list[tuple[int, int]]:
-    """The (cell, band) pairs in which the cell owns the band: it spends more of its budget there than all others together of theirs.
+    """The (cell, band) pairs in which the cell owns the band: its relative power there exceeds the sum of all others'.
 
     Args:
         powers: As for `as_text`.
@@ -63,14 +63,14 @@ def owners(powers: BandPowers) -> list[tuple[int, int]]:
 
 
 def band_colours(num_bands: int) -> list[str]:
-    """A colour for every band: Okabe and Ito's where they suffice, and beyond them shades from dark to light."""
+    """A colour for every band, from the palette of Okabe and Ito, or for many bands shades from dark to light."""
     if num_bands <= len(PALETTE):
         return list(PALETTE[:num_bands])
     return [to_hex(colour) for colour in colormaps["viridis"](np.linspace(0.0, 0.95, num_bands))]
 
 
 def ink_on(colour: ArrayLike) -> str:
-    """Black or white, whichever is read better on a colour.
+    """Black or white, whichever has more contrast with a colour.
 
     Args:
         colour: Red, green and blue in [0, 1].
@@ -79,15 +79,15 @@ def ink_on(colour: ArrayLike) -> str:
 
 
 def draw_powers(panel: Any, powers: BandPowers, *, size: float = 11.0) -> None:
-    """Tiles of cells and bands: the more power, the deeper the band's colour; a frame where the cell owns the band.
+    """Draw tiles of cells and bands. More power is a deeper colour, and a frame marks that the cell owns the band.
 
-    The power stands in the tile, in percent of the cell's slot budget, where there is room for it. The number of a band stands below it,
-    on the colour that the band has on maps.
+    If there is room, tiles have the power in percent of the cell's slot budget. Below each column is the number of the band, on its
+    colour in maps.
 
     Args:
         panel: Axes to draw on.
         powers: As for `as_text`.
-        size: Of the writing, points.
+        size: Font size, points.
     """
     num_cells, num_bands = powers.shape
     percent = 100.0 * powers / num_bands

@@ -1,4 +1,4 @@
-"""Rules by which a base station chooses whom it serves in a slot: in turn, or by what a user's rate counts and would be."""
+"""Scheduling rules: round robin and proportional fair."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -7,38 +7,38 @@ from multicell_env.config import NetworkConfig
 from multicell_env.model.types import OwnChannels
 
 Chosen = Int[np.ndarray, "block cell place"]
-"""The users that each cell serves, ascending; a cell that serves fewer than the largest has padded users in its last places."""
+"""Indices of the users that each cell serves, ascending. Cells that serve fewer users are padded in the last entries."""
 
 
 def round_robin(config: NetworkConfig, slots: Int[np.ndarray, " block"]) -> Chosen:
-    """Users in turn: every slot serves the S_b users that follow those of the slot before.
+    """Round robin: every slot serves the S_b users that follow those of the last slot.
 
         { (t S_b + i) mod U_b : i = 0, ..., S_b - 1 }    in slot t = 0, 1, ...
 
-    so that everybody is served within ceil(U_b / S_b) slots.
+    so that every user is served within ceil(U_b / S_b) slots.
 
     Args:
-        config: The network, whose users are U_b, of whom S_b are served.
-        slots: t, how many slots of each block are over.
+        config: The network with U_b users per cell, of which S_b are served.
+        slots: t, number of past slots of each block.
     """
     num_places = int(config.served_per_cell.max())
     turns = slots[:, None, None] * num_places + np.arange(num_places)
-    # A cell that serves all of its users has them in their own places in every slot.
+    # A cell that serves all of its users keeps their order in every slot.
     return np.sort(turns % np.maximum(config.users_per_cell, num_places)[:, None], axis=-1)
 
 
 def proportional_fair(config: NetworkConfig, weights: Float[np.ndarray, "block cell user"], channels: OwnChannels) -> Chosen:
-    """The S_b users with the largest product of what their rate counts and what it would be; of equals the first.
+    """Proportional fair: the S_b users with the largest product of weight and expected rate. Ties go to the first user.
 
         w_u r_u,    r_u = sum over bands of log2(1 + p0 |h_u|^2 (M - S_b + 1) / M)
 
-    with r_u the rate without interference at nominal power: |h_u|^2 (M - S_b + 1) / M is the mean gain of a zero-forcing beam over the
-    directions of the channels of the other S_b - 1 users. For w_u = 1 / average rate this is the proportional fair rule.
+    where r_u is the rate without interference at nominal power, and |h_u|^2 (M - S_b + 1) / M the gain of a zero-forcing beam, averaged
+    over the directions of the channels of the other S_b - 1 users. With w_u = 1 / average rate this is the proportional fair rule.
 
     Args:
-        config: The network, whose users are U_b, of whom S_b are served.
-        weights: w_u, as of `multicell_env.model.fairness.fair_weights`.
-        channels: What base stations know of the channels to their users.
+        config: The network with U_b users per cell, of which S_b are served.
+        weights: w_u, as from `multicell_env.model.fairness.fair_weights`.
+        channels: Channels to the own users, as base stations know them.
 
     Source: P. Viswanath, D. N. C. Tse and R. Laroia, "Opportunistic beamforming using dumb antennas", IEEE Trans. Inf. Theory 48(6), 2002;
     H. J. Kushner and P. A. Whiting, "Convergence of proportional-fair sharing algorithms under general conditions", IEEE Trans. Wireless

@@ -1,4 +1,4 @@
-"""Environments of tasks by their ids: single ones, many in one, and PettingZoo's other API."""
+"""Constructors of tasks' environments by id: `make`, `make_vec` and `make_aec`."""
 
 from typing import Any
 
@@ -13,29 +13,29 @@ from multicell_env.tasks.vector import TaskVectorEnv
 
 
 def make(name: str, *, observation: Observation = "gain", render_mode: str | None = None, **rules: Any) -> MulticellEnv:
-    """The environment of a task in PettingZoo's parallel API.
+    """Make the environment of a task, with PettingZoo's parallel API.
 
     Args:
         name: One of `multicell_env.tasks.TASKS`, such as "irregular-7-v0".
         observation: "gain", "csi" or "price".
         render_mode: None, "rgb_array", "ansi" or "human".
-        **rules: How base stations negotiate and what they are rewarded with, of `multicell_env.tasks.task.RULES`.
+        **rules: Fields of `NetworkConfig` for negotiation and rewards, from `multicell_env.tasks.task.RULES`.
 
     Raises:
-        ValueError: there is no such task, or something is given that the task fixes.
+        ValueError: there is no such task, or a given field is fixed by the task.
         TypeError: an argument that does not exist.
     """
     return TaskEnv(task_named(name), observation=observation, render_mode=render_mode, **rules)
 
 
 def make_vec(name: str, num_envs: int, *, observation: Observation = "gain", num_threads: int = 1, **rules: Any) -> TaskVectorEnv:
-    """Many environments of a task in one, with Gymnasium's vector interface; environment i is `make(name)` of the same seed.
+    """Make a vectorised environment of a task, with Gymnasium's vector interface. Environment i equals `make(name)` with its seed.
 
     Args:
         name: One of `multicell_env.tasks.TASKS`.
-        num_envs: How many.
+        num_envs: Number of environments, E.
         observation: "gain", "csi" or "price".
-        num_threads: Threads that share the environments of a network.
+        num_threads: Threads that share the environments of a network. Results do not depend on it.
         **rules: `autoreset_mode` as for `MulticellVectorEnv`, and as for `make`.
 
     Raises:
@@ -45,6 +45,6 @@ def make_vec(name: str, num_envs: int, *, observation: Observation = "gain", num
 
 
 def make_aec(name: str, *, observation: Observation = "gain", render_mode: str | None = None, **rules: Any) -> AECEnv:
-    """The environment of a task in PettingZoo's agent-environment-cycle API. Arguments and errors as for `make`."""
+    """Make the environment of a task, with PettingZoo's agent-environment-cycle API. Arguments and errors as for `make`."""
     parallel: Any = make(name, observation=observation, render_mode=render_mode, **rules)
     return parallel_to_aec(parallel)

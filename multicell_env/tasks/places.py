@@ -1,15 +1,15 @@
-"""Where the stations and users of a task's networks stand."""
+"""Positions of the stations and users of a task's networks."""
 
 from multicell_env.scenarios import Places, draw_places, scenario_named
 from multicell_env.tasks.task import DrawnTask, Task
 
 
 def places_of(task: Task, seed: int) -> Places | None:
-    """Where the stations and users of the network of a block's seed stand; None where nothing but mean gains says it.
+    """Positions in the network of a block's seed, in metres; None if the task has mean gains only.
 
     Args:
         task: The task.
-        seed: Of the block.
+        seed: Seed of the block.
     """
     if not isinstance(task, DrawnTask):
         return None

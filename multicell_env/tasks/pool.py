@@ -1,4 +1,4 @@
-"""Recorded channels that tasks bring along, as models of channels by their names."""
+"""Recorded channels that are shipped with tasks, as channel models by name."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -16,17 +16,17 @@ FOLDER = Path(__file__).parent
 
 
 class TaskPool:
-    """A pool in a file of this folder, of which the seed of a block says the part.
+    """A pool in a file of this folder. The seed of a block determines its part.
 
     Seeds below 1,000,000 (`FIRST_SEED`) play the training part, seeds of the million from there on the test part, those of the next million
     the validation part, and larger ones the training part again. The block of seed s is block s modulo the size of its part. Without a seed
-    a block is any one of the part that its environment is in, which is the training part where it has never had a seed.
+    a block is a random one of the environment's present part, which is the training part before its first seed.
 
     Args:
-        name: Of the file, without `.npz`.
+        name: Name of the file, without `.npz`.
 
     Raises:
-        ValueError: blocks of another network than the task's are begun.
+        ValueError: the network is not that of the task.
     """
 
     def __init__(self, name: str) -> None:
@@ -34,7 +34,7 @@ class TaskPool:
 
     @property
     def moves(self) -> bool:
-        """False."""
+        """False: channels are constant in a block."""
         return False
 
     def begin(self, config: NetworkConfig, generators: Sequence[np.random.Generator]) -> tuple[OwnChannels, CrossChannels]:
@@ -53,7 +53,7 @@ class TaskPool:
     def advance(
         self, config: NetworkConfig, generators: Sequence[np.random.Generator], own: OwnChannels, cross: CrossChannels
     ) -> tuple[OwnChannels, CrossChannels]:
-        """The same channels."""
+        """The same channels, which are constant."""
         return own, cross
 
 
@@ -65,7 +65,7 @@ def _read(name: str) -> tuple[RecordedChannels, Float[np.ndarray, "tx_cell rx_ce
 
 
 def _part(pool: RecordedChannels, generator: np.random.Generator) -> RecordedChannels:
-    """The part that a generator's seed belongs to. A generator without a seed has a random one of 128 bits."""
+    """The part of a generator's seed. A generator without a given seed has a random one of 128 bits."""
     seed = getattr(generator.bit_generator.seed_seq, "entropy", None)
     million = seed // FIRST_SEED if isinstance(seed, int | np.integer) else 0
     return {1: pool.test, 2: pool.validation}.get(int(million), pool.train)

@@ -1,4 +1,4 @@
-"""All tasks by their ids. A line here makes a task."""
+"""The registry of tasks by id. To add a task, add a line here."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -16,7 +16,7 @@ UMI_GAINS = (
     (1.355792388167101e-09, 2.4008157866044647e-08, 1.0948725900023832e-09),
     (1.4099425640116967e-09, 1.5031678044352513e-09, 2.9669192159485594e-08),
 )
-"""Mean gains of the training part of umi-3's pool, as `RecordedChannels.fitted` finds them."""
+"""Mean gains of the training part of umi-3's pool, linear, as `RecordedChannels.fitted` computes them."""
 UMI = NetworkConfig(channel_model="umi-3", mean_gains=UMI_GAINS, tx_power_dbm=44.0, noise_dbm=-98.01029995663981)
 MOVING = NetworkConfig(channel_model="fading:speed_kmh=3,carrier_ghz=3.5,slot_ms=5")
 IMPERFECT = NetworkConfig(channel_model="rayleigh+estimated:error_db=-20")

@@ -1,4 +1,4 @@
-"""The environment of a task, in which the seed of a block says on which network it is played."""
+"""The environment of a task. The seed of a block determines its network."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,19 +13,19 @@ from multicell_env.tasks.task import Task, by_rules
 
 
 class TaskEnv(MulticellEnv):
-    """A `MulticellEnv` whose `reset(seed=s)` begins a block on the task's network of s.
+    """A `MulticellEnv` whose `reset(seed=s)` starts a block on the task's network of seed s.
 
-    Without a seed it stays on its network, and draws new channels. Spaces are those of all the task's networks.
+    Without a seed it keeps its network and draws new channels. All networks of a task have the same spaces.
 
     Args:
         task: The task.
         observation: "csi", "gain" or "price".
         render_mode: None, "rgb_array", "ansi" or "human".
         max_cycles: PettingZoo's name for the number of steps, which the task fixes.
-        **rules: Of `RULES`.
+        **rules: Fields of `NetworkConfig` from `RULES`.
 
     Raises:
-        ValueError: something is given that the task fixes, a rule is broken, an unknown observation or render mode.
+        ValueError: a given field is fixed by the task or breaks its rule, or an unknown observation or render mode.
         TypeError: an argument that does not exist.
     """
 
@@ -44,7 +44,7 @@ class TaskEnv(MulticellEnv):
         self._places = self._places_of(0)
 
     def reset(self, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[ObsDict, InfoDict]:
-        """Begin a block on the network of a seed; without one, on the network of the block before.
+        """Start a block on the network of a seed, or without a seed on the present network.
 
         Arguments and errors as for `MulticellEnv.reset`.
         """

@@ -1,4 +1,4 @@
-"""What a task is: which network a block is played on, by the block's seed, and which blocks are for tests."""
+"""The interface of tasks: the network of a block by the block's seed, and the test blocks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -14,46 +14,46 @@ RULES = (
     *("num_iterations", "negotiation", "rounds_per_slot", "action", "damping", "damping_in_action"),
     *("reward", "measuring_reward", "fairness", "dtype"),
 )
-"""Fields of a network that a player may choose: how base stations negotiate and what they are rewarded with. All others are the task's."""
+"""Fields of `NetworkConfig` that a user of a task may choose, for negotiation and rewards. The task fixes all others."""
 
 FIRST_VERSION = "First version."
 
 
 class Task(Protocol):
-    """A task. Everything about it but its summary is fixed by its name: a change of a number makes a new version."""
+    """A task. Its name fixes everything but its summary: any change of a number makes a new version."""
 
     @property
     def name(self) -> str:
-        """Its id, `NAME-vN`."""
+        """The task's id, `NAME-vN`."""
         ...
 
     @property
     def summary(self) -> str:
-        """What it is, in one sentence."""
+        """A description in one sentence."""
         ...
 
     @property
     def num_test_blocks(self) -> int:
-        """Test blocks are those of so many seeds from `FIRST_SEED` on."""
+        """Number of test blocks. Their seeds start at `FIRST_SEED`."""
         ...
 
     @property
     def scenario(self) -> str | None:
-        """The scenario that networks are drawn from; None where there is one network."""
+        """The scenario from which networks are drawn; None for a single network."""
         ...
 
     @property
     def since(self) -> str:
-        """The release that it came with."""
+        """The first release with this task."""
         ...
 
     @property
     def change(self) -> str:
-        """What differs from the version before, and why."""
+        """Difference from the previous version, and its reason."""
         ...
 
     def network_of(self, seed: int) -> NetworkConfig:
-        """The network of the block of a seed. All networks of a task have the same sizes, and so the same spaces."""
+        """The network of the block with this seed. All networks of a task have the same sizes, and so the same spaces."""
         ...
 
 
@@ -62,71 +62,75 @@ class NetworkTask:
     """A task on one network, whose blocks differ by their channels."""
 
     name: str
-    """Its id, `NAME-vN`."""
+    """The task's id, `NAME-vN`."""
     summary: str
-    """What it is, in one sentence."""
+    """A description in one sentence."""
     network: NetworkConfig
     """The network."""
     num_test_blocks: int = 200
-    """Test blocks are those of so many seeds from `FIRST_SEED` on."""
+    """Number of test blocks. Their seeds start at `FIRST_SEED`."""
     since: str = "0.1.0"
-    """The release that it came with."""
+    """The first release with this task."""
     change: str = FIRST_VERSION
-    """What differs from the version before, and why."""
+    """Difference from the previous version, and its reason."""
 
     @property
     def scenario(self) -> None:
-        """There is one network."""
+        """None: there is a single network."""
         return
 
     def network_of(self, seed: int) -> NetworkConfig:
-        """The network, whatever the seed."""
+        """The network, which does not depend on the seed."""
         return self.network
 
 
 @dataclass(frozen=True)
 class DrawnTask:
-    """A task on networks of a scenario: a set of them to train on, and others for the test, one block each.
+    """A task on networks of a scenario: some for training, and others for the test, with one block each.
 
     A seed s below `FIRST_SEED` is played on network s mod `num_networks` of the scenario's draws of seed 0. From there on it is played on
     network s - `FIRST_SEED` of the draws of seed `FIRST_SEED`, which are those of `evaluate.py --scenarios`.
     """
 
     name: str
-    """Its id, `NAME-vN`."""
+    """The task's id, `NAME-vN`."""
     summary: str
-    """What it is, in one sentence."""
+    """A description in one sentence."""
     scenario: str
-    """One of `multicell_env.scenarios.SCENARIOS`, all of whose networks have the same sizes."""
+    """Name in `multicell_env.scenarios.SCENARIOS`, of a scenario whose networks all have the same sizes."""
     num_networks: int = 64
-    """Networks to train on."""
+    """Number of networks for training."""
     num_test_blocks: int = 50
-    """Test blocks are those of so many seeds from `FIRST_SEED` on."""
+    """Number of test blocks. Their seeds start at `FIRST_SEED`."""
     since: str = "0.1.0"
-    """The release that it came with."""
+    """The first release with this task."""
     change: str = FIRST_VERSION
-    """What differs from the version before, and why."""
+    """Difference from the previous version, and its reason."""
 
     def network_of(self, seed: int) -> NetworkConfig:
-        """The network of the block of a seed."""
+        """The network of the block with this seed."""
         return _drawn(self.scenario, *self.draw_of(seed))
 
     def draw_of(self, seed: int) -> tuple[int, int]:
-        """Seed of the scenario's draws that has the network of a block's seed, and its place among them."""
+        """The seed of the scenario's draws for a block's seed, and the index of the network among them."""
         return (FIRST_SEED, seed - FIRST_SEED) if seed >= FIRST_SEED else (0, seed % self.num_networks)
 
 
 def networks_of_test(task: Task) -> list[NetworkConfig]:
-    """The network of every test block."""
+    """The networks of all test blocks, in their order."""
     return [task.network_of(FIRST_SEED + block) for block in range(task.num_test_blocks)]
 
 
 def by_rules(network: NetworkConfig, rules: Mapping[str, Any]) -> NetworkConfig:
-    """A task's network by a player's rules.
+    """A task's network with a user's rules.
+
+    Args:
+        network: The network.
+        rules: Fields of `RULES` with their values.
 
     Raises:
         TypeError: there is no such rule.
-        ValueError: what the task fixes was given, or a value breaks its rule.
+        ValueError: a given field is fixed by the task, or a value breaks its rule.
     """
     for name in rules:
         if name in {field.name for field in fields(NetworkConfig)} - set(RULES):

@@ -1,4 +1,4 @@
-"""Many environments of a task in one; those of one network are stepped together."""
+"""The vectorised environment of a task. Environments on the same network are stepped together."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -20,27 +20,28 @@ class Group(NamedTuple):
     """Environments of one network."""
 
     rows: Int[np.ndarray, " row"]
-    """Which of all they are, ascending."""
+    """Their indices among all environments, ascending."""
     env: MulticellVectorEnv
+    """Their vectorised environment."""
 
 
 class TaskVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
-    """`MulticellVectorEnv` of a task: environment i is a `TaskEnv` of the same seed, bit for bit.
+    """The `MulticellVectorEnv` of a task. Environment i equals a `TaskEnv` with the same seed bit for bit.
 
-    A seed s at `reset` puts an environment on the task's network of s, where it stays until it is given another one; before that,
-    environment i is on the network of i. Environments of the same network are stepped together, so that many on few networks are fast.
+    A seed s at `reset` puts an environment on the task's network of seed s until it gets another seed. Before its first seed, environment
+    i is on the network of seed i. Environments on the same network are stepped together, so many environments on few networks are fast.
     Spaces and arrays are those of `MulticellVectorEnv`.
 
     Args:
-        num_envs: E.
+        num_envs: Number of environments, E.
         task: The task.
         observation: "csi", "gain" or "price".
         autoreset_mode: As for `MulticellVectorEnv`.
-        num_threads: Threads that share the environments of a network.
-        **rules: Of `RULES`.
+        num_threads: Threads that share the environments of a network. Results do not depend on it.
+        **rules: Fields of `NetworkConfig` from `RULES`.
 
     Raises:
-        ValueError: something is given that the task fixes, a rule is broken, or `num_envs` or `num_threads` is no positive number.
+        ValueError: a given field is fixed by the task or breaks its rule, or `num_envs` or `num_threads` is not a positive integer.
         TypeError: an argument that does not exist.
     """
 
@@ -66,21 +67,21 @@ class TaskVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self._networks: list[NetworkConfig] = []
-        """Of each environment, from the first reset on."""
+        """The network of each environment, from the first reset on."""
         self._groups: list[Group] = []
 
     def reset(
         self, *, seed: int | Sequence[int | None] | np.ndarray | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[Observations, dict[str, Any]]:
-        """Begin new blocks, in all environments or in those of a mask.
+        """Start new blocks in all environments, or in those that a mask selects.
 
         Args:
-            seed: One per environment; a single number s gives environment i the seed s + i.
-            options: `{"reset_mask": bool array [env]}` resets those alone.
+            seed: One seed per environment; a single number s gives environment i the seed s + i.
+            options: `{"reset_mask": bool array [env]}` resets the environments where it is True.
 
         Raises:
-            ValueError: a wrong number of seeds, a mask of another shape or type, or a seed that would move a part of the environments to
-                another network.
+            ValueError: a wrong number of seeds, a mask of another shape or type, or a mask with a seed that would move an
+                environment to another network.
         """
         chosen, seeds = reset_mask(options, self.num_envs), seeds_of_each(seed, self.num_envs)
         networks = [self._network(index, own, bool(chosen[index])) for index, own in enumerate(seeds)]
@@ -99,11 +100,13 @@ class TaskVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         return self._merged([planes for planes, _ in parts]), self._merged_infos([infos for _, infos in parts])
 
     def step(self, actions: Float[np.ndarray, "env cell *plane band user"]) -> Step:
-        """Play one slot, or one round of it, in every environment.
+        """Play one slot in every environment, or with `rounds_per_slot` > 1 one round of a slot.
+
+        Args and results are those of `MulticellVectorEnv.step`.
 
         Raises:
             RuntimeError: an environment has no block, or its block has ended.
-            ValueError: a wrong shape, NaN or infinity. Nothing has changed then.
+            ValueError: a wrong shape, NaN or infinity. The environments are then unchanged.
         """
         self._check_begun()
         given = as_array(actions, "actions", self.action_space.shape)
@@ -127,13 +130,13 @@ class TaskVectorEnv(VectorEnv[Observations, np.ndarray, np.ndarray]):
         return self._merged([env.hold() for _, env in self._groups])
 
     def as_dicts(self) -> DictFace:
-        """The same environments with dicts of arrays, as `MulticellVectorEnv.as_dicts`."""
+        """The same environments with arrays by agent, as `MulticellVectorEnv.as_dicts`."""
         stacked: Any = self
         return DictFace(stacked)
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Stop the threads."""
-        for _, env in getattr(self, "_groups", []):  # older versions of gymnasium also close what its constructor has refused
+        """Stop the threads; `close()` calls this."""
+        for _, env in getattr(self, "_groups", []):  # older versions of gymnasium also close an environment whose constructor raised
             env.close()
 
     def _check_begun(self) -> None:

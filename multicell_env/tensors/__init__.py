@@ -1,4 +1,4 @@
-"""The game as functions of arrays, and the environment that lives on a device of torch; torch is imported when that is asked for."""
+"""The game as functions of arrays, and the environment on a torch device. Torch is imported only when the latter is used."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -1,7 +1,7 @@
-"""A round of the game as a function of arrays, of any library: what was measured before and the actions give what is measured after.
+"""A round of the game as a pure function, for any array library: from state, measurements and actions to their next values.
 
-No branch depends on a value unless `checked` says so, so that compilers trace it: `torch.compile`, and JAX's `jit`, `vmap` and `grad`.
-Batch axes lead, and there may be none.
+Unless `checked`, no branch depends on a value, so that compilers can trace it: `torch.compile`, and JAX's `jit`, `vmap` and `grad`.
+Arrays may have any number of leading batch axes.
 """
 
 from typing import Any, NamedTuple
@@ -22,74 +22,77 @@ from multicell_env.tensors.folding import fold, folded_gains, folded_rates, unfo
 
 
 class Network(NamedTuple):
-    """What stays while a block is played. Gains and powers may be in any unit of power, if all are in the same."""
+    """Constants of a block. Gains and powers may be in any unit of power, if all have the same."""
 
     gains: Gains
+    """Power gains of beams."""
     nominal_powers: Float[Array, "*#batch cell"]
-    """p0."""
+    """p0, nominal power."""
     own_gains: Float[Array, "*#batch cell"]
-    """a_bb."""
+    """a_bb, mean own gain."""
     num_users: Float[Array, "*#batch cell"]
-    """U_b."""
+    """U_b, number of users."""
     user_mask: Bool[Array, "*#batch cell user"]
     """True for users, False for padding."""
     nominal_budgets: Float[Array, "*#batch cell"]
-    """U_b F p0."""
+    """U_b F p0, nominal slot budget."""
 
 
 class Measured(NamedTuple):
-    """What a round is followed by: what its users and base stations measure."""
+    """Measurements of users and base stations after a round."""
 
     ingr: Float[Array, "*batch cell band user"]
-    """c (7)."""
+    """INGR c (7), in the unit of power."""
     weights: Float[Array, "*batch cell user"] | None
-    """What each user's rate counts, where the network is fair."""
+    """Weight of each user's rate; None without fairness."""
     prices: Float[Array, "*batch cell band user"] | None
-    """Prices of the beams, where anybody hears them."""
+    """Prices of the beams, nats per unit of power; None if they are not measured."""
 
 
 class Progress(NamedTuple):
-    """How far a block has been played. Counts are floating-point numbers, which every library multiplies with the others."""
+    """The state of a block. Counters are floating-point numbers, so that all libraries can combine them with the other arrays."""
 
     powers: Float[Array, "*batch cell band user"]
-    """Of the last round."""
+    """Powers of the last round."""
     power_budget: Float[Array, "*batch cell"]
-    """P_b(t) of the coming slot (5)."""
+    """P_b(t) of the next slot (5)."""
     user_budgets: Float[Array, "*batch cell user"]
-    """What each user may spend in it, P_b(t)/U_b (14); 0 for padded users."""
+    """Budget of each user, P_b(t)/U_b (14); 0 for padded users."""
     past_rates: Float[Array, "*batch cell user"]
-    """Sum over the past slots, bit/s/Hz; 0 throughout where no network is fair."""
+    """Sum of rates over the past slots, bit/s/Hz; 0 without fairness."""
     num_past: Float[Array, "*batch"]
-    """Past slots."""
+    """Number of past slots."""
     slots_left: Float[Array, "*batch"]
-    """Slots that are still to be played."""
+    """Number of slots left."""
     rounds: Float[Array, "*batch"]
-    """Rounds of the running slot that have been played."""
+    """Number of rounds played in the present slot."""
     has_played: Float[Array, "*batch"]
     """1 after the first round of a block, 0 before."""
 
 
 class Round(NamedTuple):
-    """What a round gives."""
+    """Results of a round."""
 
     progress: Progress
+    """State after the round."""
     measured: Measured
+    """Measurements after the round."""
     rates: Float[Array, "*batch cell user"]
-    """Rate of each user (6a), bit/s/Hz: of the slot, or in a round that only measures what it would be."""
+    """Rate of each user (6a), bit/s/Hz; hypothetical in a round that does not transmit."""
     believed_rates: Float[Array, "*batch cell user"] | None
-    """What the users predict in the round's last iteration, where rewards are by that."""
+    """Rates that users predict in the round's last iteration, bit/s/Hz; None unless `predicted`."""
     transmits: Float[Array, "*batch"]
-    """1 where the round was the last of its slot, 0 where it only measured."""
+    """1 if the round was the last of its slot and transmitted, else 0."""
 
 
 def split_among_users(network: Network, power_budget: Float[Array, "*batch cell"]) -> Float[Array, "*batch cell user"]:
-    """Equal shares P_b(t)/U_b of a slot budget (14); padded users get 0."""
+    """Each user's equal share P_b(t)/U_b of the slot budget (14); 0 for padded users."""
     shares = (power_budget / network.num_users)[..., None]
     return array_namespace(shares).where(network.user_mask, shares, 0.0 * shares)
 
 
 def running_rates(config: NetworkConfig, progress: Progress) -> RunningRates | None:
-    """Rates of the past slots, where users do not count alike."""
+    """Users' rates in the past slots; None without fairness."""
     if config.fairness == 0.0:
         return None
     return RunningRates(config.fairness, progress.past_rates, progress.num_past[..., None, None])
@@ -106,15 +109,15 @@ def measure(
     checked: bool = True,
     folds: bool = False,
 ) -> Measured:
-    """What the users count by their rates, and the prices of the beams, beside the INGR.
+    """The measurements after a round: weights of users' rates, prices of beams, and the INGR.
 
     Args:
         config: The rules.
-        network: What stays.
-        progress: After the round.
-        ingr: c (7) at the powers of the round.
-        rates: Of the users in the round.
-        hears_prices: Whether prices are heard.
+        network: Constants of the blocks.
+        progress: State after the round.
+        ingr: INGR c (7) at the powers of the round.
+        rates: Rates of users in the round, bit/s/Hz.
+        hears_prices: Whether prices are measured.
         checked: As for `multicell_env.model.negotiation.negotiate`.
         folds: As for `play_round`.
     """
@@ -140,22 +143,22 @@ def play_round(
     checked: bool = True,
     folds: bool = False,
 ) -> Round:
-    """Play one round: open, negotiate k iterations, measure; the last round of a slot transmits and rolls over what is unspent (5).
+    """Play one round: set initial powers, negotiate for k iterations, measure. The last round of a slot transmits and updates budgets (5).
 
-    The equations are those of `multicell_env.model`; `multicell_env.blocks.Blocks.play_slot` says the rules.
+    The equations are those of `multicell_env.model`, and the rules those of `multicell_env.blocks.Blocks.play_slot`.
 
     Args:
-        config: The rules; its sizes and powers are those of `network`.
-        network: What stays.
-        progress: Before the round.
-        measured: Before the round.
-        actions: Opening move, as `Blocks.play_slot` takes it.
-        predicted: Whether to say what the users predict in the last iteration.
+        config: The rules. Sizes and powers are taken from `network`.
+        network: Constants of the blocks.
+        progress: State before the round.
+        measured: Measurements before the round.
+        actions: As for `Blocks.play_slot`.
+        predicted: Whether to compute the rates that users predict in the last iteration.
         checked: As for `multicell_env.model.negotiation.negotiate`.
-        folds: Whether the blocks of tensors with one batch axis stand last while they negotiate; see `multicell_env.model.folded`.
+        folds: Whether tensors with one batch axis have it last during the negotiation; see `multicell_env.model.folded`.
 
     Raises:
-        ValueError: `checked`, and the actions make a power that is not finite.
+        ValueError: with `checked`, if the actions lead to a power that is not finite.
     """
     budgets, gains, running = progress.user_budgets, network.gains, running_rates(config, progress)
     actions, nominal_powers = array_namespace(budgets).astype(actions, budgets.dtype), network.nominal_powers
@@ -168,7 +171,7 @@ def play_round(
         played = (None if array is None else unfold(array, len(progress.powers)) for array in played)
     powers, heard, rates, believed_rates = played
     after, transmits = _after(config, network, progress, powers, rates)
-    if folds:  # so that the blocks lie side by side in the next round
+    if folds:  # so that blocks are contiguous in the next round
         after = after._replace(user_budgets=unfold(fold(after.user_budgets), len(progress.powers)))
     hears = measured.prices is not None
     now = measure(config, network, after, heard, rates, hears_prices=hears, checked=checked, folds=folds)
@@ -185,7 +188,7 @@ def _negotiated(
     predicted: bool,
     checked: bool,
 ) -> tuple[Array, Array, Array, Array | None]:
-    """Powers after the negotiation, what is measured at them, the rates, and with `predicted` the rates that users believe in."""
+    """Powers after the negotiation, the INGR at them, the rates, and with `predicted` the predicted rates."""
     rules: dict[str, Any] = {"negotiation": config.negotiation, "damping": damping, "running": running, "checked": checked}
     k, last, believed_rates = config.num_iterations, opening, None
     if predicted:
@@ -199,14 +202,14 @@ def _negotiated(
 
 
 def folded_measured(measured: Measured) -> Measured:
-    """What was measured, with the blocks last."""
+    """The measurements with the block axis last."""
     return Measured(*(None if array is None else fold(array) for array in measured))
 
 
 def _opening(
     config: NetworkConfig, nominal_powers: Array, measured: Measured, actions: Array, user_budgets: Array, checked: bool
 ) -> tuple[Float[Array, "*batch cell band user"], float | Float[Array, "*batch cell user"]]:
-    """Opening powers and damping."""
+    """Initial powers and damping."""
     if config.action == "price":
         heard = measured.prices, measured.ingr, user_budgets, nominal_powers, measured.weights
         return tilted_response(actions, *heard, checked=checked), config.damping
@@ -220,11 +223,11 @@ def _opening(
 def _after(
     config: NetworkConfig, network: Network, progress: Progress, powers: Array, rates: Array
 ) -> tuple[Progress, Float[Array, "*batch"]]:
-    """Where a block is after a round, and 1 where the round transmitted."""
+    """State after a round, and 1 where the round transmitted."""
     xp, budget = array_namespace(powers), progress.power_budget
     transmits = xp.astype(progress.rounds + 1.0 >= config.rounds_per_slot, budget.dtype)
     unspent = xp.clip(budget - xp.sum(powers, axis=(-2, -1)), min=0.0)
-    # (5): the T - t slots after this one share what it leaves; a round that only measures leaves all as it is.
+    # (5): the T - t later slots share the unspent power; a round that does not transmit changes nothing.
     share = transmits / xp.clip(progress.slots_left - 1.0, min=1.0)
     power_budget = budget + share[..., None] * unspent
     return Progress(
@@ -240,13 +243,13 @@ def _after(
 
 
 def rewards_of_round(config: NetworkConfig, network: Network, before: Progress, played: Round) -> Float[Array, "*batch cell"]:
-    """Rewards of a round by `NetworkConfig.reward`, as the environment's `step` gives them.
+    """Rewards of a round by `NetworkConfig.reward`, bit/s/Hz, as the environment's `step`.
 
     Args:
         config: The rules.
-        network: What stays.
-        before: Progress before the round.
-        played: The round, with what was predicted where `multicell_env.rewards.predicts` says so.
+        network: Constants of the blocks.
+        before: State before the round.
+        played: The round, with predicted rates if `multicell_env.rewards.predicts`.
     """
     rates = played.rates if played.believed_rates is None else played.believed_rates
     xp, running = array_namespace(rates), running_rates(config, before)
@@ -267,6 +270,6 @@ def play_for_rewards(
     checked: bool = True,
     folds: bool = False,
 ) -> tuple[Round, Float[Array, "*batch cell"]]:
-    """`play_round` and `rewards_of_round` in one."""
+    """Play one round and compute its rewards, bit/s/Hz: `play_round` followed by `rewards_of_round`. Arguments as for `play_round`."""
     played = play_round(config, network, progress, measured, actions, predicted=predicts(config), checked=checked, folds=folds)
     return played, rewards_of_round(config, network, progress, played)

@@ -1,4 +1,4 @@
-"""Many environments on a device of torch: blocks are drawn, played and shown there, and a step copies nothing to the host."""
+"""The vectorised environment on a torch device. A step copies nothing to the host."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -25,43 +25,43 @@ from multicell_env.tensors.state import Beginning, BlockState, block_last, put, 
 Observations = Float[Tensor, "env cell plane band user"]
 Step = tuple[Observations, Float[Tensor, "env cell"], Bool[Tensor, " env"], Bool[Tensor, " env"], dict[str, Tensor]]
 MOST_SEED = 2**63
-"""Seeds are taken modulo this."""
+"""Seeds are taken modulo this number."""
 
 
 COUNTS = ("seeds", "numbers", "has_seed", "steps_left")
-"""What the host keeps of every environment."""
+"""Numbers that the host keeps for every environment."""
 
 
 class TorchVectorEnv(VectorEnv[Any, Any, Any]):
     """Independent blocks of one network as tensors `[env, cell, ...]` on any device of torch, with Gymnasium's vector interface.
 
-    It plays the game of `multicell_env.MulticellVectorEnv` by the readable equations: the same rules, observations, rewards, infos and
-    automatic resets, up to rounding, with tensors in place of NumPy arrays. What is not the same:
+    It plays the game of `multicell_env.MulticellVectorEnv`, with the readable equations on tensors: the same rules, observations, rewards,
+    infos and automatic resets, up to rounding. Differences:
 
-    * Channels are drawn on the device by counters (Philox). Block n of an environment is a function of its seed and of n alone, however
-      many environments there are; the distribution is the NumPy environments', the blocks are not. Devices differ in last digits.
-    * `step` copies nothing to the host: it does not look at the values of actions. NaN stays in a block to its end. No gradient goes
-      through `step`; `differentiable_rewards` has them.
-    * `reset(options={"channels": dense})` begins on given channels `[env, tx_cell, rx_cell, band, antenna, user]`; every user must be
-      separable in every band.
-    * A reset by a mask that is a tensor reads the mask.
+    * Channels are drawn on the device by a counter-based generator (Philox). Block n of an environment depends on its seed and on n only.
+      Channels have the same distribution as in the NumPy environments, but other values. Last digits differ between devices.
+    * `step` copies nothing to the host and does not check the values of actions. NaN stays in a block to its end. `step` has no gradients;
+      use `differentiable_rewards`.
+    * `reset(options={"channels": dense})` starts all blocks on given channels `[env, tx_cell, rx_cell, band, antenna, user]`; zero-forcing
+      must be able to serve every user in every band.
+    * A reset with a mask that is a tensor copies the mask to the host.
 
-    On a processor the kernels of `MulticellVectorEnv` take a fraction of the time.
+    On a CPU `MulticellVectorEnv` is several times faster.
 
     Args:
-        num_envs: E.
+        num_envs: Number of environments, E.
         config: The network; the paper's (8, 4) network by default.
-        device: Any of torch's: "cpu", "cuda", "mps".
+        device: A torch device: "cpu", "cuda", "mps".
         observation: "csi", "gain" or "price".
-        autoreset_mode: SAME_STEP begins a new block in the step that ended one; DISABLED waits for `reset` with a mask.
-        compiled: Whether `torch.compile` makes one program of a step, at the first step, and one of drawing and beamforming, at the first
-            reset; it takes from seconds to minutes, more with k. The second draws a fixed number of blocks, some hundred of a small
-            network, however few are asked for.
+        autoreset_mode: SAME_STEP starts a new block in the step that ended the old one; DISABLED waits for `reset` with a mask.
+        compiled: Whether to use `torch.compile` for a step (compiled at the first step) and for drawing and beamforming (compiled at the
+            first reset). It takes from seconds to minutes, more with larger k. A compiled draw always has a fixed number of blocks, some
+            hundred for a small network, even if fewer are needed.
         max_cycles: PettingZoo's name for the number of steps, `num_slots` times `rounds_per_slot`.
         **overrides: Fields of `NetworkConfig` to change.
 
     Raises:
-        ValueError: a field breaks its rule, `num_envs` is no positive number, the mode is not supported, measurements have errors, or
+        ValueError: a field breaks its rule, `num_envs` is not a positive integer, the mode is not supported, measurements have errors, or
             channels are not Rayleigh.
         TypeError: an argument that does not exist.
     """
@@ -96,7 +96,7 @@ class TorchVectorEnv(VectorEnv[Any, Any, Any]):
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.state_is_observation = observation == state_kind(observation)
-        """Whether `state()` is what `step` has returned as observations already."""
+        """Whether `state()` equals the observations that `step` returned."""
         hears = "price" in (observation, config.action) or config.negotiation == "pricing"
         self._beginning = Beginning(config, observation, self.device, hears_prices=hears, compiled=compiled)
         slot = partial(_slot, config, observation)
@@ -104,23 +104,26 @@ class TorchVectorEnv(VectorEnv[Any, Any, Any]):
         self._blocks: BlockState | None = None
         self._seeds, self._numbers = np.zeros(self.num_envs, np.int64), np.zeros(self.num_envs, np.int64)
         self._has_seed = np.zeros(self.num_envs, bool)
-        # The host counts along: how long an episode is depends on no value.
+        # The host keeps the counters, because the length of an episode does not depend on values.
         self._steps_left = np.full(self.num_envs, -1)
 
     def reset(
         self, *, seed: int | Sequence[int | None] | np.ndarray | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[Observations, dict[str, Tensor]]:
-        """Begin new blocks, in all environments or in those of a mask.
+        """Start new blocks in all environments, or in those that a mask selects.
 
         Args:
-            seed: One per environment; a single number s gives environment i the seed s + i. None goes on with the next block of the seed
-                that is there. Environments outside of the mask take a seed only if they have had none.
-            options: `{"reset_mask": bool [env]}`, an array or a tensor, resets those alone; `{"channels": dense}` begins all on given
-                channels. Unknown keys are ignored.
+            seed: One seed per environment; a single number s gives environment i the seed s + i. With None an environment continues with
+                the next block of its seed. Environments that the mask leaves out use a seed only if they have never had one.
+            options: `{"reset_mask": bool [env]}`, an array or a tensor, resets the environments where it is True. `{"channels": dense}`
+                starts all blocks on given channels. Unknown keys are ignored.
+
+        Returns:
+            Observations `[env, cell, plane, band, user]` and infos of all environments.
 
         Raises:
-            ValueError: a wrong number of seeds, a mask of another shape or type, channels beside a mask, or of another shape or out of
-                reach, or a user that cannot be separated from its cell's others.
+            ValueError: a wrong number of seeds, a mask of another shape or type, channels together with a mask, of another shape or
+                out of range, or a user that cannot be separated from the others of its cell.
         """
         asked = dict(options or {})
         channels, mask = asked.pop("channels", None), asked.get("reset_mask")
@@ -146,12 +149,18 @@ class TorchVectorEnv(VectorEnv[Any, Any, Any]):
 
     @torch.no_grad()
     def step(self, actions: Float[Tensor, "env cell *plane band user"]) -> Step:
-        """Play one slot, or one round of it, in every environment.
+        """Play one slot in every environment, or with `rounds_per_slot` > 1 one round of a slot.
+
+        Args:
+            actions: Fractions or price multipliers, in the shape of `action_space`.
+
+        Returns:
+            Observations, rewards `[env, cell]` in bit/s/Hz, terminations `[env]`, truncations `[env]` and infos.
 
         Raises:
             RuntimeError: an environment has no block, or its block has ended.
-            ValueError: actions of another shape. Nothing has changed then.
-            TypeError: actions that are no tensor on this device.
+            ValueError: actions of another shape. The environments are then unchanged.
+            TypeError: actions are not a tensor on this device.
         """
         blocks = self._playing()
         network = self._beginning.on(blocks)
@@ -170,7 +179,7 @@ class TorchVectorEnv(VectorEnv[Any, Any, Any]):
         return planes, rewards, self._flags(np.zeros_like(over)), truncated, infos
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the environments go on from: copies of tensors on the host, and counts.
+        """The full state of the environments: copies of tensors on the host, and counters.
 
         Raises:
             RuntimeError: there are no blocks.
@@ -179,12 +188,12 @@ class TorchVectorEnv(VectorEnv[Any, Any, Any]):
         return {"blocks": blocks, **{name: getattr(self, f"_{name}").copy() for name in COUNTS}}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from where environments of the same network and number stood.
+        """Restore a state of environments with the same constructor arguments.
 
         Raises:
-            KeyError: it is no such state.
+            KeyError: `state` is not such a dict.
             RuntimeError: there are no blocks yet.
-            ValueError: it is of other environments; nothing has changed then.
+            ValueError: it is the state of other environments. These environments are then unchanged.
         """
         new = (None if tensor is None else torch.as_tensor(tensor) for tensor in state["blocks"])
         blocks, counts = with_tensors(self._playing(), new), {name: np.array(state[name]) for name in COUNTS}
@@ -193,7 +202,7 @@ class TorchVectorEnv(VectorEnv[Any, Any, Any]):
             setattr(self, f"_{name}", values)
 
     def differentiable_rewards(self, actions: Float[Tensor, "env cell *plane band user"]) -> Float[Tensor, "env cell"]:
-        """The rewards that `step` would give for these actions, with gradients; nothing is played.
+        """The rewards, bit/s/Hz, that `step` would return for these actions, with gradients; no step is played.
 
         Raises:
             RuntimeError, ValueError: as `step`.
@@ -205,7 +214,7 @@ class TorchVectorEnv(VectorEnv[Any, Any, Any]):
         ]
 
     def state(self) -> Float[Tensor, "env cell plane band user"]:
-        """Global state for centralised training: the "gain" planes of all cells, or "price" where these are observed; float32.
+        """Global state for centralised training, float32: the "price" planes of all cells if these are observed, else "gain" planes.
 
         Raises:
             RuntimeError: before `reset`.
@@ -215,7 +224,7 @@ class TorchVectorEnv(VectorEnv[Any, Any, Any]):
         return self._beginning.seen(self._blocks, state_kind(self.observation))
 
     def hold(self) -> Float[Tensor, "env cell *plane band user"]:
-        """Actions that open with the last powers: fractions of the coming budget, float32, and no damping; as in `MulticellVectorEnv`."""
+        """Actions that repeat the last powers, float32 fractions of the next slot's budget; as `MulticellVectorEnv.hold`."""
         blocks = self._playing()
         powers = blocks.progress.powers
         if self.config.action == "price":
@@ -229,13 +238,13 @@ class TorchVectorEnv(VectorEnv[Any, Any, Any]):
             waiting = np.flatnonzero(self._steps_left < 1)
             raise RuntimeError(
                 f"{waiting.size} environments have no block to play, the first {waiting[:8].tolist()}: call reset(), or "
-                "reset(options={'reset_mask': mask}) to begin anew in those alone."
+                "reset(options={'reset_mask': mask}) to reset only those."
             )
         return self._blocks
 
     def _begin(self, rows: np.ndarray, given: BlockState | None = None) -> None:
-        """Begin new blocks in some environments, in order."""
-        is_first = self._blocks is None  # then every row needs a block, though some may not be played
+        """Start new blocks in some environments, in order."""
+        is_first = self._blocks is None  # then every row gets a block, even if it is not played
         drawn = np.arange(self.num_envs) if is_first else rows
         if given is not None or len(drawn) > 0:
             new = given or self._beginning.drawn(self._sent(self._seeds[drawn]), self._sent(self._numbers[drawn]))
@@ -280,7 +289,7 @@ class TorchVectorEnv(VectorEnv[Any, Any, Any]):
 def _slot(
     config: NetworkConfig, observation: Observation, network: Network, progress: Progress, measured: Measured, actions: Tensor
 ) -> tuple[Round, Tensor, tuple[Tensor, ...]]:
-    """One round of every block: what it gives, the rewards, and the planes of the observation that change."""
+    """One round of every block: its results, the rewards, and the planes of the observation that change."""
     played, rewards = play_for_rewards(config, network, progress, measured, actions, checked=False, folds=True)
     return played, rewards, changing_planes(observation, config, network, played.progress, played.measured)
 

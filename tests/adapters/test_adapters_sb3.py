@@ -84,7 +84,7 @@ def test_closing_twice_is_closing_once():
 
 
 def test_environments_that_wait_for_a_reset_are_refused():
-    with pytest.raises(ValueError, match=r"begin anew by themselves; got AutoresetMode.DISABLED"):
+    with pytest.raises(ValueError, match=r"reset automatically; got AutoresetMode.DISABLED"):
         SB3VecEnv(row_env(1, autoreset_mode=AutoresetMode.DISABLED))
 
 

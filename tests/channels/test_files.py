@@ -159,7 +159,7 @@ def test_what_is_missing_in_a_file_is_told_with_what_there_is(tmp_path: Path, po
         np.save(tmp_path / "pool.npy", pool)
         with pytest.raises(ValueError, match=message):
             read_array(f"{tmp_path}/{source}", 6)
-    with pytest.raises(FileNotFoundError, match=r"must be in a file; got .*none\.npy', which is none"):
+    with pytest.raises(FileNotFoundError, match=r"must be in a file; got .*none\.npy', which is not a file"):
         read_array(tmp_path / "none.npy", 6)
 
 

@@ -96,5 +96,5 @@ def test_methods_decide_anew_in_every_slot_that_restarts() -> None:
 
 
 def test_what_is_no_choice_is_refused() -> None:
-    with pytest.raises(ValueError, match="restart must be True, False, or None for where channels move; got 'yes'"):
+    with pytest.raises(ValueError, match=r"restart must be True, False, or None \(only if channels move\); got 'yes'"):
         NetworkConfig(restart="yes")  # pyright: ignore[reportArgumentType]

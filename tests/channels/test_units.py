@@ -138,9 +138,13 @@ WRONG: dict[str, tuple[Any, dict[str, Any], str]] = {
     "sender and receiver swapped": (
         lambda h: (h * np.sqrt(ASYMMETRIC)[..., None, None, None]).swapaxes(0, 1),
         {"mean_gains": ASYMMETRIC},
-        "who interferes with whom is inverted. Check the order of tx_cell and rx_cell",
+        "which inverts the interference. Check the order of tx_cell and rx_cell",
     ),
-    "the noise of another unit": (lambda h: h, {"tx_power_dbm": 44.0, "noise_dbm": -98.0}, "mean SNR of 128 dB .* Give noise_dbm as the"),
+    "the noise of another unit": (
+        lambda h: h,
+        {"tx_power_dbm": 44.0, "noise_dbm": -98.0},
+        "mean SNR of 128 dB .* Give noise_dbm in the",
+    ),
 }
 
 

@@ -153,7 +153,7 @@ def test_evaluating_on_another_network_leaves_the_runs_own_results(copied):
 
 @pytest.mark.parametrize("name", ["a/b", "..", "../a"])
 def test_a_name_with_a_path_in_it_is_refused(tmp_path, name):
-    assert "--name must be a plain name" in refusal(tmp_path, "train.py", "--name", name)
+    assert "--name must be a file name that is valid" in refusal(tmp_path, "train.py", "--name", name)
 
 
 def test_nothing_is_loaded_from_an_actor_file_that_would_run_code(tmp_path, copied):

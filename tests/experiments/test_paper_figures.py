@@ -73,7 +73,7 @@ def test_a_figure_is_written_with_its_settings_and_comes_out_again(tiny_figures:
     make_figures(arguments)
     content["points"][0]["result"]["settled"]["mean"] += 1e-4
     (tmp_path / f"figure{number}.json").write_text(json.dumps(content))
-    with pytest.raises(ValueError, match="must come out again"):
+    with pytest.raises(ValueError, match="must be reproduced"):
         make_figures(arguments)
 
 

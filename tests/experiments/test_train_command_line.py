@@ -52,9 +52,9 @@ def test_an_actor_of_another_shape_is_no_start(words, message):
         ("--seed 4294967296", "--seed must be from 0 to 4294967295; got 4294967296. Give one of these."),
         (
             "--name ''",
-            "--name must be a plain name that every system can store; got ''. Leave it out for date and time",
+            "--name must be a file name that is valid on every system; got ''. Leave it out for date and time",
         ),
-        ("--name=", "--name must be a plain name that every system can store; got ''."),
+        ("--name=", "--name must be a file name that is valid on every system; got ''."),
         (
             "--algo apg --num-updates 3",
             "--num-updates is a flag of --algo td3mix alone; got it without. Leave it out, or give --algo td3mix.",

@@ -223,7 +223,7 @@ def test_a_user_without_a_channel_has_its_turn_and_no_power() -> None:
         ({"schedule": "round-robin", "users_per_slot": 9}, "users_per_slot must not exceed num_antennas .*; got 9, M=8"),
         ({"schedule": "round-robin", "users_per_slot": 0}, "users_per_slot must be a whole number of at least 1; got 0"),
         ({"schedule": "round-robin", "users_per_slot": 2.0}, "users_per_slot must be a whole number"),
-        ({"schedule": "round-robin", "num_users": 9, "restart": False}, "restart must not be False where .* got False with 9 users"),
+        ({"schedule": "round-robin", "num_users": 9, "restart": False}, "restart must not be False if .* got False with 9 users"),
     ],
 )
 def test_what_no_schedule_can_be_is_refused(fields: dict[str, Any], message: str) -> None:

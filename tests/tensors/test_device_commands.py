@@ -35,7 +35,7 @@ def test_a_run_on_a_device_ends_and_goes_on(algo):
     ("words", "message"),
     [
         ("--device somewhere", "--device must be a device that torch has here; got 'somewhere'"),
-        ("--device cpu --scenarios mixture", "--device trains td3mix on one network, and apg without slots ahead on any"),
+        ("--device cpu --scenarios mixture", "--device trains td3mix on one network, and apg without slots ahead on drawn networks"),
         ("--device cpu --algo apg --preset rounds", "got batches of several networks. Leave one of them out."),
         ("--device cpu --observation csi", "--device td3mix needs a mixer that reads observations; got --observation csi"),
         ("--device cpu --channel-model redraw", "channel_model must be 'rayleigh' on a device; got 'redraw'"),

@@ -1,4 +1,4 @@
-"""What a policy is, how it is asked for the actions of all blocks, how it is tried, and how its errors are told."""
+"""Policies: their interface, calling them on all blocks, testing them, and reporting their errors."""
 
 from multicell_env.evaluation.policies.deciding import decide
 from multicell_env.evaluation.policies.errors import in_one_line, told_of

@@ -1,4 +1,4 @@
-"""Torch modules, scripted ones too, as policies. Torch is not imported here: who has a module has imported it."""
+"""Torch modules as policies, also scripted ones. Torch is not imported here, because a user's module has imported it."""
 
 import sys
 from collections.abc import Callable
@@ -9,28 +9,28 @@ from jaxtyping import Float
 
 
 def is_module(policy: object) -> bool:
-    """Whether this is a torch module, or a scripted function."""
+    """Whether a policy is a torch module or a scripted function."""
     torch: Any = sys.modules.get("torch")
     return torch is not None and isinstance(policy, torch.nn.Module | torch.jit.ScriptFunction)
 
 
 def as_policy(policy: Callable[[Any], Any]) -> Any:
-    """A torch module as a `ModulePolicy`; any other policy, and a module that takes no rows (`stacked` is False), as it is."""
+    """A torch module as a `ModulePolicy`. Other policies, and modules with `stacked` False, are returned unchanged."""
     return ModulePolicy(policy) if is_module(policy) and getattr(policy, "stacked", True) else policy
 
 
 class ModulePolicy:
-    """A torch module that acts for all cells of all blocks, without gradients and as in evaluation (dropout is off).
+    """A torch module as a policy for all cells of all blocks, in evaluation mode and without gradients.
 
-    It is called with a tensor of rows `[row, plane, band, user]`, of the type and on the device of its first parameter, and returns a
+    It is called with a tensor of rows `[row, plane, band, user]`, with the dtype and device of its first parameter, and returns a
     tensor `[row, band, user]`.
 
     Args:
-        module: The module; what it says of itself (`observation`, `reset`, `seed`) counts.
+        module: The module. Its attributes `observation`, `reset` and `seed` are used.
     """
 
     stacked = True
-    """It takes the rows of all cells of all blocks."""
+    """The policy takes the rows of all cells of all blocks."""
 
     def __init__(self, module: Any) -> None:
         self.module = module
@@ -57,7 +57,7 @@ class ModulePolicy:
 
 
 def without_gradients(action: Any) -> Any:
-    """An action that NumPy can read: tensors from any device, and with gradients too."""
+    """An action that NumPy can read, also from tensors with gradients and on other devices."""
     if is_tensor(action):
         action = action.detach().cpu()
         action = action.double() if action.is_floating_point() else action  # NumPy has no bfloat16
@@ -65,6 +65,6 @@ def without_gradients(action: Any) -> Any:
 
 
 def is_tensor(value: object) -> bool:
-    """Whether this is a torch tensor."""
+    """Whether a value is a torch tensor."""
     torch: Any = sys.modules.get("torch")
     return torch is not None and isinstance(value, torch.Tensor)

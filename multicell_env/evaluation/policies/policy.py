@@ -1,4 +1,4 @@
-"""What a policy is, and what it says of itself."""
+"""The interface of policies, and their attributes."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, cast, get_args
@@ -10,29 +10,29 @@ from multicell_env.observation import Observation
 
 
 class Policy(Protocol):
-    """Observations of all agents to actions of all agents, as in a PettingZoo loop. Any callable is one; actions may be tensors.
+    """A callable from observations of all agents to their actions, as in a PettingZoo loop. Actions may be tensors.
 
-    It may have attributes:
+    Optional attributes:
 
-    * `observation`: what it sees, "gain" (where it has none), "csi" or "price";
-    * `batched`: True takes arrays `{agent: [block, ...]}` of all blocks at once, False (where it has none) one block a call;
-    * `stacked`: True takes and returns one array for all cells of all blocks instead (see `RowPolicy`), and is batched; where it has none,
-      True for a torch module, which gets a tensor, and False for anything else;
-    * `reset(num_blocks)`: called before the first slot of so many new blocks, so that a policy may keep what it remembers of each. A policy
-      that takes one block at a time plays one block to its end before the next begins. Without `reset` a policy must not keep state between
-      calls: it is asked on other blocks too, for a trial and to measure its time;
-    * `seed(number)`: called before `reset`, so that a policy that draws random numbers draws the same ones again.
+    * `observation`: the observation that it takes, "gain" (default), "csi" or "price";
+    * `batched`: True to take arrays `{agent: [block, ...]}` of all blocks at once, False (default) to take one block per call;
+    * `stacked`: True to take and return one array for all cells of all blocks (see `RowPolicy`); it is then batched. The default is True
+      for torch modules, which get a tensor, and False for others;
+    * `reset(num_blocks)`: called before the first slot of `num_blocks` new blocks, so that a policy may keep state for each. A policy that
+      takes one block at a time plays each block to its end before the next starts. A policy without `reset` must not keep state between
+      calls, because it is also called on other blocks, for a test and to measure its time;
+    * `seed(number)`: called before `reset`, so that a random policy is reproducible.
     """
 
     def __call__(self, observations: dict[str, np.ndarray], /) -> Mapping[str, np.ndarray]:
-        """Actions of all agents."""
+        """Actions of all agents, `{agent: action}`."""
         ...
 
 
 class RowPolicy(Protocol):
-    """A policy whose `stacked` is True: one array `[row, plane, band, user]` to actions `[row, band, user]`, or `[row, 2, band, user]`.
+    """A policy with `stacked` True, from an array `[row, plane, band, user]` to actions `[row, band, user]` or `[row, 2, band, user]`.
 
-    Row b B + c is cell c of block b, with B cells. Where cells have different numbers of users, rows are padded to the largest, as
+    Row b B + c is cell c of block b, with B cells. If cells have different numbers of users, rows are padded to the largest, as
     `MulticellVectorEnv` pads them, and actions of padded users are ignored.
     """
 
@@ -42,18 +42,18 @@ class RowPolicy(Protocol):
 
 
 AnyPolicy = Policy | RowPolicy | Callable[[Any], Any]
-"""Whatever is played: a policy, one of rows, or a torch module."""
+"""Anything that can be played: a policy, a policy of rows, or a torch module."""
 
 
 def observation_of(policy: AnyPolicy, name: str = "the policy") -> Observation:
-    """What a policy sees.
+    """The observation that a policy takes.
 
     Args:
         policy: The policy.
-        name: What an error calls it.
+        name: Its name in error messages.
 
     Raises:
-        ValueError: its attribute `observation` is none of "gain", "csi" and "price".
+        ValueError: its attribute `observation` is not "gain", "csi" or "price".
     """
     sees: Any = getattr(policy, "observation", None)
     sees = "gain" if sees is None else sees
@@ -73,22 +73,22 @@ def is_batched(policy: AnyPolicy) -> bool:
 
 
 def has_reset(policy: AnyPolicy) -> bool:
-    """Whether a policy is told where blocks begin."""
+    """Whether a policy has `reset`."""
     return callable(getattr(policy, "reset", None))
 
 
 def has_seed(policy: AnyPolicy) -> bool:
-    """Whether a policy lets its random numbers be seeded."""
+    """Whether a policy has `seed`."""
     return callable(getattr(policy, "seed", None))
 
 
 def begin(policy: AnyPolicy, num_blocks: int, seed: int) -> None:
-    """Tell a policy that new blocks begin.
+    """Seed and reset a policy before new blocks.
 
     Args:
-        policy: Its `seed` and its `reset` are called, where it has them.
-        num_blocks: How many blocks.
-        seed: Of its random numbers.
+        policy: The policy. Its `seed` and `reset` are called if it has them.
+        num_blocks: Number of blocks.
+        seed: Seed of its random numbers.
     """
     if has_seed(policy):
         policy.seed(seed)  # pyright: ignore[reportAttributeAccessIssue, reportFunctionMemberAccess] - an attribute that a policy may have
@@ -97,5 +97,5 @@ def begin(policy: AnyPolicy, num_blocks: int, seed: int) -> None:
 
 
 def shown_name(name: str, acting_slots: int | None) -> str:
-    """How a policy that acts in so many slots only is called in tables: `NAME_opening` in one, `NAME_3` in three, `NAME` in all (None)."""
+    """Name in tables of a policy that acts in `acting_slots` slots: `NAME_opening` for 1, `NAME_3` for 3, `NAME` for all (None)."""
     return name if acting_slots is None else f"{name}_opening" if acting_slots == 1 else f"{name}_{acting_slots}"
