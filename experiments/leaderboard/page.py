@@ -31,7 +31,8 @@ python evaluate.py --leaderboard
 **Protocol.** Every method plays the same blocks (seeds from 1,000,000 on) and acts in every slot. It may use up to {MOST_ROUNDS}
 measurement rounds a slot, and choose the [settings](tasks.md#what-a-task-fixes) that a task leaves open. If a policy has
 `for_task(name)`, that function returns the policy for each task. Training may use any seeds below 1,000,000; `training_steps` is the
-number of environment steps.
+number of environment steps. Learners of other frameworks that are trained on `paper-8x4-v0` alone are compared on its test blocks under
+[Frameworks](frameworks.md#examples).
 
 **Score.** The capacity over all slots in percent of that of `{REFERENCE}` on the same block: the interquartile mean over the blocks of
 a task, averaged over the tasks. In brackets is the 95 % bootstrap interval from {NUM_RESAMPLES} resamples of the blocks. `{REFERENCE}`
