@@ -1,6 +1,5 @@
 """Training runs: reproducible, and continued bit for bit from any step."""
 
-import io
 from dataclasses import replace
 
 import numpy as np
@@ -54,25 +53,24 @@ def test_actions_of_one_number_and_empty_ones_can_be_learned(shapes):
     ],
     ids=str,
 )
-def test_a_saved_run_goes_on_bit_for_bit_as_if_it_had_not_been_stopped(before, options):
+def test_a_saved_run_goes_on_bit_for_bit_as_if_it_had_not_been_stopped(tmp_path, before, options):
     # 25 steps of 3 environments overfill the buffer of 60 transitions, 5 do not; 1 and 5 stop in the middle of blocks of 4 slots
     learner = replace(LEARNER, **options)
     whole = weights(steps(training(learner=learner), before + 7))
-    file = io.BytesIO()
+    file = tmp_path / "state"
     torch.save(steps(training(learner=learner), before).state_dict(), file)
-    file.seek(0)
     continued = training(seed=5, learner=learner)
     continued.load_state_dict(torch.load(file, weights_only=False))
     assert continued.steps_done == before
     np.testing.assert_array_equal(weights(steps(continued, 7)), whole)
 
 
-def test_a_checkpoint_holds_what_the_buffer_holds_and_not_what_it_could():
+def test_a_checkpoint_holds_what_the_buffer_holds_and_not_what_it_could(tmp_path):
     sizes = []
     for buffer_size in (60, 6000):
-        file = io.BytesIO()
+        file = tmp_path / "state"
         torch.save(steps(training(buffer_size=buffer_size), 1).state_dict(), file)
-        sizes.append(file.tell())
+        sizes.append(file.stat().st_size)
     # Tianshou keeps two indices of 8 bytes for every place; a transition of this environment takes more than 1,000 bytes
     assert sizes[1] - sizes[0] < 20 * (6000 - 60)
 
